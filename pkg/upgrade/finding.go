@@ -1,0 +1,78 @@
+package upgrade
+
+import (
+	"fmt"
+	"sort"
+)
+
+// Finding is one check's verdict on one object.
+type Finding struct {
+	Check      string     `json:"check"` // id: "kubelet-skew"
+	Title      string     `json:"title"`
+	Severity   Severity   `json:"severity"`
+	Blocks     bool       `json:"blocks"`               // the upgrade may not start
+	NotChecked bool       `json:"notChecked,omitempty"` // the check could not see what it needs
+	Object     *ObjectRef `json:"object,omitempty"`
+	Evidence   string     `json:"evidence"`
+	Remedy     string     `json:"remedy"`
+	Source     string     `json:"source,omitempty"` // link to the rule
+}
+
+// Validate checks that a finding says what is wrong and what to do.
+func (f Finding) Validate() error {
+	switch {
+	case f.Check == "":
+		return invalid("check", "is missing", "name the check")
+	case f.Evidence == "":
+		return invalid("evidence", "is missing", "say what was seen")
+	case f.Remedy == "":
+		return invalid("remedy", "is missing", "say what to do")
+	}
+	return oneOf("severity", f.Severity, Critical, High, Medium, Low, Info)
+}
+
+// Assessment is all findings, with the decision.
+type Assessment struct {
+	Upgrade   string    `json:"upgrade"`
+	Cluster   string    `json:"cluster"`
+	From      Version   `json:"from"`
+	Target    Version   `json:"target"`
+	Findings  []Finding `json:"findings"` // worst first
+	Decision  Decision  `json:"decision"`
+	Reason    string    `json:"reason"`
+	Snapshots []Ref     `json:"snapshots"`
+	MadeAt    Time      `json:"madeAt"`
+}
+
+// Judge orders the findings, the worst first, and sets decision and reason:
+// any blocking finding is a no-go; critical, high or unchecked ones need a
+// person; the rest goes.
+func (a *Assessment) Judge() {
+	sort.SliceStable(a.Findings, func(i, j int) bool {
+		x, y := a.Findings[i], a.Findings[j]
+		if x.Blocks != y.Blocks {
+			return x.Blocks
+		}
+		if x.Severity.Rank() != y.Severity.Rank() {
+			return x.Severity.Rank() < y.Severity.Rank()
+		}
+		return x.Check < y.Check
+	})
+	var blocking, serious int
+	for _, f := range a.Findings {
+		switch {
+		case f.Blocks:
+			blocking++
+		case f.NotChecked || f.Severity.Rank() <= High.Rank():
+			serious++
+		}
+	}
+	switch {
+	case blocking > 0:
+		a.Decision, a.Reason = NoGo, fmt.Sprintf("%d of %d findings block the upgrade; the first: %s: %s", blocking, len(a.Findings), a.Findings[0].Check, a.Findings[0].Evidence)
+	case serious > 0:
+		a.Decision, a.Reason = GoWithApproval, fmt.Sprintf("%d of %d findings need a person's judgement", serious, len(a.Findings))
+	default:
+		a.Decision, a.Reason = Go, fmt.Sprintf("%d findings, none of them serious", len(a.Findings))
+	}
+}
