@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"sort"
 	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // Interceptor stands between every call, over HTTP or in process, and the
@@ -16,7 +18,9 @@ type Interceptor func(c *Call, in any, next func() (any, error)) (any, error)
 type Mux struct {
 	mu        sync.RWMutex
 	services  map[string]map[string]*operation
+	now       func() time.Time
 	intercept Interceptor
+	requests  atomic.Uint64
 }
 
 // operation is one method of a service.
@@ -26,12 +30,13 @@ type operation struct {
 	in, out       reflect.Type  // struct types
 }
 
-// NewMux returns a Mux without services. intercept may be nil.
-func NewMux(intercept Interceptor) *Mux {
+// NewMux returns a Mux without services. now tells the simulated time;
+// intercept may be nil.
+func NewMux(now func() time.Time, intercept Interceptor) *Mux {
 	if intercept == nil {
 		intercept = func(_ *Call, _ any, next func() (any, error)) (any, error) { return next() }
 	}
-	return &Mux{services: map[string]map[string]*operation{}, intercept: intercept}
+	return &Mux{services: map[string]map[string]*operation{}, now: now, intercept: intercept}
 }
 
 var (

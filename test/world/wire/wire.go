@@ -18,6 +18,8 @@ type Call struct {
 	Service, Operation, RequestID, Region, AccessKeyID, UserAgent string
 	// Caller names the Lambda function that makes the call; "" for others.
 	Caller string
+	// Invocation is the request id of that function's invocation.
+	Invocation string
 	// Time is the simulated time at which the call was received.
 	Time time.Time
 	// HTTP is the request; nil for a call made in process.

@@ -1,0 +1,249 @@
+package wire
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strings"
+
+	smithy "github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/traits"
+)
+
+// maxBody bounds a request's body; the largest that AWS takes on these
+// protocols is far below.
+const maxBody = 32 << 20
+
+// serviceBySigning maps signing names to SDK packages where they differ.
+var serviceBySigning = map[string]string{"states": "sfn", "monitoring": "cloudwatch", "events": "eventbridge"}
+
+// Identity is what the credential scope of a request says.
+type Identity struct{ AccessKeyID, Region, Service string }
+
+// Identify reads the credential scope from the Authorization header or, for
+// presigned requests, from the query.
+func Identify(r *http.Request) (Identity, bool) {
+	scope := r.URL.Query().Get("X-Amz-Credential")
+	if auth := r.Header.Get("Authorization"); auth != "" {
+		_, rest, ok := strings.Cut(auth, "Credential=")
+		if !ok {
+			return Identity{}, false
+		}
+		scope, _, _ = strings.Cut(rest, ",")
+	}
+	p := strings.Split(strings.TrimSpace(scope), "/")
+	if len(p) != 5 { // key/date/region/service/aws4_request
+		return Identity{}, false
+	}
+	service := p[3]
+	if name, ok := serviceBySigning[service]; ok {
+		service = name
+	}
+	return Identity{p[0], p[2], service}, true
+}
+
+func readBody(r *http.Request) ([]byte, error) {
+	body := io.Reader(r.Body)
+	if r.Header.Get("Content-Encoding") == "gzip" {
+		z, err := gzip.NewReader(r.Body)
+		if err != nil {
+			return nil, serialization("the body is not gzip: %v", err)
+		}
+		body = z
+	}
+	b, err := io.ReadAll(io.LimitReader(body, maxBody+1))
+	if err != nil {
+		return nil, serialization("the body cannot be read: %v", err)
+	}
+	if len(b) > maxBody {
+		return nil, &Error{Code: "RequestEntityTooLargeException", Status: http.StatusRequestEntityTooLarge,
+			Message: fmt.Sprintf("the body is larger than %d bytes", maxBody)}
+	}
+	return b, nil
+}
+
+// decodeRequest finds the operation of r and decodes its Input.
+func (m *Mux) decodeRequest(service string, r *http.Request, body []byte) (operation string, in any, err error) {
+	proto := protocols[service]
+	var labels map[string]string
+	var rt route
+	var form url.Values
+	switch proto {
+	case json10, json11:
+		_, operation, _ = strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	case rpcCBOR:
+		if i := strings.LastIndex(r.URL.Path, "/operation/"); i >= 0 {
+			operation = r.URL.Path[i+len("/operation/"):]
+		}
+	case restJSON, restXML:
+		rt, labels, _ = findRoute(service, r.Method, r.URL.EscapedPath())
+		operation = rt.operation
+	case awsQuery, ec2Query:
+		if form, err = url.ParseQuery(string(body)); err != nil {
+			return "", nil, Errorf("MalformedQueryString", "%v", err)
+		}
+		for k, v := range r.URL.Query() {
+			if !strings.HasPrefix(k, "X-Amz-") {
+				form[k] = v
+			}
+		}
+		operation = form.Get("Action")
+	}
+	if operation == "" {
+		return "", nil, &Error{Code: "UnknownOperationException", Status: http.StatusNotFound,
+			Message: fmt.Sprintf("%s %s names no operation of %s", r.Method, r.URL.Path, service)}
+	}
+	in, err = m.NewInput(service, operation)
+	if err != nil {
+		return operation, nil, err
+	}
+	v := reflect.ValueOf(in).Elem()
+	switch proto {
+	case json10, json11:
+		err = decodeTreeBody(styleOf(service), v, body, fromJSON, nil)
+	case rpcCBOR:
+		err = decodeTreeBody(styleSchema, v, body, fromCBOR, nil)
+	case restJSON:
+		err = decodeREST(v, rt, labels, r.URL.Query(), body)
+	case restXML:
+		err = decodeRESTXML(v, rt, labels, r.URL.Query(), body)
+	case awsQuery:
+		err = decodeForm(styleQuery, v, form)
+	case ec2Query:
+		err = decodeForm(styleEC2, v, form)
+	}
+	return operation, in, err
+}
+
+func styleOf(service string) style {
+	if service == "sfn" {
+		return styleCamel
+	}
+	return styleSchema
+}
+
+func fromJSON(body []byte) (any, error) {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
+	var tree any
+	if err := dec.Decode(&tree); err != nil {
+		return nil, err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("there is text after the document")
+	}
+	return tree, nil
+}
+
+func decodeTreeBody(st style, v reflect.Value, body []byte, parse func([]byte) (any, error), skip map[string]bool) error {
+	if len(body) == 0 {
+		return nil
+	}
+	tree, err := parse(body)
+	if err != nil {
+		return serialization("the body is not well-formed: %v", err)
+	}
+	m, ok := tree.(map[string]any)
+	if !ok {
+		return mismatch("", "a structure", tree)
+	}
+	return treeDecoder{st}.decodeStruct("", v, schemaOf(v.Type()), m, skip)
+}
+
+// decodeREST fills v from path, query and JSON body as its schema says.
+func decodeREST(v reflect.Value, rt route, labels map[string]string, query url.Values, body []byte) error {
+	s := schemaOf(v.Type())
+	sh := shapeOf(v.Type(), s, styleSchema, true)
+	elsewhere := map[string]bool{}
+	known := map[string]bool{"x-id": true}
+	for _, f := range sh.fields {
+		fv := v.Field(f.index)
+		if text, ok := labels[f.name]; ok && isLabel(f.schema) {
+			elsewhere[f.name] = true
+			if err := setText(f.name, fv, text); err != nil {
+				return err
+			}
+		}
+		q, ok := smithy.SchemaTrait[*traits.HTTPQuery](f.schema)
+		if !ok {
+			continue
+		}
+		elsewhere[f.name], known[q.Name] = true, true
+		if values, ok := query[q.Name]; ok {
+			if err := setQuery(q.Name, fv, values); err != nil {
+				return err
+			}
+		}
+	}
+	for name := range query {
+		if !known[name] {
+			return Errorf("ValidationException", "%s has no query parameter %q", rt.operation, name)
+		}
+	}
+	return decodeTreeBody(styleSchema, v, body, fromJSON, elsewhere)
+}
+
+func isLabel(s *smithy.Schema) bool {
+	_, ok := smithy.SchemaTrait[*traits.HTTPLabel](s)
+	return ok
+}
+
+func setQuery(name string, v reflect.Value, values []string) error {
+	if v.Kind() != reflect.Slice {
+		return setText(name, v, values[0])
+	}
+	out := reflect.MakeSlice(v.Type(), len(values), len(values))
+	for i, text := range values {
+		if err := setText(name, out.Index(i), text); err != nil {
+			return err
+		}
+	}
+	v.Set(out)
+	return nil
+}
+
+// decodeRESTXML fills v from path, query and XML body by its route.
+func decodeRESTXML(v reflect.Value, rt route, labels map[string]string, query url.Values, body []byte) error {
+	elsewhere := map[string]bool{}
+	for name, text := range labels {
+		elsewhere[name] = true
+		if err := setText(name, v.FieldByName(name), text); err != nil {
+			return err
+		}
+	}
+	for name, values := range query {
+		f, ok := rt.query[name]
+		if !ok {
+			return Errorf("InvalidInput", "%s has no query parameter %q", rt.operation, name)
+		}
+		if err := setQuery(name, v.FieldByName(f), values); err != nil {
+			return err
+		}
+	}
+	if len(body) == 0 {
+		return nil
+	}
+	root, err := parseXML(bytes.NewReader(body))
+	if err != nil {
+		return Errorf("InvalidInput", "the body is not well-formed XML: %v", err)
+	}
+	return textDecoder{styleXML}.decodeStruct("", v, root, elsewhere)
+}
+
+func decodeForm(st style, v reflect.Value, form url.Values) error {
+	tree := formTree(form)
+	kids := tree.kids[:0]
+	for _, k := range tree.kids {
+		if k.name != "Action" && k.name != "Version" {
+			kids = append(kids, k)
+		}
+	}
+	tree.kids = kids
+	return textDecoder{st}.decodeStruct("", v, tree, nil)
+}

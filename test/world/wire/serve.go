@@ -1,0 +1,82 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// CallerHeader and InvocationHeader say which Lambda function, in which
+// invocation, makes a call. They are the world's own, not AWS's.
+const (
+	CallerHeader     = "X-World-Caller"
+	InvocationHeader = "X-World-Invocation"
+)
+
+// ErrDropped makes the connection break without an answer, as when the caller
+// or the network dies after the call took effect.
+var ErrDropped = errors.New("wire: the response is dropped")
+
+// ServeHTTP serves one API call.
+func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	id, ok := Identify(r)
+	if !ok {
+		http.Error(w, `{"__type":"MissingAuthenticationTokenException","message":"Request is missing Authentication Token"}`, http.StatusForbidden)
+		return
+	}
+	c := m.NewCall(r, id)
+	if _, known := protocols[id.Service]; !known {
+		http.Error(w, fmt.Sprintf(`{"__type":"UnrecognizedClientException","message":"the simulated AWS has no service %q"}`, id.Service), http.StatusForbidden)
+		return
+	}
+	res, err := m.serve(c, r)
+	if errors.Is(err, ErrDropped) {
+		panic(http.ErrAbortHandler)
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	for k, v := range res.header {
+		w.Header()[k] = v
+	}
+	w.Header().Set("X-Amzn-Requestid", c.RequestID)
+	w.WriteHeader(res.status)
+	// A client that went away is not the server's error.
+	_, _ = w.Write(res.body)
+}
+
+// NewCall describes the request r of identity id.
+func (m *Mux) NewCall(r *http.Request, id Identity) *Call {
+	return &Call{
+		Context: r.Context(), Service: id.Service, Region: id.Region, AccessKeyID: id.AccessKeyID,
+		RequestID: m.NewRequestID(), UserAgent: r.UserAgent(), Time: m.now(), HTTP: r,
+		Caller: r.Header.Get(CallerHeader), Invocation: r.Header.Get(InvocationHeader),
+	}
+}
+
+// NewRequestID returns the next request id; ids count up, so that runs repeat.
+func (m *Mux) NewRequestID() string {
+	n := m.requests.Add(1)
+	return fmt.Sprintf("%08x-0000-4000-8000-%012x", n>>32, n&0xffffffff)
+}
+
+func (m *Mux) serve(c *Call, r *http.Request) (*response, error) {
+	body, err := readBody(r)
+	if err != nil {
+		return encodeError(c, err)
+	}
+	op, in, err := m.decodeRequest(c.Service, r, body)
+	c.Operation = op
+	if err != nil {
+		return encodeError(c, err)
+	}
+	out, err := m.Invoke(c, in)
+	if errors.Is(err, ErrDropped) {
+		return nil, err
+	}
+	if err != nil {
+		return encodeError(c, err)
+	}
+	return encodeOutput(c, out)
+}

@@ -1,0 +1,229 @@
+package wire
+
+import (
+	"encoding/base64"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"reflect"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// node is what XML documents and query strings have in common: a tree of
+// named texts, in order.
+type node struct {
+	name string
+	text string
+	kids []*node
+}
+
+func (n *node) kid(name string) *node {
+	for _, k := range n.kids {
+		if k.name == name {
+			return k
+		}
+	}
+	return nil
+}
+
+// parseXML reads a document into a tree; the root element is the result.
+func parseXML(r io.Reader) (*node, error) {
+	dec := xml.NewDecoder(r)
+	top := &node{}
+	stack := []*node{top}
+	for {
+		tok, err := dec.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		last := stack[len(stack)-1]
+		switch t := tok.(type) {
+		case xml.StartElement:
+			n := &node{name: t.Name.Local}
+			last.kids = append(last.kids, n)
+			stack = append(stack, n)
+		case xml.EndElement:
+			stack = stack[:len(stack)-1]
+		case xml.CharData:
+			last.text += string(t)
+		}
+	}
+	if len(top.kids) != 1 {
+		return nil, fmt.Errorf("the document has %d root elements", len(top.kids))
+	}
+	return top.kids[0], nil
+}
+
+// formTree turns the dotted keys of a query request into a tree.
+func formTree(form url.Values) *node {
+	top := &node{}
+	keys := make([]string, 0, len(form))
+	for key := range form {
+		keys = append(keys, key)
+	}
+	sort.Strings(keys)
+	for _, key := range keys {
+		n := top
+		for part := range strings.SplitSeq(key, ".") {
+			next := n.kid(part)
+			if next == nil {
+				next = &node{name: part}
+				n.kids = append(n.kids, next)
+			}
+			n = next
+		}
+		n.text = form.Get(key)
+	}
+	return top
+}
+
+// textDecoder fills SDK values from trees of text.
+type textDecoder struct{ style style }
+
+func (d textDecoder) decodeStruct(path string, v reflect.Value, n *node, skip map[string]bool) error {
+	sh := shapeOf(v.Type(), nil, d.style, true)
+	for _, k := range n.kids {
+		f, ok := sh.byName[k.name]
+		if !ok || skip[k.name] {
+			return &Error{Code: "MalformedInput", Message: fmt.Sprintf("%s has no member %q", orTop(path), k.name)}
+		}
+		if err := d.decode(join(path, k.name), v.Field(f.index), k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d textDecoder) decode(path string, v reflect.Value, n *node) error {
+	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		return d.decode(path, v.Elem(), n)
+	case reflect.Struct:
+		if v.Type() == timeType {
+			t, err := time.Parse(time.RFC3339Nano, strings.TrimSpace(n.text))
+			if err != nil {
+				return malformed(path, n.text, "a timestamp")
+			}
+			v.Set(reflect.ValueOf(t.UTC()))
+			return nil
+		}
+		return d.decodeStruct(path, v, n, nil)
+	case reflect.Slice:
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			b, err := base64.StdEncoding.DecodeString(strings.TrimSpace(n.text))
+			if err != nil {
+				return malformed(path, n.text, "base64")
+			}
+			v.SetBytes(b)
+			return nil
+		}
+		return d.decodeList(path, v, n)
+	case reflect.Map:
+		return d.decodeMap(path, v, n)
+	}
+	return setText(path, v, n.text)
+}
+
+// items returns the nodes of a list's items in order.
+func (d textDecoder) items(n *node) []*node {
+	if d.style == styleXML {
+		return n.kids
+	}
+	list := n.kids
+	if d.style == styleQuery {
+		m := n.kid("member")
+		if m == nil {
+			return nil
+		}
+		list = m.kids
+	}
+	sorted := append([]*node(nil), list...)
+	sort.SliceStable(sorted, func(i, j int) bool {
+		a, _ := strconv.Atoi(sorted[i].name)
+		b, _ := strconv.Atoi(sorted[j].name)
+		return a < b
+	})
+	return sorted
+}
+
+func (d textDecoder) decodeList(path string, v reflect.Value, n *node) error {
+	items := d.items(n)
+	out := reflect.MakeSlice(v.Type(), len(items), len(items))
+	for i, item := range items {
+		if err := d.decode(join(path, strconv.Itoa(i+1)), out.Index(i), item); err != nil {
+			return err
+		}
+	}
+	v.Set(out)
+	return nil
+}
+
+// decodeMap reads Name.entry.N.key and Name.entry.N.value.
+func (d textDecoder) decodeMap(path string, v reflect.Value, n *node) error {
+	out := reflect.MakeMap(v.Type())
+	entries := n.kid("entry")
+	if entries == nil {
+		return malformed(path, n.text, "a map")
+	}
+	for _, e := range entries.kids {
+		key, val := e.kid("key"), e.kid("value")
+		if key == nil || val == nil {
+			return malformed(path, e.name, "a map's entry")
+		}
+		item := reflect.New(v.Type().Elem()).Elem()
+		if err := d.decode(join(path, key.text), item, val); err != nil {
+			return err
+		}
+		out.SetMapIndex(reflect.ValueOf(key.text).Convert(v.Type().Key()), item)
+	}
+	v.Set(out)
+	return nil
+}
+
+// setText sets a scalar from its text, as in XML, query strings and headers.
+func setText(path string, v reflect.Value, text string) error {
+	if v.Kind() != reflect.String {
+		text = strings.TrimSpace(text)
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		return setText(path, v.Elem(), text)
+	case reflect.String:
+		v.SetString(text)
+	case reflect.Bool:
+		b, err := strconv.ParseBool(text)
+		if err != nil {
+			return malformed(path, text, "a boolean")
+		}
+		v.SetBool(b)
+	case reflect.Int32, reflect.Int64:
+		i, err := strconv.ParseInt(text, 10, v.Type().Bits())
+		if err != nil {
+			return malformed(path, text, "an integer")
+		}
+		v.SetInt(i)
+	case reflect.Float32, reflect.Float64:
+		f, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			return malformed(path, text, "a number")
+		}
+		v.SetFloat(f)
+	default:
+		return fmt.Errorf("wire: %s: cannot decode text into %v", path, v.Type())
+	}
+	return nil
+}
+
+func malformed(path, text, want string) *Error {
+	return Errorf("MalformedInput", "%s is not %s: %q", path, want, text)
+}
