@@ -12,13 +12,13 @@ type Run struct {
 	StartedAt  Time    `json:"startedAt"`
 }
 
-// LeaseInput acquires or releases the lease of a cluster.
+// LeaseInput acquires, releases or keeps the lease of a cluster.
 type LeaseInput struct {
 	Action    LeaseAction     `json:"action"`
 	ID        string          `json:"id"`
 	StartedAt Time            `json:"startedAt"`
 	Request   json.RawMessage `json:"request,omitempty"` // acquire: as the person wrote it
-	Run       *Run            `json:"run,omitempty"`     // release
+	Run       *Run            `json:"run,omitempty"`     // release and keep
 }
 
 // LeaseAction is what to do with a lease.
@@ -28,9 +28,10 @@ type LeaseAction string
 const (
 	LeaseAcquire LeaseAction = "acquire"
 	LeaseRelease LeaseAction = "release"
+	LeaseKeep    LeaseAction = "keep" // the cluster is not clean: hold on until a person releases it
 )
 
-// LeaseOutput answers acquire with the run; release answers with none.
+// LeaseOutput answers acquire with the run; the others with none.
 type LeaseOutput struct {
 	Run *Run `json:"run,omitempty"`
 }
