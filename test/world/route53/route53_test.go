@@ -196,7 +196,10 @@ func TestRefusedChanges(t *testing.T) {
 		create(simple("api.example.com", types.RRTypeA, "10.0.0.9")),
 		create(simple("old.example.com", types.RRTypeCname, "new.example.net")),
 	}
-	with := func(set *types.ResourceRecordSet, f func(*types.ResourceRecordSet)) *types.ResourceRecordSet { f(set); return set }
+	with := func(set *types.ResourceRecordSet, f func(*types.ResourceRecordSet)) *types.ResourceRecordSet {
+		f(set)
+		return set
+	}
 	for _, c := range []struct {
 		name       string
 		change     types.Change
