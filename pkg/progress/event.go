@@ -3,9 +3,6 @@
 package progress
 
 import (
-	"errors"
-	"fmt"
-
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
@@ -67,6 +64,7 @@ type Event struct {
 	Requests *RequestCount    `json:"requests,omitempty"`
 	Finding  *upgrade.Finding `json:"finding,omitempty"`
 	Outcome  upgrade.Outcome  `json:"outcome,omitempty"`
+	Code     upgrade.Code     `json:"code,omitempty"` // of an error
 }
 
 // RunInfo is what a header says of an upgrade.
@@ -89,12 +87,7 @@ type RequestCount struct {
 
 // ErrorEvent returns the event of an error.
 func ErrorEvent(at upgrade.Time, err error) Event {
-	text := err.Error()
-	var e *upgrade.Error
-	if errors.As(err, &e) {
-		text = fmt.Sprintf("%s (%s)", text, e.Code)
-	}
-	return Event{Time: at, Kind: Error, Text: text}
+	return Event{Time: at, Kind: Error, Text: err.Error(), Code: upgrade.CodeOf(err)}
 }
 
 // Renderer shows events. Event may be called by many goroutines at a time and
