@@ -1,0 +1,53 @@
+package lease
+
+import (
+	"context"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+)
+
+// Handler is the first and the last state of an upgrade.
+type Handler struct{ leases *Store }
+
+// NewHandler returns the handler of the lease phase.
+func NewHandler(leases *Store) *Handler { return &Handler{leases: leases} }
+
+// Handle acquires the lease and answers with the run, or releases it. Acquire
+// is where a person's request is decoded: what is wrong in it is an
+// InvalidRequest that names the field.
+func (h *Handler) Handle(ctx context.Context, in upgrade.LeaseInput) (upgrade.LeaseOutput, error) {
+	switch in.Action {
+	case upgrade.LeaseAcquire:
+		return h.acquire(ctx, in)
+	case upgrade.LeaseRelease:
+		if in.Run == nil {
+			return upgrade.LeaseOutput{}, invalid("run", "is missing", "give the run that acquire answered with")
+		}
+		return upgrade.LeaseOutput{}, h.leases.Release(ctx, in.Run.Request.Cluster, in.Run.ID, in.Run.Generation)
+	}
+	return upgrade.LeaseOutput{}, invalid("action", `"`+string(in.Action)+`" is not known`, "use one of: acquire, release")
+}
+
+func (h *Handler) acquire(ctx context.Context, in upgrade.LeaseInput) (upgrade.LeaseOutput, error) {
+	switch {
+	case in.ID == "":
+		return upgrade.LeaseOutput{}, invalid("id", "is missing", "give the execution name")
+	case in.StartedAt.IsZero():
+		return upgrade.LeaseOutput{}, invalid("startedAt", "is missing", "give the start of the execution")
+	case len(in.Request) == 0:
+		return upgrade.LeaseOutput{}, invalid("request", "is missing", "say what to upgrade")
+	}
+	request, err := upgrade.DecodeRequest(in.Request)
+	if err != nil {
+		return upgrade.LeaseOutput{}, err
+	}
+	held, err := h.leases.Acquire(ctx, request.Cluster, in.ID)
+	if err != nil {
+		return upgrade.LeaseOutput{}, err
+	}
+	return upgrade.LeaseOutput{Run: &upgrade.Run{ID: in.ID, Request: request, Generation: held.Generation, StartedAt: in.StartedAt}}, nil
+}
+
+func invalid(field, message, remedy string) error {
+	return &upgrade.Error{Code: upgrade.CodeInvalidRequest, Op: "lease", Field: field, Message: message, Remedy: remedy}
+}

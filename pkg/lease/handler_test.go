@@ -1,0 +1,80 @@
+package lease_test
+
+import (
+	"encoding/json"
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/lease"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+)
+
+const request = `{"cluster":"shop","target":"1.35","traffic":{"hostedZone":"Z0123456789ABC","record":"shop.example.com","service":"default/frontend-external"}}`
+
+func acquireInput(request string) upgrade.LeaseInput {
+	return upgrade.LeaseInput{Action: upgrade.LeaseAcquire, ID: "shop-135", StartedAt: upgrade.At(start), Request: json.RawMessage(request)}
+}
+
+func TestHandlerAcquiresAndReleases(t *testing.T) {
+	s := newSetup()
+	h := lease.NewHandler(s.Store)
+	out, err := h.Handle(t.Context(), acquireInput(request))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wanted, err := upgrade.DecodeRequest([]byte(request))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(&upgrade.Run{ID: "shop-135", Request: wanted, Generation: 1, StartedAt: upgrade.At(start)}, out.Run); diff != "" {
+		t.Fatal(diff)
+	}
+	again, err := h.Handle(t.Context(), acquireInput(request))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(out, again); diff != "" {
+		t.Error(diff)
+	}
+	for range 2 {
+		released, err := h.Handle(t.Context(), upgrade.LeaseInput{Action: upgrade.LeaseRelease, Run: out.Run})
+		if err != nil || released.Run != nil {
+			t.Fatalf("%+v, %v", released, err)
+		}
+	}
+	if got := s.acquire(t, "next"); got.Generation != 2 {
+		t.Errorf("generation %d after the release", got.Generation)
+	}
+}
+
+func TestHandlerNamesTheWrongField(t *testing.T) {
+	for name, c := range map[string]struct {
+		in    upgrade.LeaseInput
+		field string
+	}{
+		"no action":          {upgrade.LeaseInput{}, "action"},
+		"unknown action":     {upgrade.LeaseInput{Action: "steal"}, "action"},
+		"release of nothing": {upgrade.LeaseInput{Action: upgrade.LeaseRelease}, "run"},
+		"no id":              {upgrade.LeaseInput{Action: upgrade.LeaseAcquire, StartedAt: upgrade.At(start), Request: json.RawMessage(request)}, "id"},
+		"no start":           {upgrade.LeaseInput{Action: upgrade.LeaseAcquire, ID: "x", Request: json.RawMessage(request)}, "startedAt"},
+		"no request":         {acquireInput(""), "request"},
+		"misspelled field":   {acquireInput(`{"clutser":"shop"}`), "clutser"},
+		"bad version":        {acquireInput(`{"cluster":"shop","target":"35"}`), "target"},
+		"no zone":            {acquireInput(`{"cluster":"shop","target":"1.35"}`), "traffic.hostedZone"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSetup()
+			_, err := lease.NewHandler(s.Store).Handle(t.Context(), c.in)
+			wantCode(t, err, upgrade.CodeInvalidRequest)
+			var e *upgrade.Error
+			if !errors.As(err, &e) || e.Field != c.field || e.Remedy == "" {
+				t.Errorf("field %q, want %q, and a remedy: %v", e.Field, c.field, err)
+			}
+			if s.api.Writes() != 0 {
+				t.Error("a wrong request wrote")
+			}
+		})
+	}
+}
