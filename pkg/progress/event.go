@@ -37,6 +37,7 @@ type Status string
 
 // The statuses.
 const (
+	Planned      Status = "planned" // a step of the plan; Text is its title
 	Running      Status = "started"
 	Waiting      Status = "waiting" // for AWS, a bake or a person; Text says for what
 	Done         Status = "done"    // the executor is done; the verification follows

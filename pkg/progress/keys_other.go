@@ -1,0 +1,8 @@
+//go:build !linux && !darwin
+
+package progress
+
+import "io"
+
+// hideKeys does nothing here: what is typed shows.
+func hideKeys(io.Reader) (show func()) { return func() {} }

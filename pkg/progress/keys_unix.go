@@ -1,0 +1,30 @@
+//go:build linux || darwin
+
+package progress
+
+import (
+	"io"
+
+	"github.com/charmbracelet/x/term"
+	"golang.org/x/sys/unix"
+)
+
+// hideKeys stops the terminal from printing what is typed, which would break
+// the picture, and returns how to undo it. Ctrl-C stays a signal.
+func hideKeys(in io.Reader) (show func()) {
+	f, ok := in.(term.File)
+	if !ok || !term.IsTerminal(f.Fd()) {
+		return func() {}
+	}
+	fd := int(f.Fd())
+	before, err := unix.IoctlGetTermios(fd, getTermios)
+	if err != nil {
+		return func() {} // then keys show: a matter of looks only
+	}
+	hidden := *before
+	hidden.Lflag &^= unix.ECHO
+	if err := unix.IoctlSetTermios(fd, setTermios, &hidden); err != nil {
+		return func() {}
+	}
+	return func() { _ = unix.IoctlSetTermios(fd, setTermios, before) } // nothing can be done if the terminal is gone
+}
