@@ -256,3 +256,19 @@ func TestAStoreThatDoesNotAnswerChangesNothing(t *testing.T) {
 		t.Errorf("%d writes", api.Writes())
 	}
 }
+
+func TestStateKeepsTheLastValue(t *testing.T) {
+	store, api, _ := newStore()
+	for _, v := range []string{`{"n":1}`, `{"n":2}`, `{"n":2}`} {
+		must(t, store.PutState(t.Context(), run.ID, "shift", json.RawMessage(v)))
+	}
+	got, found, err := store.State(t.Context(), run.ID, "shift")
+	must(t, err)
+	if string(got) != `{"n":2}` || !found || api.Writes() != 2 {
+		t.Errorf("%s, found %t, %d writes", got, found, api.Writes())
+	}
+	if _, found, err := store.State(t.Context(), run.ID, "other"); found || err != nil {
+		t.Errorf("found %t, err %v", found, err)
+	}
+	wantCode(t, store.PutState(t.Context(), run.ID, "shift", json.RawMessage(`{`)), upgrade.CodeInternal)
+}
