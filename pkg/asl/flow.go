@@ -1,0 +1,296 @@
+package asl
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// frame is one flow of control through a block: the execution's own, a branch
+// of Parallel, or an iteration of Map.
+type frame struct {
+	ex     *Execution
+	block  *block
+	vars   *variables
+	parent *visit // the Parallel or Map state, nil for the execution's own
+	index  int    // branch or iteration
+	item   any    // Map.Item.Value
+	source string // Map.Item.Source
+	last   int64  // id of the last event of this flow
+	now    *visit // the state it is in
+	dead   bool
+}
+
+// visit is one stay of a frame in a state, over all attempts.
+type visit struct {
+	ex      *Execution
+	frame   *frame
+	state   *state
+	input   *doc // as it came in
+	data    any  // after InputPath
+	entered time.Time
+	eventID int64 // of the StateEntered event
+
+	retries int         // all retries so far: State.RetryCount
+	used    []int       // retries by retrier
+	cancel  func() bool // the timer that runs: Wait, or the pause before a retry
+	attempt *attempt    // Task
+	group   *group      // Parallel, Map
+	token   string      // Task.Token of the context object
+	ctx     map[string]any
+}
+
+func (f *frame) isMap() bool { return f.parent != nil && f.parent.state.kind == kindMap }
+
+// enter begins a state.
+func (e *Execution) enter(s step) {
+	st := s.frame.block.states[s.name]
+	v := &visit{ex: e, frame: s.frame, state: st, input: s.input, entered: e.o.Clock.Now()}
+	s.frame.now = v
+	v.eventID = v.record(string(st.kind)+"StateEntered", inputDetails(Details{Name: st.name}, s.input.raw))
+	if e.status != Running {
+		return
+	}
+	v.data = s.input.v
+	if st.inputPath != nil {
+		data, err := st.inputPath.read(v.view())
+		if err != nil {
+			v.fail(v.failure(err))
+			return
+		}
+		v.data = data
+	}
+	switch st.kind {
+	case kindPass:
+		v.pass()
+	case kindChoice:
+		v.choose()
+	case kindWait:
+		v.wait()
+	case kindSucceed:
+		v.finish(v.data, transitionOf(st))
+	case kindFail:
+		v.failState()
+	default:
+		v.used = make([]int, len(st.retry))
+		v.begin()
+	}
+}
+
+// begin starts an attempt of a Task, Parallel or Map state.
+func (v *visit) begin() {
+	v.ctx = nil
+	switch v.state.kind {
+	case kindTask:
+		v.startTask()
+	case kindParallel:
+		v.startParallel()
+	case kindMap:
+		v.startMap()
+	}
+}
+
+// read evaluates InputPath or OutputPath.
+func (p *dataPath) read(v *view) (any, error) {
+	if p.discard {
+		return map[string]any{}, nil
+	}
+	return p.eval(v)
+}
+
+// view shows the templates of this state what they may see.
+func (v *visit) view() *view {
+	return &view{rt: v.ex.rt, data: v.data, context: v.context, vars: v.frame.vars}
+}
+
+// context is the context object ($$, $states.context).
+// https://docs.aws.amazon.com/step-functions/latest/dg/input-output-contextobject.html
+func (v *visit) context() map[string]any {
+	if v.ctx != nil {
+		return v.ctx
+	}
+	st := map[string]any{"Name": v.state.name, "EnteredTime": stamp(v.entered)}
+	switch v.state.kind {
+	case kindTask, kindParallel, kindMap:
+		st["RetryCount"] = jsonInt(int64(v.retries))
+	}
+	v.ctx = map[string]any{"Execution": v.ex.executed, "StateMachine": v.ex.machineC, "State": st}
+	if v.token != "" {
+		v.ctx["Task"] = map[string]any{"Token": v.token}
+	}
+	for f := v.frame; f != nil; f = f.outer() {
+		if f.isMap() {
+			v.ctx["Map"] = map[string]any{"Item": f.itemContext()}
+			break
+		}
+	}
+	return v.ctx
+}
+
+func (f *frame) outer() *frame {
+	if f.parent == nil {
+		return nil
+	}
+	return f.parent.frame
+}
+
+func (f *frame) itemContext() map[string]any {
+	return map[string]any{"Index": jsonInt(int64(f.index)), "Value": f.item, "Source": "STATE_DATA"}
+}
+
+func (v *visit) record(kind string, d *Details) int64 { return v.ex.record(v.frame, kind, d) }
+
+// outcome says how a state is left: where to, and what is evaluated before.
+type outcome struct {
+	next   string // "" ends the flow
+	assign template
+	output template // JSONata
+	at     string   // where those fields stand, for messages
+	// JSONPath: how the result goes into the input.
+	selector               template
+	resultPath, outputPath *dataPath
+	result                 any // $states.result
+	hasResult              bool
+	failure                any // $states.errorOutput
+	hasFailure             bool
+}
+
+func transitionOf(s *state) outcome {
+	return outcome{next: s.next, assign: s.assign, output: s.output, outputPath: s.outputPath}
+}
+
+// finish leaves the state with a result (for states without one: the input).
+func (v *visit) finish(result any, o outcome) {
+	output, assigned, err := v.evaluate(result, o)
+	if err != nil {
+		f := v.failure(err)
+		if o.hasFailure { // within a Catch: no second chance
+			v.reportEvaluation(f)
+			v.frame.failed(&f.Error)
+			return
+		}
+		v.fail(f)
+		return
+	}
+	v.leave(output, assigned, o.next)
+}
+
+func (v *visit) leave(output *doc, assigned map[string]any, next string) {
+	d := Details{Name: v.state.name, AssignedVariables: v.frame.vars.assign(assigned)}
+	v.record(string(v.state.kind)+"StateExited", outputDetails(d, output.raw))
+	if v.ex.status != Running {
+		return
+	}
+	v.frame.now = nil
+	if next == "" {
+		v.frame.succeeded(output)
+		return
+	}
+	v.ex.enqueue(v.frame, next, output)
+}
+
+// evaluate computes output and variables. Both see the variables as they were.
+func (v *visit) evaluate(result any, o outcome) (output *doc, assigned map[string]any, err error) {
+	vw := v.view()
+	vw.result, vw.hasResult = o.result, o.hasResult
+	vw.failure, vw.hasError = o.failure, o.hasFailure
+	out := result
+	if v.state.jsonata {
+		if o.output != nil {
+			if out, err = o.output.eval(vw); err != nil {
+				return nil, nil, err
+			}
+		}
+	} else if out, err = v.throughPaths(vw, result, o); err != nil {
+		return nil, nil, err
+	}
+	if o.assign != nil {
+		a, err := o.assign.eval(vw)
+		if err != nil {
+			return nil, nil, err
+		}
+		var ok bool
+		if assigned, ok = a.(map[string]any); !ok {
+			return nil, nil, wrongType(o.assign, "Assign", "object", a)
+		}
+	}
+	if output, err = v.document(out); err != nil {
+		return nil, nil, err
+	}
+	return output, assigned, nil
+}
+
+// throughPaths applies ResultSelector, ResultPath and OutputPath. Assign sees
+// the result after the selector as $.
+func (v *visit) throughPaths(vw *view, result any, o outcome) (any, error) {
+	var err error
+	if o.selector != nil {
+		vw.data = result
+		if result, err = o.selector.eval(vw); err != nil {
+			return nil, err
+		}
+	}
+	out := result
+	if p := o.resultPath; p != nil {
+		if p.discard {
+			out = v.input.v
+		} else if out, err = p.path.insert(v.input.v, result); err != nil {
+			return nil, &evalError{name: "States.ResultPathMatchFailure", cause: fmt.Sprintf("Unable to apply step \"%s\" to input %s: %v", p.path.src, v.input.raw, err)}
+		}
+	}
+	vw.data = out
+	if o.outputPath != nil {
+		if out, err = o.outputPath.read(vw); err != nil {
+			return nil, err
+		}
+	}
+	vw.data = result
+	return out, nil
+}
+
+// document writes a value down, unless it is too large to be passed on.
+func (v *visit) document(value any) (*doc, error) {
+	if d := v.input; sameValue(value, d.v) {
+		return d, nil
+	}
+	d, err := newDoc(value)
+	if err != nil {
+		return nil, runtimeError("The output is not JSON: %v", err)
+	}
+	if len(d.raw) > MaxPayload {
+		return nil, v.tooLarge()
+	}
+	return d, nil
+}
+
+func (v *visit) tooLarge() error {
+	return &evalError{name: ErrDataLimit, cause: fmt.Sprintf("The state/task '%s' returned a result with a size exceeding the maximum number of bytes service limit.", v.state.name)}
+}
+
+// failing is an Error with what the history needs to know about it.
+type failing struct {
+	Error
+	location   string
+	evaluation bool // a JSONata expression failed
+	runtime    bool // not caused by a task or a Fail state
+}
+
+// failure turns the error of a template into the error of the state.
+func (v *visit) failure(err error) *failing {
+	var ev *evalError
+	if !errors.As(err, &ev) {
+		ev = &evalError{name: ErrRuntime, cause: err.Error()}
+	}
+	return &failing{
+		Error:      Error{ev.name, fmt.Sprintf("An error occurred while executing the state '%s' (entered at the event id #%d). %s", v.state.name, v.eventID, ev.cause)},
+		location:   ev.location,
+		evaluation: ev.name == ErrQueryEvaluation,
+		runtime:    true,
+	}
+}
+
+func (v *visit) reportEvaluation(f *failing) {
+	if f.evaluation {
+		v.record("EvaluationFailed", errorDetails(Details{State: v.state.name, Location: f.location}, &f.Error))
+	}
+}

@@ -1,0 +1,206 @@
+package asl
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// call is an intrinsic function (States.Format(...)) with its arguments:
+// strings, numbers, true, false, null, paths and nested calls.
+type call struct {
+	src   string
+	field string
+	name  string
+	fn    intrinsic
+	args  []template
+}
+
+type intrinsic struct {
+	min, max int // number of arguments; max < 0: any
+	apply    func(rt *runtime, args []any) (any, error)
+}
+
+// maxNesting is the depth to which AWS lets intrinsic functions nest.
+const maxNesting = 10
+
+func compileIntrinsic(field, src string) (template, error) {
+	p := &intrinsicParser{src: src, rest: src, field: field}
+	t, err := p.call(1)
+	if err != nil {
+		return nil, fmt.Errorf("intrinsic function %q: %w", src, err)
+	}
+	if p.space(); p.rest != "" {
+		return nil, fmt.Errorf("intrinsic function %q: unexpected %q", src, p.rest)
+	}
+	return t, nil
+}
+
+func (c *call) eval(v *view) (any, error) {
+	args := make([]any, len(c.args))
+	for i, a := range c.args {
+		var err error
+		if args[i], err = a.eval(v); err != nil {
+			return nil, err
+		}
+	}
+	out, err := c.fn.apply(v.rt, args)
+	if err != nil {
+		return nil, &evalError{name: ErrIntrinsicFailure, cause: fmt.Sprintf("The function '%s' had the following error: %v", c.src, err)}
+	}
+	return out, nil
+}
+
+type intrinsicParser struct {
+	src, rest, field string
+}
+
+func (p *intrinsicParser) space() { p.rest = strings.TrimLeft(p.rest, " \t\r\n") }
+
+func (p *intrinsicParser) take(s string) bool {
+	p.space()
+	after, ok := strings.CutPrefix(p.rest, s)
+	p.rest = after
+	return ok
+}
+
+func (p *intrinsicParser) call(depth int) (template, error) {
+	if depth > maxNesting {
+		return nil, fmt.Errorf("functions nest more than %d deep", maxNesting)
+	}
+	begin := len(p.src) - len(p.rest)
+	open := strings.IndexByte(p.rest, '(')
+	if open < 0 {
+		return nil, fmt.Errorf("%q: the ( is missing", p.rest)
+	}
+	name := strings.TrimSpace(p.rest[:open])
+	fn, ok := intrinsics[name]
+	if !ok {
+		return nil, fmt.Errorf("there is no function %s", name)
+	}
+	c := &call{field: p.field, name: name, fn: fn}
+	p.rest = p.rest[open+1:]
+	for !p.take(")") {
+		if len(c.args) > 0 && !p.take(",") {
+			return nil, fmt.Errorf("a comma or ) must come before %q", p.rest)
+		}
+		arg, err := p.argument(depth)
+		if err != nil {
+			return nil, err
+		}
+		c.args = append(c.args, arg)
+	}
+	if n := len(c.args); n < fn.min || fn.max >= 0 && n > fn.max {
+		return nil, fmt.Errorf("%s takes %s, not %d", name, arity(fn), n)
+	}
+	c.src = p.src[begin : len(p.src)-len(p.rest)]
+	return c, nil
+}
+
+func arity(fn intrinsic) string {
+	switch {
+	case fn.max < 0:
+		return fmt.Sprintf("at least %d arguments", fn.min)
+	case fn.min == fn.max:
+		return fmt.Sprintf("%d arguments", fn.min)
+	}
+	return fmt.Sprintf("%d to %d arguments", fn.min, fn.max)
+}
+
+func (p *intrinsicParser) argument(depth int) (template, error) {
+	p.space()
+	switch {
+	case p.rest == "":
+		return nil, fmt.Errorf("the ) is missing")
+	case p.rest[0] == '\'':
+		return p.text()
+	case p.rest[0] == '$':
+		n := pathLength(p.rest)
+		src := strings.TrimSpace(p.rest[:n])
+		p.rest = p.rest[n:]
+		parsed, err := parsePath(src)
+		if err != nil {
+			return nil, err
+		}
+		return pathTemplate{path: parsed, field: p.field}, nil
+	case strings.HasPrefix(p.rest, "States."):
+		return p.call(depth + 1)
+	}
+	n := strings.IndexAny(p.rest, ",) \t\r\n")
+	if n < 0 {
+		n = len(p.rest)
+	}
+	word := p.rest[:n]
+	p.rest = p.rest[n:]
+	switch word {
+	case "true":
+		return literal{true}, nil
+	case "false":
+		return literal{false}, nil
+	case "null":
+		return literal{nil}, nil
+	}
+	if _, err := strconv.ParseFloat(word, 64); err != nil {
+		return nil, fmt.Errorf("%q is not an argument", word)
+	}
+	return literal{json.Number(word)}, nil
+}
+
+// text reads a string in single quotes. A backslash keeps the next character;
+// braces stay escaped for States.Format.
+func (p *intrinsicParser) text() (template, error) {
+	var out strings.Builder
+	for i := 1; i < len(p.rest); i++ {
+		switch c := p.rest[i]; c {
+		case '\'':
+			p.rest = p.rest[i+1:]
+			return literal{out.String()}, nil
+		case '\\':
+			i++
+			if i == len(p.rest) {
+				break
+			}
+			switch n := p.rest[i]; n {
+			case '\'':
+				out.WriteByte(n)
+			default:
+				out.WriteByte('\\')
+				out.WriteByte(n)
+			}
+		default:
+			out.WriteByte(c)
+		}
+	}
+	return nil, fmt.Errorf("unclosed quote in %q", p.rest)
+}
+
+// pathLength is the length of the path that s begins with: to the first comma
+// or ) outside of brackets, parentheses and quotes.
+func pathLength(s string) int {
+	depth := 0
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '\'', '"':
+			if depth > 0 {
+				if end := closingQuote(s[i:]); end > 0 {
+					i += end
+				}
+			}
+		case '[', '(':
+			depth++
+		case ']':
+			depth--
+		case ')':
+			if depth == 0 {
+				return i
+			}
+			depth--
+		case ',':
+			if depth == 0 {
+				return i
+			}
+		}
+	}
+	return len(s)
+}

@@ -1,0 +1,143 @@
+package asl
+
+import (
+	"fmt"
+	"math"
+	"math/rand"
+	"slices"
+	"time"
+)
+
+// retrier is one entry of Retry.
+type retrier struct {
+	errors   []string
+	interval time.Duration
+	attempts int
+	backoff  float64
+	maxDelay time.Duration // 0: none
+	jitter   bool
+}
+
+// catcher is one entry of Catch.
+type catcher struct {
+	errors     []string
+	next       string
+	assign     template
+	output     template
+	resultPath *dataPath
+}
+
+// AWS's limit for MaxDelaySeconds, exclusive.
+const maxDelayLimit = 31_622_400
+
+func (f *fields) retriers() {
+	for i, r := range f.entries("Retry") {
+		t := &retrier{errors: f.errorEquals(r, i, len(f.m["Retry"].([]any)))}
+		t.interval = time.Duration(r.integer("IntervalSeconds", 1, maxSeconds, 1)) * time.Second
+		t.attempts = int(r.integer("MaxAttempts", 0, maxSeconds, 3))
+		t.maxDelay = time.Duration(r.integer("MaxDelaySeconds", 1, maxDelayLimit-1, 0)) * time.Second
+		if t.maxDelay > 0 && r.has("IntervalSeconds") && t.maxDelay <= t.interval {
+			r.problem("MaxDelaySeconds", "must be greater than IntervalSeconds")
+		}
+		t.backoff = 2
+		if v, ok := r.take("BackoffRate"); ok {
+			if t.backoff, ok = number(v); !ok || t.backoff < 1 {
+				r.problem("BackoffRate", "must be a number of at least 1.0, but is %s", text(v))
+			}
+		}
+		switch j := r.text("JitterStrategy"); {
+		case j == "FULL":
+			t.jitter = true
+		case r.has("JitterStrategy") && j != "NONE":
+			r.problem("JitterStrategy", "must be \"FULL\" or \"NONE\", but is %q", j)
+		}
+		r.text("Comment")
+		r.unknown(unknownField)
+		f.s.retry = append(f.s.retry, t)
+	}
+}
+
+func (f *fields) catchers() {
+	for i, r := range f.entries("Catch") {
+		c := &catcher{errors: f.errorEquals(r, i, len(f.m["Catch"].([]any))), next: r.required("Next")}
+		c.assign = f.assignments(r)
+		inner := *f
+		inner.reader = r
+		if f.s.jsonata {
+			c.output = inner.payload("Output", false)
+		} else {
+			c.resultPath = inner.path("ResultPath", true)
+		}
+		r.text("Comment")
+		r.unknown(f.reason)
+		f.s.catch = append(f.s.catch, c)
+	}
+}
+
+// entries reads an array of objects.
+func (f *fields) entries(field string) []*reader {
+	var out []*reader
+	for i, v := range f.list(field) {
+		if r, ok := newReader(fmt.Sprintf("%s.%s[%d]", f.at, field, i), v, f.p.errs); ok {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// errorEquals reads ErrorEquals: States.ALL must stand alone and last.
+func (f *fields) errorEquals(r *reader, i, n int) []string {
+	var names []string
+	for _, v := range r.list("ErrorEquals") {
+		name, ok := v.(string)
+		if !ok {
+			r.problem("ErrorEquals", "must hold strings, but holds %s", text(v))
+			continue
+		}
+		names = append(names, name)
+	}
+	if len(names) == 0 {
+		r.problem("ErrorEquals", "must name at least one error")
+	}
+	if slices.Contains(names, ErrAll) && (len(names) > 1 || i != n-1) {
+		r.problem("ErrorEquals", "States.ALL must stand alone and in the last entry")
+	}
+	return names
+}
+
+// matches implements ErrorEquals. States.Runtime is final: nothing matches it.
+// https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+func matches(errors []string, name string) bool {
+	if name == ErrRuntime {
+		return false
+	}
+	for _, e := range errors {
+		switch {
+		case e == name:
+			return true
+		case e == ErrAll:
+			return name != ErrDataLimit
+		case e == ErrTaskFailed:
+			if name != ErrTimeout && name != ErrHeartbeatTimeout && name != ErrDataLimit {
+				return true
+			}
+		case e == ErrTimeout && name == ErrHeartbeatTimeout:
+			return true
+		}
+	}
+	return false
+}
+
+// delay is how long to wait before retry number n (from 0) of this retrier.
+func (t *retrier) delay(n int, random *rand.Rand) time.Duration {
+	d := float64(t.interval) * math.Pow(t.backoff, float64(n))
+	limit := float64(maxSeconds) * float64(time.Second)
+	if t.maxDelay > 0 {
+		limit = float64(t.maxDelay)
+	}
+	d = min(d, limit)
+	if t.jitter {
+		d *= random.Float64()
+	}
+	return time.Duration(d).Round(time.Millisecond)
+}

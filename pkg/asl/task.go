@@ -1,0 +1,206 @@
+package asl
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// attempt is one attempt of a Task state.
+type attempt struct {
+	visit     *visit
+	token     string
+	request   TaskRequest
+	cancel    func() // the runner's, once Start has returned
+	over      bool   // the state went on: nothing that comes later counts
+	answered  bool   // the runner called done
+	submitted bool   // TaskSubmitted was recorded
+	timeout   func() bool
+	heartbeat func() bool
+}
+
+// startTask begins an attempt of a Task state.
+func (v *visit) startTask() {
+	s := v.state
+	a := &attempt{visit: v}
+	v.token = ""
+	if s.resource.callback || s.resource.family == activity {
+		a.token = v.ex.newToken()
+		v.token = a.token
+	}
+	request, err := v.request(a.token)
+	if err != nil {
+		v.fail(v.failure(err))
+		return
+	}
+	a.request = request
+	v.attempt = a
+	a.recordScheduled()
+	if s.resource.family != activity {
+		a.recordStarted()
+	}
+	if v.frame.dead || v.ex.status != Running {
+		return
+	}
+	if a.token != "" {
+		v.ex.tokens[a.token] = a
+	}
+	a.arm(&a.timeout, request.Timeout, ErrTimeout)
+	if a.token != "" {
+		a.arm(&a.heartbeat, request.Heartbeat, ErrHeartbeatTimeout)
+	}
+	v.ex.effects = append(v.ex.effects, a.start)
+}
+
+func (v *visit) request(token string) (TaskRequest, error) {
+	s := v.state
+	r := TaskRequest{
+		Resource: s.resource.arn, State: s.name, TaskToken: token, Attempt: v.retries,
+		ExecutionArn: v.ex.o.ExecutionArn, ExecutionName: v.ex.o.ExecutionName,
+	}
+	arguments, err := v.groupInput()
+	if err != nil {
+		return r, err
+	}
+	r.Arguments = json.RawMessage(arguments.raw)
+	for _, limit := range []struct {
+		t     template
+		field string
+		into  *time.Duration
+	}{{s.timeout, "TimeoutSeconds", &r.Timeout}, {s.heartbeat, "HeartbeatSeconds", &r.Heartbeat}} {
+		if limit.t == nil {
+			continue
+		}
+		n, err := v.whole(limit.t, limit.field, 1, maxSeconds)
+		if err != nil {
+			return r, err
+		}
+		*limit.into = time.Duration(n) * time.Second
+	}
+	return r, nil
+}
+
+// start hands the attempt to the runner. It is called without the lock.
+func (a *attempt) start() {
+	e := a.visit.ex
+	e.mu.Lock()
+	over := a.over
+	e.mu.Unlock()
+	if over {
+		return
+	}
+	request := a.request
+	if a.visit.state.resource.sync {
+		request.Submitted = func(output json.RawMessage) { e.do(func() { a.submit(string(output)) }) }
+	}
+	cancel := e.o.Tasks.Start(request, func(r TaskResult) { e.do(func() { a.answer(r) }) })
+	e.mu.Lock()
+	a.cancel = cancel
+	abandoned := a.over && !a.answered && cancel != nil
+	e.mu.Unlock()
+	if abandoned { // while Start was running
+		cancel()
+	}
+}
+
+// answer takes the runner's result.
+func (a *attempt) answer(r TaskResult) {
+	if a.answered {
+		return
+	}
+	a.answered = true
+	if a.over || a.visit.ex.status != Running {
+		return
+	}
+	switch {
+	case r.Err != nil:
+		a.failed(r.Err)
+	case a.visit.state.resource.callback:
+		a.submit(string(r.Output))
+	default:
+		a.succeeded(r.Output)
+	}
+}
+
+// submit notes that the request was accepted.
+func (a *attempt) submit(output string) {
+	if a.over || a.submitted || a.visit.ex.status != Running {
+		return
+	}
+	a.submitted = true
+	a.recordTask("TaskSubmitted", outputDetails(a.details(), output))
+}
+
+func (a *attempt) succeeded(raw json.RawMessage) {
+	v := a.visit
+	output, err := parseDoc(raw)
+	if len(raw) == 0 {
+		output, err = &doc{raw: "null"}, nil
+	}
+	switch {
+	case err != nil:
+		a.failed(&Error{Name: ErrRuntime, Cause: "The task's output is not JSON: " + err.Error()})
+		return
+	case len(output.raw) > MaxPayload:
+		a.failed(&Error{Name: ErrDataLimit, Cause: v.failure(v.tooLarge()).Cause})
+		return
+	}
+	if v.state.resource.sync {
+		a.submit(output.raw)
+	}
+	a.recordSucceeded(output.raw)
+	if v.ex.status != Running {
+		return
+	}
+	v.stopAttempt()
+	v.finish(output.v, v.invoked(output.v))
+}
+
+func (a *attempt) failed(err *Error) {
+	a.recordFailed(err)
+	a.visit.fail(&failing{Error: *err})
+}
+
+// arm starts one of the attempt's limits anew.
+func (a *attempt) arm(timer *func() bool, d time.Duration, name string) {
+	if *timer != nil {
+		(*timer)()
+		*timer = nil
+	}
+	if d <= 0 {
+		return
+	}
+	e := a.visit.ex
+	*timer = e.o.Clock.AfterFunc(d, func() {
+		e.do(func() {
+			if a.over || e.status != Running {
+				return
+			}
+			err := &Error{Name: name}
+			a.recordTimedOut(err)
+			a.visit.fail(&failing{Error: *err})
+		})
+	})
+}
+
+// stopAttempt ends the attempt that is in flight, if any. A runner that has not
+// answered is told so, unless the state went on by its token: then its work is
+// not in vain.
+func (v *visit) stopAttempt() {
+	a := v.attempt
+	if a == nil {
+		return
+	}
+	v.attempt = nil
+	a.over = true
+	for _, timer := range []func() bool{a.timeout, a.heartbeat} {
+		if timer != nil {
+			timer()
+		}
+	}
+	if a.token != "" {
+		v.ex.tokens[a.token] = nil
+	}
+	if a.cancel != nil && !a.answered {
+		v.ex.effects = append(v.ex.effects, a.cancel)
+	}
+}
