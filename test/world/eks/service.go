@@ -1,0 +1,203 @@
+// Package eks simulates Amazon EKS: clusters, their updates, node groups,
+// add-ons and insights, with AWS's statuses, limits and errors. What takes
+// minutes on AWS takes as many minutes of the clock that is handed in. A
+// ClusterBackend puts a real Kubernetes API behind each cluster; without one a
+// cluster has no endpoint.
+package eks
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/eks/types"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
+)
+
+// Endpoint is where a cluster's Kubernetes API answers.
+type Endpoint struct {
+	URL    string
+	CAData []byte // PEM
+}
+
+// Nodes describes all nodes of one node group.
+type Nodes struct {
+	Count          int    // 0 removes the nodes
+	KubeletVersion string // for example "v1.34.4-eks-3c60543"
+	InstanceType   string
+	Zones          []string
+	Labels         map[string]string
+}
+
+// ClusterBackend runs the Kubernetes behind a simulated cluster.
+type ClusterBackend interface {
+	// CreateCluster returns when the API server is ready. version is a minor
+	// version such as "1.34".
+	CreateCluster(ctx context.Context, name, version string) (Endpoint, error)
+	UpgradeCluster(ctx context.Context, name, version string) error
+	DeleteCluster(ctx context.Context, name string) error
+	ScaleNodegroup(ctx context.Context, cluster, nodegroup string, n Nodes) error
+}
+
+// Subnets looks up subnets in the simulated EC2.
+type Subnets interface {
+	// LookupSubnet returns the VPC, the availability zone and the number of
+	// free addresses of a subnet; false when it does not exist.
+	LookupSubnet(id string) (vpc, zone string, freeIPs int, ok bool)
+}
+
+// Default durations, in simulated time, as one typically sees them on AWS.
+const (
+	DefaultCreateCluster   = 9 * time.Minute
+	DefaultUpdateVersion   = 12 * time.Minute
+	DefaultFailUpdate      = 2 * time.Minute // until an update that cannot work is Failed
+	DefaultDeleteCluster   = 3 * time.Minute
+	DefaultCreateNodegroup = 3 * time.Minute
+	DefaultUpdateNodegroup = 5 * time.Minute
+	DefaultDeleteNodegroup = 3 * time.Minute
+	DefaultAddon           = time.Minute // to create, update or delete an add-on
+	DefaultInsightsRefresh = time.Minute
+)
+
+// Durations says how long things take in simulated time. Zero means the
+// default, a negative value no time at all.
+type Durations struct {
+	CreateCluster, UpdateVersion, FailUpdate, DeleteCluster time.Duration
+	CreateNodegroup, UpdateNodegroup, DeleteNodegroup       time.Duration
+	Addon, InsightsRefresh                                  time.Duration
+}
+
+func (d Durations) withDefaults() Durations {
+	for _, f := range []struct {
+		d   *time.Duration
+		def time.Duration
+	}{
+		{&d.CreateCluster, DefaultCreateCluster}, {&d.UpdateVersion, DefaultUpdateVersion},
+		{&d.FailUpdate, DefaultFailUpdate}, {&d.DeleteCluster, DefaultDeleteCluster},
+		{&d.CreateNodegroup, DefaultCreateNodegroup}, {&d.UpdateNodegroup, DefaultUpdateNodegroup},
+		{&d.DeleteNodegroup, DefaultDeleteNodegroup}, {&d.Addon, DefaultAddon},
+		{&d.InsightsRefresh, DefaultInsightsRefresh},
+	} {
+		if *f.d == 0 {
+			*f.d = f.def
+		}
+		*f.d = max(*f.d, 0)
+	}
+	return d
+}
+
+// Options configures a Service. Clock, Account and Region are required.
+type Options struct {
+	Clock           clock.Clock
+	Account, Region string
+	Clusters        ClusterBackend // nil: clusters without a Kubernetes API
+	Subnets         Subnets        // nil: every subnet exists and has room
+	Durations       Durations
+	// Hold keeps a fast clock at real time while the backend works. Nil: none.
+	Hold func() (release func())
+	// UnsupportedZones cannot hold a control plane, as us-east-1e on AWS.
+	UnsupportedZones []string
+}
+
+// Service is the simulated EKS. It is safe for concurrent use.
+type Service struct {
+	opts   Options
+	ctx    context.Context // of the backend's work
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+
+	mu       sync.Mutex
+	clusters map[string]*cluster
+	seq      int
+}
+
+// cluster is one cluster with everything that belongs to it. The SDK values in
+// it are replaced, never modified in depth: answers may share their pointers.
+type cluster struct {
+	types.Cluster
+	nodegroups map[string]*types.Nodegroup
+	addons     map[string]*types.Addon
+	fargate    []string
+	access     map[string]types.AccessEntry // by principal ARN
+	insights   []*insight
+	refresh    refresh
+	updates    []*update
+	tokens     map[string]tokenUse
+	endpoint   Endpoint
+}
+
+// New returns an EKS without clusters. Close it after use.
+func New(o Options) *Service {
+	o.Durations = o.Durations.withDefaults()
+	if o.Hold == nil {
+		o.Hold = func() func() { return func() {} }
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	return &Service{opts: o, ctx: ctx, cancel: cancel, clusters: map[string]*cluster{}}
+}
+
+// Close cancels what the backend is doing and waits for it to end.
+func (s *Service) Close() {
+	s.cancel()
+	s.work.Wait()
+}
+
+func (s *Service) now() *time.Time { return ptr(s.opts.Clock.Now()) }
+
+// after calls done once, with the lock held, when d has passed by the clock and
+// work (nil: nothing to do) has ended. The work runs on a goroutine of its own
+// while the clock is held; when it fails, done is called at once.
+func (s *Service) after(d time.Duration, work func(context.Context) error, done func(error)) {
+	var finished, elapsed, worked bool
+	advance := func(err error) { // with the lock held
+		if !finished && (err != nil || (elapsed && worked)) {
+			finished = true
+			done(err)
+		}
+	}
+	if s.opts.Clusters == nil || work == nil {
+		worked = true
+	} else {
+		s.work.Add(1)
+		release := s.opts.Hold()
+		go func() {
+			defer s.work.Done()
+			err := work(s.ctx)
+			release()
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			worked = true
+			advance(err)
+		}()
+	}
+	s.opts.Clock.AfterFunc(d, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		elapsed = true
+		advance(nil)
+	})
+}
+
+// uuid returns an id that is the same in every run that makes the same calls.
+func (s *Service) uuid() string {
+	s.seq++
+	h := sha256.Sum256(fmt.Appendf(nil, "eks/%s/%s/%d", s.opts.Account, s.opts.Region, s.seq))
+	return fmt.Sprintf("%x-%x-4%x-8%x-%x", h[:4], h[4:6], h[6:8], h[8:10], h[10:16])[:36]
+}
+
+func (s *Service) arn(format string, args ...any) *string {
+	return ptr(fmt.Sprintf("arn:aws:eks:%s:%s:", s.opts.Region, s.opts.Account) + fmt.Sprintf(format, args...))
+}
+
+func ptr[T any](v T) *T { return &v }
+
+func value[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
+}
