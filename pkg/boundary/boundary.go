@@ -64,7 +64,7 @@ func fieldsOf(phase upgrade.Phase, payload json.RawMessage) logging.Fields {
 		} `json:"request"`
 	}
 	var in struct {
-		subject // acquiring the lease: there is no run yet
+		subject              // acquiring the lease: there is no run yet
 		Run     subject      `json:"run"`
 		Mode    upgrade.Mode `json:"mode"`
 		Index   int          `json:"index"`
