@@ -127,6 +127,12 @@ func (m *Mux) Invoke(c *Call, in any) (any, error) {
 	return m.intercept(c, in, func() (any, error) { return op.call(c, in) })
 }
 
+// Intercepted runs next through the interceptor, for services that speak HTTP
+// themselves (S3).
+func (m *Mux) Intercepted(c *Call, in any, next func() (any, error)) (any, error) {
+	return m.intercept(c, in, next)
+}
+
 func (op *operation) call(c *Call, in any) (any, error) {
 	res := op.method.Call([]reflect.Value{reflect.ValueOf(c), reflect.ValueOf(in)})
 	if err, _ := res[1].Interface().(error); err != nil {

@@ -1,0 +1,65 @@
+package world
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
+)
+
+// maxAttempts and maxBackoff bound the SDK's retries: enough to get through a
+// throttled spell, short enough for a rehearsal.
+const (
+	maxAttempts = 5
+	maxBackoff  = 500 * time.Millisecond
+)
+
+// AWSConfig returns a configuration of the real SDK that talks to this world.
+func (w *World) AWSConfig() aws.Config {
+	return w.config("AKIAWORLDREHEARSAL00")
+}
+
+func (w *World) config(accessKey string) aws.Config {
+	url := w.url
+	return aws.Config{
+		Region:       w.opts.Region,
+		BaseEndpoint: &url,
+		Credentials:  credentials.NewStaticCredentialsProvider(accessKey, "not-a-secret", ""),
+		HTTPClient:   awshttp.NewBuildableClient(),
+		Retryer: func() aws.Retryer {
+			return retry.NewStandard(func(o *retry.StandardOptions) {
+				o.MaxAttempts, o.MaxBackoff = maxAttempts, maxBackoff
+			})
+		},
+	}
+}
+
+// FunctionConfig returns the configuration for the handler of a Lambda
+// function: its calls are recorded under the function's name, and stop having
+// an effect when the invocation that makes them has crashed.
+func (w *World) FunctionConfig(function string) aws.Config {
+	cfg := w.config("ASIAWORLDFUNCTION000")
+	cfg.APIOptions = append(cfg.APIOptions, func(s *middleware.Stack) error {
+		return s.Build.Add(middleware.BuildMiddlewareFunc("WorldCaller", func(ctx context.Context, in middleware.BuildInput, next middleware.BuildHandler) (middleware.BuildOutput, middleware.Metadata, error) {
+			req, ok := in.Request.(*smithyhttp.Request)
+			if !ok {
+				return middleware.BuildOutput{}, middleware.Metadata{}, fmt.Errorf("world: unknown transport %T", in.Request)
+			}
+			req.Header.Set(wire.CallerHeader, function)
+			if lc, ok := lambdacontext.FromContext(ctx); ok {
+				req.Header.Set(wire.InvocationHeader, lc.AwsRequestID)
+			}
+			return next.HandleBuild(ctx, in)
+		}), middleware.After)
+	})
+	return cfg
+}

@@ -1,0 +1,252 @@
+// Package ssm simulates the Parameter Store of AWS Systems Manager.
+package ssm
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"regexp"
+	"sort"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsssm "github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
+)
+
+// Limits of AWS Systems Manager (source: "AWS Systems Manager endpoints and
+// quotas").
+const (
+	maxStandardValue = 4096
+	maxAdvancedValue = 8192
+	maxNameLength    = 1011
+	maxLevels        = 15
+	keptVersions     = 100
+	byPathPage       = 10
+	describePage     = 50
+)
+
+var nameSyntax = regexp.MustCompile(`^[a-zA-Z0-9_.\-/]+$`)
+
+// version is one version of a parameter.
+type version struct {
+	number      int64
+	value       string
+	typ         types.ParameterType
+	tier        types.ParameterTier
+	dataType    string
+	description *string
+	pattern     *string
+	keyID       *string
+	modified    time.Time
+}
+
+type parameter struct {
+	name     string
+	versions []version // oldest first
+}
+
+func (p *parameter) latest() version { return p.versions[len(p.versions)-1] }
+
+// Service is the Parameter Store.
+type Service struct {
+	clock           clock.Clock
+	account, region string
+
+	mu     sync.Mutex
+	params map[string]*parameter
+}
+
+// New returns an empty Parameter Store.
+func New(c clock.Clock, account, region string) *Service {
+	return &Service{clock: c, account: account, region: region, params: map[string]*parameter{}}
+}
+
+// Value returns the latest value of a parameter, decrypted, without an API call.
+func (s *Service) Value(name string) (string, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, ok := s.params[name]
+	if !ok {
+		return "", false
+	}
+	return p.latest().value, true
+}
+
+// PutParameter implements the API operation.
+func (s *Service) PutParameter(_ *wire.Call, in *awsssm.PutParameterInput) (*awsssm.PutParameterOutput, error) {
+	name, value := aws.ToString(in.Name), aws.ToString(in.Value)
+	if err := checkName(name); err != nil {
+		return nil, err
+	}
+	if value == "" {
+		return nil, wire.Errorf("ValidationException", "1 validation error detected: Value at 'value' failed to satisfy constraint: Member must have length greater than or equal to 1")
+	}
+	tier := in.Tier
+	if tier == "" || tier == types.ParameterTierIntelligentTiering {
+		tier = types.ParameterTierStandard
+		if len(value) > maxStandardValue && in.Tier == types.ParameterTierIntelligentTiering {
+			tier = types.ParameterTierAdvanced
+		}
+	}
+	if (tier == types.ParameterTierStandard && len(value) > maxStandardValue) || len(value) > maxAdvancedValue {
+		return nil, wire.Errorf("ValidationException", "%s tier parameters support a maximum parameter value of %d characters.", tier, map[bool]int{true: maxStandardValue, false: maxAdvancedValue}[tier == types.ParameterTierStandard])
+	}
+	if in.AllowedPattern != nil {
+		re, err := regexp.Compile(*in.AllowedPattern)
+		if err != nil {
+			return nil, &types.InvalidAllowedPatternException{Message: aws.String("Invalid allowed pattern: " + err.Error())}
+		}
+		if !re.MatchString(value) {
+			return nil, &types.ParameterPatternMismatchException{Message: aws.String("Parameter value, cannot be validated against allowedPattern: " + *in.AllowedPattern)}
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, exists := s.params[name]
+	overwrite := aws.ToBool(in.Overwrite)
+	if exists && !overwrite {
+		return nil, &types.ParameterAlreadyExists{Message: aws.String("The parameter already exists. To overwrite this value, set the overwrite option in the request to true.")}
+	}
+	v := version{number: 1, value: value, typ: in.Type, tier: tier, dataType: "text", description: in.Description,
+		pattern: in.AllowedPattern, keyID: in.KeyId, modified: s.clock.Now()}
+	if in.DataType != nil {
+		v.dataType = *in.DataType
+	}
+	if exists {
+		v.number = p.latest().number + 1
+		if v.typ == "" {
+			v.typ = p.latest().typ
+		}
+	} else {
+		p = &parameter{name: name}
+	}
+	switch v.typ {
+	case types.ParameterTypeString, types.ParameterTypeStringList, types.ParameterTypeSecureString:
+	case "":
+		return nil, wire.Errorf("ValidationException", "A parameter type is required when you create a parameter.")
+	default:
+		return nil, &types.UnsupportedParameterType{Message: aws.String(fmt.Sprintf("The parameter type %s isn't supported.", v.typ))}
+	}
+	if v.typ == types.ParameterTypeSecureString && v.keyID == nil {
+		v.keyID = aws.String("alias/aws/ssm")
+	}
+	s.params[name] = p
+	p.versions = append(p.versions, v)
+	if len(p.versions) > keptVersions {
+		p.versions = p.versions[1:]
+	}
+	return &awsssm.PutParameterOutput{Version: v.number, Tier: v.tier}, nil
+}
+
+func checkName(name string) error {
+	lower := strings.ToLower(strings.TrimPrefix(name, "/"))
+	switch {
+	case name == "" || len(name) > maxNameLength || !nameSyntax.MatchString(name):
+		return wire.Errorf("ValidationException", "Parameter name: can't be prefixed with \"ssm\" (case-insensitive). If formed as a path, it can consist of sub-paths divided by slash symbol; each sub-path can be formed as a mix of letters, numbers and the following 3 symbols .-_")
+	case strings.HasPrefix(lower, "aws") || strings.HasPrefix(lower, "ssm"):
+		return wire.Errorf("AccessDeniedException", "No access to reserved parameter name: %s.", name)
+	case strings.Contains(name, "/") && !strings.HasPrefix(name, "/"):
+		return wire.Errorf("ValidationException", "Parameter name must be a fully qualified name: it contains \"/\" and must begin with \"/\".")
+	case strings.HasSuffix(name, "/"):
+		return wire.Errorf("ValidationException", "Parameter name must not end with slash.")
+	case strings.Count(name, "/") > maxLevels:
+		return &types.HierarchyLevelLimitExceededException{Message: aws.String(fmt.Sprintf("A hierarchy can have a maximum of %d levels.", maxLevels))}
+	}
+	return nil
+}
+
+// GetParameter implements the API operation.
+func (s *Service) GetParameter(_ *wire.Call, in *awsssm.GetParameterInput) (*awsssm.GetParameterOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, err := s.get(aws.ToString(in.Name), aws.ToBool(in.WithDecryption))
+	if err != nil {
+		return nil, err
+	}
+	return &awsssm.GetParameterOutput{Parameter: p}, nil
+}
+
+// get finds a parameter by name or ARN, with an optional :version.
+func (s *Service) get(name string, decrypt bool) (*types.Parameter, error) {
+	if rest, ok := strings.CutPrefix(name, s.arn("")); ok {
+		name = "/" + strings.TrimPrefix(rest, "/")
+	}
+	name, selector, selected := strings.Cut(name, ":")
+	if name == "" {
+		return nil, wire.Errorf("ValidationException", "1 validation error detected: Value at 'name' failed to satisfy constraint: Member must have length greater than or equal to 1")
+	}
+	p, ok := s.params[name]
+	if !ok {
+		return nil, &types.ParameterNotFound{}
+	}
+	v := p.latest()
+	if selected {
+		n, err := strconv.ParseInt(selector, 10, 64)
+		i := sort.Search(len(p.versions), func(i int) bool { return p.versions[i].number >= n })
+		if err != nil || i == len(p.versions) || p.versions[i].number != n {
+			return nil, &types.ParameterVersionNotFound{Message: aws.String(fmt.Sprintf("Systems Manager could not find version %s of %s. Verify the version and try again.", selector, name))}
+		}
+		v = p.versions[i]
+	}
+	out := s.view(name, v, decrypt)
+	if selected {
+		out.Selector = aws.String(":" + selector)
+	}
+	return &out, nil
+}
+
+func (s *Service) arn(name string) string {
+	return fmt.Sprintf("arn:aws:ssm:%s:%s:parameter/%s", s.region, s.account, strings.TrimPrefix(name, "/"))
+}
+
+func (s *Service) view(name string, v version, decrypt bool) types.Parameter {
+	return types.Parameter{
+		ARN: aws.String(s.arn(name)), Name: &name, Type: v.typ, Version: v.number, DataType: aws.String(v.dataType),
+		LastModifiedDate: aws.Time(v.modified), Value: aws.String(v.reveal(decrypt)),
+	}
+}
+
+// reveal returns the value, or for a SecureString that is not to be decrypted
+// something that has its length's look and nothing of its content.
+func (v version) reveal(decrypt bool) string {
+	if v.typ != types.ParameterTypeSecureString || decrypt {
+		return v.value
+	}
+	sum := sha256.Sum256([]byte(v.value))
+	return "AQICAH" + base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// DeleteParameter implements the API operation.
+func (s *Service) DeleteParameter(_ *wire.Call, in *awsssm.DeleteParameterInput) (*awsssm.DeleteParameterOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name := aws.ToString(in.Name)
+	if _, ok := s.params[name]; !ok {
+		return nil, &types.ParameterNotFound{}
+	}
+	delete(s.params, name)
+	return &awsssm.DeleteParameterOutput{}, nil
+}
+
+// DeleteParameters implements the API operation.
+func (s *Service) DeleteParameters(_ *wire.Call, in *awsssm.DeleteParametersInput) (*awsssm.DeleteParametersOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := &awsssm.DeleteParametersOutput{DeletedParameters: []string{}, InvalidParameters: []string{}}
+	for _, name := range in.Names {
+		if _, ok := s.params[name]; !ok {
+			out.InvalidParameters = append(out.InvalidParameters, name)
+			continue
+		}
+		delete(s.params, name)
+		out.DeletedParameters = append(out.DeletedParameters, name)
+	}
+	return out, nil
+}

@@ -1,0 +1,31 @@
+// Package sts simulates the AWS Security Token Service, and what Amazon EKS
+// makes of its presigned GetCallerIdentity requests: logins to Kubernetes.
+package sts
+
+import (
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
+)
+
+// Service is STS.
+type Service struct{ account string }
+
+// New returns STS of an account.
+func New(account string) *Service { return &Service{account: account} }
+
+// CallerARN is the identity behind an access key: every key is a session of
+// one role, as the keys of the simulated account need no registration.
+func (s *Service) CallerARN(accessKey string) string {
+	return fmt.Sprintf("arn:aws:sts::%s:assumed-role/eks-upgrade/%s", s.account, accessKey)
+}
+
+// GetCallerIdentity implements the API operation.
+func (s *Service) GetCallerIdentity(c *wire.Call, _ *awssts.GetCallerIdentityInput) (*awssts.GetCallerIdentityOutput, error) {
+	return &awssts.GetCallerIdentityOutput{
+		Account: aws.String(s.account), Arn: aws.String(s.CallerARN(c.AccessKeyID)), UserId: aws.String("AROAWORLD:" + c.AccessKeyID),
+	}, nil
+}

@@ -1,0 +1,131 @@
+package sts
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
+)
+
+// Rules of EKS tokens (source: aws-iam-authenticator, pkg/token).
+const (
+	tokenPrefix    = "k8s-aws-v1."
+	clusterHeader  = "x-k8s-aws-id"
+	maxTokenLength = 4 << 10
+	maxExpires     = 15 * time.Minute
+)
+
+// tokenReview is the part of authentication.k8s.io/v1 TokenReview that matters.
+type tokenReview struct {
+	APIVersion string       `json:"apiVersion"`
+	Kind       string       `json:"kind"`
+	Spec       reviewSpec   `json:"spec"`
+	Status     reviewStatus `json:"status"`
+}
+
+type reviewSpec struct {
+	Token     string   `json:"token,omitempty"`
+	Audiences []string `json:"audiences,omitempty"`
+}
+
+type reviewStatus struct {
+	Authenticated bool        `json:"authenticated"`
+	User          *reviewUser `json:"user,omitempty"`
+	Error         string      `json:"error,omitempty"`
+}
+
+type reviewUser struct {
+	Username string              `json:"username"`
+	UID      string              `json:"uid"`
+	Groups   []string            `json:"groups"`
+	Extra    map[string][]string `json:"extra,omitempty"`
+}
+
+// TokenReviewHandler is the webhook that a kube-apiserver asks whose token it
+// got (--authentication-token-webhook-config-file). The query parameter cluster
+// names the cluster that asks: tokens are bound to one.
+func (s *Service) TokenReviewHandler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var review tokenReview
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&review); err != nil || review.Kind != "TokenReview" {
+			http.Error(w, "the body is not a TokenReview", http.StatusBadRequest)
+			return
+		}
+		token := review.Spec.Token
+		review.Spec = reviewSpec{}
+		arn, err := s.Authenticate(token, r.URL.Query().Get("cluster"))
+		if err != nil {
+			review.Status = reviewStatus{Error: err.Error()}
+		} else {
+			review.Status = reviewStatus{Authenticated: true, User: &reviewUser{
+				Username: arn, UID: arn, Groups: []string{"system:masters"}, Extra: map[string][]string{"arn": {arn}},
+			}}
+		}
+		w.Header().Set("Content-Type", "application/json")
+		// A client that went away is not the server's error.
+		_ = json.NewEncoder(w).Encode(review)
+	})
+}
+
+// Authenticate returns the ARN of the caller that made an EKS token for the
+// cluster.
+func (s *Service) Authenticate(token, cluster string) (arn string, err error) {
+	if cluster == "" {
+		return "", errors.New("the webhook's URL names no cluster")
+	}
+	encoded, ok := strings.CutPrefix(token, tokenPrefix)
+	if !ok || len(token) > maxTokenLength {
+		return "", fmt.Errorf("the token does not begin with %s or is too long", tokenPrefix)
+	}
+	text, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(encoded, "="))
+	if err != nil {
+		return "", errors.New("the token is not base64url")
+	}
+	u, err := url.Parse(string(text))
+	if err != nil {
+		return "", errors.New("the token holds no URL")
+	}
+	q := u.Query()
+	if q.Get("Action") != "GetCallerIdentity" {
+		return "", fmt.Errorf("the token's action is %q, not GetCallerIdentity", q.Get("Action"))
+	}
+	if !slices.Contains(strings.Split(strings.ToLower(q.Get("X-Amz-SignedHeaders")), ";"), clusterHeader) {
+		return "", fmt.Errorf("the token's signature does not cover %s", clusterHeader)
+	}
+	if q.Get("X-Amz-Signature") == "" {
+		return "", errors.New("the token is not signed")
+	}
+	if err := fresh(q); err != nil {
+		return "", err
+	}
+	id, ok := wire.Identify(&http.Request{URL: u, Header: http.Header{}})
+	if !ok || id.Service != "sts" {
+		return "", errors.New("the token is not signed for sts")
+	}
+	return s.CallerARN(id.AccessKeyID), nil
+}
+
+// fresh checks the token's age by the machine's clock, not the simulated one,
+// because it is by that clock that the SDK signs.
+func fresh(q url.Values) error {
+	signed, err := time.Parse("20060102T150405Z", q.Get("X-Amz-Date"))
+	if err != nil {
+		return errors.New("the token's X-Amz-Date is not a date")
+	}
+	seconds, err := strconv.Atoi(q.Get("X-Amz-Expires"))
+	if err != nil || seconds < 0 || time.Duration(seconds)*time.Second > maxExpires {
+		return errors.New("the token's X-Amz-Expires must be within 15 minutes")
+	}
+	if age := time.Since(signed); age > maxExpires || age < -maxExpires {
+		return errors.New("the token has expired")
+	}
+	return nil
+}

@@ -1,0 +1,157 @@
+// Package world is a simulated AWS. It listens on one port of 127.0.0.1 and
+// speaks AWS's wire protocols to the real SDK and CLI (AWS_ENDPOINT_URL), holds
+// state, takes simulated time for what takes time in AWS, answers with AWS's own
+// error codes, records every call, and makes calls fail on demand.
+package world
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/dynamodb"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/s3"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/ssm"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/sts"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
+)
+
+// Options say what kind of AWS to simulate.
+type Options struct {
+	// Clock tells the simulated time. Required.
+	Clock clock.Clock
+	// Account and Region default to 123456789012 and eu-west-1.
+	Account, Region string
+	// Hold, if set, slows simulated time to real time until the returned
+	// function is called (clock.Fast.Hold). It is taken while real work runs.
+	Hold func() func()
+	// Seed makes what is random repeat.
+	Seed int64
+	// Addr is the address to listen on; default 127.0.0.1:0.
+	Addr string
+}
+
+// World is a running simulated AWS.
+type World struct {
+	opts   Options
+	mux    *wire.Mux
+	faults *Faults
+	server *http.Server
+	url    string
+	served chan error
+	routes *http.ServeMux // what is not AWS's: under /_world/
+
+	mu    sync.Mutex
+	calls []CallRecord
+	hooks []func(CallRecord)
+	dead  map[string]bool // invocations that crashed: their calls have no effect
+
+	ssm      *ssm.Service
+	dynamodb *dynamodb.Service
+	s3       *s3.Service
+	sts      *sts.Service
+}
+
+// New starts a simulated AWS.
+func New(opts Options) (*World, error) {
+	if opts.Clock == nil {
+		return nil, errors.New("world: Options.Clock is required")
+	}
+	if opts.Account == "" {
+		opts.Account = "123456789012"
+	}
+	if opts.Region == "" {
+		opts.Region = "eu-west-1"
+	}
+	if opts.Hold == nil {
+		opts.Hold = func() func() { return func() {} }
+	}
+	if opts.Addr == "" {
+		opts.Addr = "127.0.0.1:0"
+	}
+	w := &World{opts: opts, routes: http.NewServeMux(), dead: map[string]bool{}, served: make(chan error, 1)}
+	w.faults = &Faults{}
+	w.mux = wire.NewMux(opts.Clock.Now, w.intercept)
+	if err := w.addServices(); err != nil {
+		return nil, err
+	}
+	l, err := net.Listen("tcp", opts.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("world: listen on %s: %w", opts.Addr, err)
+	}
+	w.url = "http://" + l.Addr().String()
+	w.server = &http.Server{Handler: w, ReadHeaderTimeout: 30 * time.Second}
+	go func() { w.served <- w.server.Serve(l) }()
+	return w, nil
+}
+
+func (w *World) addServices() error {
+	o := w.opts
+	w.ssm = ssm.New(o.Clock, o.Account, o.Region)
+	w.dynamodb = dynamodb.New(o.Clock, o.Account, o.Region)
+	w.sts = sts.New(o.Account)
+	w.s3 = s3.New(o.Clock, w.mux)
+	w.mux.Register("ssm", w.ssm)
+	w.mux.Register("dynamodb", w.dynamodb)
+	w.mux.Register("sts", w.sts)
+	w.routes.Handle("POST /_world/token-review", w.sts.TokenReviewHandler())
+	return nil
+}
+
+// URL is the endpoint to give the SDK or the CLI as AWS_ENDPOINT_URL.
+func (w *World) URL() string { return w.url }
+
+// Mux is where further services are registered.
+func (w *World) Mux() *wire.Mux { return w.mux }
+
+// Clock is the world's clock.
+func (w *World) Clock() clock.Clock { return w.opts.Clock }
+
+// Account is the simulated account's id.
+func (w *World) Account() string { return w.opts.Account }
+
+// Region is the simulated region.
+func (w *World) Region() string { return w.opts.Region }
+
+// Handle adds a handler of the world's own; its path must begin with /_world/.
+func (w *World) Handle(pattern string, h http.Handler) { w.routes.Handle(pattern, h) }
+
+// Close stops listening and waits for calls in flight until ctx ends.
+func (w *World) Close(ctx context.Context) error {
+	err := w.server.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(err, w.server.Close())
+	}
+	if served := <-w.served; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
+	return err
+}
+
+// ServeHTTP serves AWS's API and, under /_world/, what is the world's own.
+func (w *World) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, "/_world/") {
+		w.routes.ServeHTTP(rw, r)
+		return
+	}
+	if id, ok := wire.Identify(r); ok && id.Service == "s3" {
+		w.s3.ServeHTTP(rw, r)
+		return
+	}
+	w.mux.ServeHTTP(rw, r)
+}
+
+// SSM is the Parameter Store.
+func (w *World) SSM() *ssm.Service { return w.ssm }
+
+// DynamoDB holds the tables.
+func (w *World) DynamoDB() *dynamodb.Service { return w.dynamodb }
+
+// S3 holds the buckets.
+func (w *World) S3() *s3.Service { return w.s3 }
