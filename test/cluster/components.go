@@ -84,11 +84,29 @@ func (i *instance) prepare(tokenWebhook string) error {
 			return err
 		}
 	}
+	egress := strings.Replace(noEgress, "SOCKET", filepath.Join(i.dir, "nothing-listens-here"), 1)
+	if err := os.WriteFile(filepath.Join(i.dir, "egress.yaml"), []byte(egress), 0o600); err != nil {
+		return fmt.Errorf("cluster: %w", err)
+	}
 	if tokenWebhook == "" {
 		return nil
 	}
 	return i.writeKubeconfig("token-webhook", tokenWebhook, &clientcmdapi.AuthInfo{}, nil)
 }
+
+// noEgress keeps the API server from dialling pods, services and nodes (for
+// webhooks, API services, logs): their addresses are made up, and somebody else
+// on the network of this machine may have them.
+const noEgress = `apiVersion: apiserver.k8s.io/v1beta1
+kind: EgressSelectorConfiguration
+egressSelections:
+- name: cluster
+  connection:
+    proxyProtocol: HTTPConnect
+    transport:
+      uds:
+        udsName: SOCKET
+`
 
 func (i *instance) kubeconfig(name string) string { return i.pki.path(name + ".conf") }
 
@@ -152,6 +170,7 @@ func (i *instance) apiServerArgs(tokenWebhook bool) []string {
 		"--service-cluster-ip-range=10.100.0.0/16", // EKS's own default
 		"--endpoint-reconciler-type=none",          // loopback is no valid endpoint of default/kubernetes
 		"--allow-privileged=true",                  // as on EKS
+		"--egress-selector-config-file=" + filepath.Join(i.dir, "egress.yaml"),
 		"--profiling=false",
 		"--event-ttl=10m",
 		// A stop waits for watchers to go, a minute by default.
@@ -187,6 +206,7 @@ func (i *instance) controllerManagerArgs() []string {
 		"--kubeconfig=" + i.kubeconfig("kube-controller-manager"),
 		"--service-account-private-key-file=" + i.pki.path("sa.key"),
 		"--root-ca-file=" + i.pki.path("ca.crt"),
+		"--use-service-account-credentials", // each controller has a role of its own
 		"--controllers=*,-" + strings.Join(idleControllers, ",-"),
 		"--leader-elect=false",
 		"--secure-port=0",
@@ -213,8 +233,9 @@ func (i *instance) kwokArgs(config string) []string {
 		"--kubeconfig=" + i.kubeconfig("kwok"),
 		"--config=" + config,
 		"--manage-all-nodes",
+		"--v=WARN",
 		"--node-lease-duration-seconds=40",
-		"--cidr=10.244.0.0/16",
+		"--cidr=10.0.128.0/17", // pods of EKS have addresses of the VPC
 	}
 }
 

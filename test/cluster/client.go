@@ -1,0 +1,85 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+)
+
+var (
+	nodes          = schema.GroupVersionResource{Version: "v1", Resource: "nodes"}
+	pods           = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
+	services       = schema.GroupVersionResource{Version: "v1", Resource: "services"}
+	deployments    = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
+	statefulSets   = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "statefulsets"}
+	daemonSets     = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "daemonsets"}
+	endpointSlices = schema.GroupVersionResource{Group: "discovery.k8s.io", Version: "v1", Resource: "endpointslices"}
+)
+
+// connect returns a client with connections of its own; disconnect closes them.
+func connect(config *rest.Config) (client dynamic.Interface, httpClient *http.Client, disconnect func(), err error) {
+	// Without a dialer of its own, client-go shares and keeps transports by config.
+	config = rest.CopyConfig(config)
+	config.Dial = (&net.Dialer{Timeout: 5 * time.Second}).DialContext
+	httpClient, err = rest.HTTPClientFor(config)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("cluster: %w", err)
+	}
+	client, err = dynamic.NewForConfigAndClient(config, httpClient)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("cluster: %w", err)
+	}
+	return client, httpClient, func() { utilnet.CloseIdleConnectionsFor(httpClient.Transport) }, nil
+}
+
+// typed converts an object of the dynamic client.
+func typed[T any](object *unstructured.Unstructured) (*T, error) {
+	var to T
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &to); err != nil {
+		return nil, fmt.Errorf("cluster: %s %s: %w", object.GetKind(), object.GetName(), err)
+	}
+	return &to, nil
+}
+
+// retry calls f again after errors that pass: the server is busy, starts or was
+// not reached. It gives up when ctx ends.
+func retry(ctx context.Context, what string, f func(context.Context) error) error {
+	wait := 50 * time.Millisecond // real time: a real server recovers
+	for {
+		err := f(ctx)
+		if err == nil || !passes(err) {
+			return err
+		}
+		if after, ok := apierrors.SuggestsClientDelay(err); ok {
+			wait = max(wait, time.Duration(after)*time.Second)
+		}
+		timer := time.NewTimer(min(wait, 2*time.Second))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return fmt.Errorf("cluster: gave up on %s (%w): %w", what, context.Cause(ctx), err)
+		case <-timer.C:
+		}
+		wait *= 2
+	}
+}
+
+func passes(err error) bool {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return utilnet.IsConnectionRefused(err) || utilnet.IsConnectionReset(err) || utilnet.IsProbableEOF(err) || utilnet.IsTimeout(err)
+	}
+	code := status.Status().Code
+	return code == http.StatusTooManyRequests || code >= 500
+}
