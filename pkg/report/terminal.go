@@ -1,0 +1,369 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/charmbracelet/lipgloss"
+	"github.com/charmbracelet/lipgloss/table"
+	"github.com/charmbracelet/x/ansi"
+	"github.com/muesli/termenv"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+)
+
+// minWidth is the narrowest terminal that tables are made for, in columns.
+const minWidth = 40
+
+// printer writes the terminal report.
+type printer struct {
+	b                      strings.Builder
+	width                  int
+	bold, good, bad, warn  lipgloss.Style
+	faint, cell, tableHead lipgloss.Style
+}
+
+// Terminal writes the report as text with tables, at most width columns wide,
+// in colours when color is set.
+func Terminal(w io.Writer, d Data, color bool, width int) error {
+	r := lipgloss.NewRenderer(io.Discard)
+	r.SetColorProfile(termenv.Ascii)
+	if color {
+		r.SetColorProfile(termenv.ANSI)
+	}
+	style := func(c string) lipgloss.Style { return r.NewStyle().Foreground(lipgloss.Color(c)) }
+	p := &printer{width: max(width, minWidth), bold: r.NewStyle().Bold(true), good: style("2").Bold(true), bad: style("1").Bold(true),
+		warn: style("3").Bold(true), faint: r.NewStyle().Faint(true), cell: r.NewStyle().Padding(0, 1)}
+	p.tableHead = p.cell.Bold(true)
+	p.outcome(d)
+	p.facts(d)
+	p.steps(d.Result.Steps)
+	p.findings(d.Result.Assessment)
+	p.failures(d.Failures)
+	p.calls(d.Calls)
+	_, err := io.WriteString(w, p.b.String())
+	return err
+}
+
+func (p *printer) line(s string) { p.b.WriteString(strings.TrimRight(s, " ") + "\n") }
+
+// text writes text wrapped to the width.
+func (p *printer) text(s string) { p.line(ansi.Wrap(s, p.width, "")) }
+
+func (p *printer) outcome(d Data) {
+	r := d.Result
+	title := p.bad.Render("✗ " + outcomeText(r.Outcome))
+	switch r.Outcome {
+	case upgrade.Succeeded:
+		title = p.good.Render("✓ " + outcomeText(r.Outcome))
+	case upgrade.RolledBack:
+		title = p.warn.Render("↩ " + outcomeText(r.Outcome))
+	}
+	p.line("")
+	p.text(title + "  " + progress.Clean(r.Reason))
+	for _, violated := range d.Invariants {
+		p.text(p.bad.Render("✗ invariant broken") + "  " + progress.Clean(violated))
+	}
+	for _, missing := range r.NotRead {
+		p.text(p.warn.Render("! not in this report") + "  " + progress.Clean(missing))
+	}
+	p.line("")
+}
+
+func outcomeText(o upgrade.Outcome) string {
+	switch o {
+	case upgrade.RolledBack:
+		return "rolled back"
+	case "":
+		return "no outcome"
+	}
+	return progress.Clean(string(o))
+}
+
+func (p *printer) facts(d Data) {
+	for _, f := range facts(d) {
+		p.text(fmt.Sprintf("%s%s", p.faint.Render(fmt.Sprintf("%-11s", f.Name)), f.Value))
+	}
+}
+
+// fact is one line of what matters most.
+type fact struct{ Name, Value string }
+
+func facts(d Data) []fact {
+	r := d.Result
+	versions := "to " + r.Target.String()
+	if r.From != (upgrade.Version{}) {
+		versions = r.From.String() + " → " + r.Target.String()
+	}
+	out := []fact{
+		{"Upgrade", progress.Clean(r.Upgrade)},
+		{"Cluster", fmt.Sprintf("%s %s, new cluster %s", progress.Clean(r.Cluster), versions, progress.Clean(r.Green))},
+		{"Took", took(d)},
+		{"Requests", requestText(d.Requests)},
+		{"Traffic", weightText(r.Weights)},
+	}
+	var clusters []string
+	for _, name := range slices.Sorted(maps.Keys(r.Versions)) {
+		clusters = append(clusters, progress.Clean(name)+" "+r.Versions[name].String())
+	}
+	if len(clusters) > 0 {
+		out = append(out, fact{"At the end", strings.Join(clusters, ", ")})
+	}
+	if a := r.Approval; a != nil {
+		out = append(out, fact{"Approval", approvalText(*a)})
+	}
+	if len(d.Injected) > 0 {
+		out = append(out, fact{"Injected", progress.Clean(strings.Join(d.Injected, ", "))})
+	}
+	return out
+}
+
+func took(d Data) string {
+	r := d.Result
+	s := "unknown"
+	if !r.StartedAt.IsZero() && !r.EndedAt.IsZero() {
+		s = durationText(r.EndedAt.Sub(r.StartedAt.Time))
+	}
+	if d.Real > 0 && d.Speed > 0 {
+		s += fmt.Sprintf(" of simulated time, %s on this machine", durationText(d.Real))
+	}
+	return s
+}
+
+// durationText returns "1h 12m", "3m 20s" or "1.2s".
+func durationText(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "unknown"
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1fs", d.Seconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%.0fs", d.Seconds())
+	case d < time.Hour:
+		d = d.Round(time.Second)
+		return strings.TrimSuffix(fmt.Sprintf("%dm %02ds", d/time.Minute, d%time.Minute/time.Second), " 00s")
+	default:
+		d = d.Round(time.Minute)
+		return strings.TrimSuffix(fmt.Sprintf("%dh %02dm", d/time.Hour, d%time.Hour/time.Minute), " 00m")
+	}
+}
+
+func requestText(r progress.RequestCount) string {
+	if r.Total == 0 {
+		return "none were sent"
+	}
+	s := fmt.Sprintf("%s sent, %s failed", number(r.Total), number(r.Failed))
+	if r.Failed > 0 {
+		s += " (" + percent(r.Failed, r.Total) + ")"
+	}
+	return s
+}
+
+// percent never rounds a failure away.
+func percent(part, total int64) string {
+	p := 100 * float64(part) / float64(total)
+	if p < 0.001 {
+		return "less than 0.001 %"
+	}
+	return fmt.Sprintf("%.3g %%", p)
+}
+
+// number groups digits: "12,345".
+func number(n int64) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+func weightText(w *upgrade.Weights) string {
+	if w == nil {
+		return "unknown: the weights could not be read"
+	}
+	return fmt.Sprintf("blue %d %%, green %d %%", w.Blue, w.Green)
+}
+
+func approvalText(a upgrade.ApprovalRecord) string {
+	verb := "declined by "
+	if a.Approved {
+		verb = "given by "
+	}
+	s := verb + progress.Clean(a.By)
+	if a.Reason != "" {
+		s += " (" + progress.Clean(a.Reason) + ")"
+	}
+	return s
+}
+
+// table writes a table under a title. Cells are cleaned; widths are found by
+// the content and the width of the terminal.
+func (p *printer) table(title string, style func(row, column int) *lipgloss.Style, rows [][]string, headers ...string) {
+	p.line("")
+	p.line(p.bold.Render(title))
+	t := table.New().Border(lipgloss.NormalBorder()).BorderStyle(p.faint).BorderColumn(false).BorderLeft(false).BorderRight(false).
+		BorderTop(false).BorderBottom(false).Headers(headers...).
+		StyleFunc(func(row, column int) lipgloss.Style {
+			if row == table.HeaderRow {
+				return p.tableHead
+			}
+			if s := style(row, column); s != nil {
+				return s.Padding(0, 1)
+			}
+			return p.cell
+		})
+	widest := 0
+	for _, row := range rows {
+		total := 0
+		for i := range row {
+			row[i] = progress.Clean(row[i])
+			total += ansi.StringWidth(row[i]) + 2
+		}
+		widest = max(widest, total)
+	}
+	if widest > p.width {
+		t = t.Width(p.width)
+	}
+	p.line(t.Rows(rows...).String())
+}
+
+func (p *printer) steps(records []upgrade.StepRecord) {
+	if len(records) == 0 {
+		p.line("")
+		p.line("No step was started.")
+		return
+	}
+	rows := make([][]string, len(records))
+	for i, r := range records {
+		status, why := verdictOf(r)
+		name := r.Step
+		if r.Mode == upgrade.RollingBack {
+			name = "↩ " + name
+		}
+		rows[i] = []string{name, statusMark(status) + " " + string(status), stepTook(r), why}
+	}
+	p.table("Steps", func(row, column int) *lipgloss.Style {
+		if column != 1 {
+			return nil
+		}
+		status, _ := verdictOf(records[row])
+		return p.ofStatus(status)
+	}, rows, "Step", "Verdict", "Took", "Evidence")
+}
+
+// stepTook is the time from the start of a step to its verification.
+func stepTook(r upgrade.StepRecord) string {
+	end := r.VerifiedAt
+	if end.IsZero() {
+		end = r.DoneAt
+	}
+	if end.IsZero() || r.StartedAt.IsZero() {
+		return "-"
+	}
+	return durationText(end.Sub(r.StartedAt.Time))
+}
+
+func (p *printer) ofStatus(s upgrade.Status) *lipgloss.Style {
+	switch s {
+	case upgrade.Pass:
+		return &p.good
+	case upgrade.Fail:
+		return &p.bad
+	}
+	return &p.warn
+}
+
+func statusMark(s upgrade.Status) string {
+	switch s {
+	case upgrade.Pass:
+		return "✓"
+	case upgrade.Fail:
+		return "✗"
+	}
+	return "?"
+}
+
+func (p *printer) findings(a *upgrade.Assessment) {
+	if a == nil || len(a.Findings) == 0 {
+		return
+	}
+	rows := make([][]string, len(a.Findings))
+	for i, f := range a.Findings {
+		rows[i] = []string{severityText(f), f.Check, findingEvidence(f), f.Remedy}
+	}
+	p.table("Findings: "+progress.Clean(string(a.Decision)+", "+a.Reason), func(row, column int) *lipgloss.Style {
+		if column != 0 {
+			return nil
+		}
+		switch f := a.Findings[row]; {
+		case f.Blocks:
+			return &p.bad
+		case f.NotChecked, f.Severity.Rank() <= upgrade.High.Rank():
+			return &p.warn
+		}
+		return nil
+	}, rows, "Severity", "Check", "Evidence", "What to do")
+}
+
+func severityText(f upgrade.Finding) string {
+	switch {
+	case f.Blocks:
+		return string(f.Severity) + ", blocks"
+	case f.NotChecked:
+		return string(f.Severity) + ", not checked"
+	}
+	return string(f.Severity)
+}
+
+func findingEvidence(f upgrade.Finding) string {
+	if f.Object == nil {
+		return f.Evidence
+	}
+	return f.Object.String() + ": " + f.Evidence
+}
+
+func (p *printer) failures(failures []Failure) {
+	if len(failures) == 0 {
+		return
+	}
+	rows := make([][]string, len(failures))
+	for i, f := range failures {
+		rows[i] = []string{number(f.Count), clockText(f.At), f.Cluster, f.Reason}
+	}
+	p.table("Failed requests", func(int, int) *lipgloss.Style { return nil }, rows, "Count", "First at", "Cluster", "Reason")
+}
+
+// calls sums up the AWS calls; the HTML page lists them.
+func (p *printer) calls(calls []Call) {
+	if len(calls) == 0 {
+		return
+	}
+	type sum struct{ calls, refused int }
+	sums := map[string]sum{}
+	for _, c := range calls {
+		name := c.Service + " " + c.Operation
+		s := sums[name]
+		s.calls++
+		if c.Error != "" {
+			s.refused++
+		}
+		sums[name] = s
+	}
+	var rows [][]string
+	for _, name := range slices.Sorted(maps.Keys(sums)) {
+		rows = append(rows, []string{name, number(int64(sums[name].calls)), number(int64(sums[name].refused))})
+	}
+	p.table("AWS calls that change something", func(int, int) *lipgloss.Style { return nil }, rows, "Call", "Times", "Refused")
+}
+
+func clockText(t upgrade.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format("15:04:05")
+}
