@@ -28,3 +28,8 @@ var nameHints = map[hint]string{
 	{"AvailabilityZone", "State", false}:                            "zoneState",
 	{"Region", "Endpoint", false}:                                   "regionEndpoint",
 }
+
+// itemHints lists the names of list items that are not the list's singular.
+var itemHints = map[hint]string{
+	{"TestDNSAnswerOutput", "RecordData", false}: "RecordDataEntry",
+}

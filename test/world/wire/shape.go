@@ -114,11 +114,14 @@ func styledName(t reflect.Type, f reflect.StructField, st style, request bool) (
 		}
 		name = lowerFirst(name)
 		if list {
-			name, item = lowerFirst(singular(f.Name))+"Set", "item"
+			name, item = strings.TrimSuffix(lowerFirst(singular(f.Name)), "Set")+"Set", "item"
 		}
 	}
 	if hint, ok := nameHints[hintKey(t, f.Name, request)]; ok {
 		name = hint
+	}
+	if hint, ok := itemHints[hintKey(t, f.Name, false)]; ok {
+		item = hint
 	}
 	return name, item
 }

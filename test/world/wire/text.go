@@ -167,7 +167,8 @@ func (d textDecoder) decodeList(path string, v reflect.Value, n *node) error {
 	return nil
 }
 
-// decodeMap reads Name.entry.N.key and Name.entry.N.value.
+// decodeMap reads Name.entry.N.key and Name.entry.N.value; SNS writes the names
+// of some maps' keys and values with capitals.
 func (d textDecoder) decodeMap(path string, v reflect.Value, n *node) error {
 	out := reflect.MakeMap(v.Type())
 	entries := n.kid("entry")
@@ -176,6 +177,9 @@ func (d textDecoder) decodeMap(path string, v reflect.Value, n *node) error {
 	}
 	for _, e := range entries.kids {
 		key, val := e.kid("key"), e.kid("value")
+		if key == nil && val == nil {
+			key, val = e.kid("Name"), e.kid("Value")
+		}
 		if key == nil || val == nil {
 			return malformed(path, e.name, "a map's entry")
 		}
