@@ -55,9 +55,10 @@ type TaskRequest struct {
 	TaskToken     string          // set for .waitForTaskToken and activities
 	ExecutionArn  string
 	ExecutionName string
-	Attempt       int           // 0 for the first attempt, then the number of retries
-	Timeout       time.Duration // 0: none
-	Heartbeat     time.Duration // 0: none
+	Attempt       int             // 0 for the first attempt, then the number of retries
+	Credentials   json.RawMessage // evaluated Credentials, or nil
+	Timeout       time.Duration   // 0: none
+	Heartbeat     time.Duration   // 0: none
 
 	// Submitted may be called once by the runner of a .sync task when the job
 	// was accepted, with the answer to that call; TaskSubmitted is recorded

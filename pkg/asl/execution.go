@@ -117,7 +117,10 @@ func (e *Execution) do(f func()) {
 	for {
 		for n := 0; n < batch && len(e.ready) > 0; n++ {
 			s := e.ready[0]
-			e.ready = e.ready[1:]
+			e.ready[0] = step{}
+			if e.ready = e.ready[1:]; len(e.ready) == 0 {
+				e.ready = nil
+			}
 			if !s.frame.dead {
 				e.enter(s)
 			}

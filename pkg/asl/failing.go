@@ -47,10 +47,7 @@ func (v *visit) retry(f *failing) bool {
 }
 
 func (v *visit) caught(c *catcher, f *failing) {
-	failure := map[string]any{"Error": f.Name}
-	if f.Cause != "" {
-		failure["Cause"] = f.Cause
-	}
+	failure := map[string]any{"Error": f.Name, "Cause": f.Cause}
 	v.finish(failure, outcome{
 		next: c.next, assign: c.assign, output: c.output, resultPath: c.resultPath,
 		failure: failure, hasFailure: true,

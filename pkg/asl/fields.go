@@ -146,10 +146,14 @@ func (f *fields) dynamic(field string, check func(v any) string) template {
 func wholeNumber(low, high int64) func(any) string {
 	return func(v any) string {
 		if i, ok := integer(v); !ok || i < low || i > high {
-			return fmt.Sprintf("must be a whole number from %d to %d", low, high)
+			return "must be " + wholeRange(low, high)
 		}
 		return ""
 	}
+}
+
+func wholeRange(low, high int64) string {
+	return fmt.Sprintf("a whole number from %d to %d", low, high)
 }
 
 func isText(v any) string {
@@ -188,7 +192,10 @@ func (f *fields) assignments(r *reader) template {
 	}
 	inner := *f
 	inner.reader = r
-	return inner.compile("Assign", v, true)
+	if t := inner.compile("Assign", m, true); t != nil {
+		return t
+	}
+	return nil
 }
 
 // collectAssigned adds the variables that a state assigns in its own scope.

@@ -15,7 +15,6 @@ type frame struct {
 	parent *visit // the Parallel or Map state, nil for the execution's own
 	index  int    // branch or iteration
 	item   any    // Map.Item.Value
-	source string // Map.Item.Source
 	last   int64  // id of the last event of this flow
 	now    *visit // the state it is in
 	dead   bool
@@ -175,7 +174,7 @@ func (v *visit) finish(result any, o outcome) {
 	v.leave(output, assigned, o.next)
 }
 
-func (v *visit) leave(output *doc, assigned map[string]any, next string) {
+func (v *visit) leave(output *doc, assigned map[string]*doc, next string) {
 	d := Details{Name: v.state.name, AssignedVariables: v.frame.vars.assign(assigned)}
 	v.record(string(v.state.kind)+"StateExited", outputDetails(d, output.raw))
 	if v.ex.status != Running {
@@ -190,7 +189,7 @@ func (v *visit) leave(output *doc, assigned map[string]any, next string) {
 }
 
 // evaluate computes output and variables. Both see the variables as they were.
-func (v *visit) evaluate(result any, o outcome) (output *doc, assigned map[string]any, err error) {
+func (v *visit) evaluate(result any, o outcome) (output *doc, assigned map[string]*doc, err error) {
 	vw := v.view()
 	vw.result, vw.hasResult = o.result, o.hasResult
 	vw.failure, vw.hasError = o.failure, o.hasFailure
@@ -209,15 +208,13 @@ func (v *visit) evaluate(result any, o outcome) (output *doc, assigned map[strin
 		if err != nil {
 			return nil, nil, err
 		}
-		var ok bool
-		if assigned, ok = a.(map[string]any); !ok {
-			return nil, nil, wrongType(o.assign, "Assign", "object", a)
+		// Parse let only objects through, and those evaluate to objects.
+		if assigned, err = v.assignment(a.(map[string]any)); err != nil {
+			return nil, nil, err
 		}
 	}
-	if output, err = v.document(out); err != nil {
-		return nil, nil, err
-	}
-	return output, assigned, nil
+	output, err = v.document(out)
+	return output, assigned, err
 }
 
 // throughPaths applies ResultSelector, ResultPath and OutputPath. Assign sees
@@ -261,6 +258,25 @@ func (v *visit) document(value any) (*doc, error) {
 		return nil, v.tooLarge()
 	}
 	return d, nil
+}
+
+// assignment writes the new values of variables down. Together they may be as
+// large as one payload.
+func (v *visit) assignment(values map[string]any) (map[string]*doc, error) {
+	size := 0
+	out := make(map[string]*doc, len(values))
+	for name, value := range values {
+		d, err := newDoc(value)
+		if err != nil {
+			return nil, runtimeError("The variable '%s' is not JSON: %v", name, err)
+		}
+		out[name] = d
+		size += len(d.raw)
+	}
+	if size > MaxPayload {
+		return nil, v.tooLarge()
+	}
+	return out, nil
 }
 
 func (v *visit) tooLarge() error {

@@ -18,7 +18,7 @@ type group struct {
 
 // startParallel begins an attempt of a Parallel state.
 func (v *visit) startParallel() {
-	input, err := v.groupInput()
+	input, err := v.effectiveInput()
 	if err != nil {
 		v.fail(v.failure(err))
 		return
@@ -33,7 +33,7 @@ func (v *visit) startParallel() {
 	}
 }
 
-func (v *visit) groupInput() (*doc, error) {
+func (v *visit) effectiveInput() (*doc, error) {
 	value := v.data
 	if v.state.parameters != nil {
 		var err error

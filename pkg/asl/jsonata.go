@@ -77,7 +77,10 @@ func (e *expression) eval(v *view) (any, error) {
 }
 
 func (e *expression) states(v *view) map[string]any {
-	states := map[string]any{"input": toJSONata(v.data)}
+	if !v.converted {
+		v.jsonataData, v.converted = toJSONata(v.data), true
+	}
+	states := map[string]any{"input": v.jsonataData}
 	if e.context {
 		states["context"] = toJSONata(v.context())
 	}

@@ -38,6 +38,7 @@ type state struct {
 	result template // Pass
 
 	resource           resource // Task
+	credentials        template
 	timeout, heartbeat template
 
 	choices   []*choice // Choice

@@ -36,8 +36,7 @@ func Parse(definition []byte) (*Machine, error) {
 			r.problem("Version", "must be \"1.0\", but is %q", v)
 		}
 		m.timeout = time.Duration(r.integer("TimeoutSeconds", 1, maxSeconds, 0)) * time.Second
-		p := &parser{jsonata: r.language(false), errs: &errs}
-		p.top = p.jsonata
+		p := &parser{jsonata: r.language(false), errs: &errs, names: map[string]bool{}}
 		m.body = p.block(r, nil)
 		r.unknown(unknownField)
 	}
@@ -49,10 +48,9 @@ func Parse(definition []byte) (*Machine, error) {
 
 // parser carries what the states inherit.
 type parser struct {
-	jsonata bool // the machine's query language
-	top     bool
+	jsonata bool            // the machine's query language
+	names   map[string]bool // of all states: they are unique in the whole machine
 	errs    *[]Problem
-	depth   int
 }
 
 func (r *reader) language(otherwise bool) (jsonata bool) {
@@ -96,6 +94,10 @@ func (p *parser) block(r *reader, outer map[string]bool) *block {
 		if n := len([]rune(name)); n == 0 || n > 80 {
 			all.problem("", "the state name %q must have 1 to 80 characters, but has %d", name, n)
 		}
+		if p.names[name] {
+			all.problem("", "the state name %q is used twice in the machine", name)
+		}
+		p.names[name] = true
 		sr, ok := newReader(fmt.Sprintf("%s['%s']", all.at, name), all.m[name], p.errs)
 		if !ok {
 			continue

@@ -36,9 +36,6 @@ func (f *fields) retriers() {
 		t.interval = time.Duration(r.integer("IntervalSeconds", 1, maxSeconds, 1)) * time.Second
 		t.attempts = int(r.integer("MaxAttempts", 0, maxSeconds, 3))
 		t.maxDelay = time.Duration(r.integer("MaxDelaySeconds", 1, maxDelayLimit-1, 0)) * time.Second
-		if t.maxDelay > 0 && r.has("IntervalSeconds") && t.maxDelay <= t.interval {
-			r.problem("MaxDelaySeconds", "must be greater than IntervalSeconds")
-		}
 		t.backoff = 2
 		if v, ok := r.take("BackoffRate"); ok {
 			if t.backoff, ok = number(v); !ok || t.backoff < 1 {

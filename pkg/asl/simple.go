@@ -109,7 +109,7 @@ func (v *visit) whole(t template, field string, low, high int64) (int64, error) 
 	}
 	n, ok := integer(value)
 	if _, isText := value.(string); isText || !ok || n < low || n > high {
-		return 0, wrongType(t, v.field(field), wholeNumber(low, high)("")[len("must be "):], value)
+		return 0, wrongType(t, v.field(field), wholeRange(low, high), value)
 	}
 	return n, nil
 }

@@ -62,9 +62,7 @@ func (f *fields) task() {
 			f.problem("Resource", "%v", err)
 		}
 	}
-	if v, ok := f.take("Credentials"); ok {
-		f.compile("Credentials", v, true)
-	}
+	s.credentials = f.payload("Credentials", true)
 	s.timeout = f.dynamic("TimeoutSeconds", wholeNumber(1, maxSeconds))
 	s.heartbeat = f.dynamic("HeartbeatSeconds", wholeNumber(1, maxSeconds))
 	t, ok1 := s.timeout.(literal)

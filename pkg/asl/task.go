@@ -57,11 +57,18 @@ func (v *visit) request(token string) (TaskRequest, error) {
 		Resource: s.resource.arn, State: s.name, TaskToken: token, Attempt: v.retries,
 		ExecutionArn: v.ex.o.ExecutionArn, ExecutionName: v.ex.o.ExecutionName,
 	}
-	arguments, err := v.groupInput()
+	arguments, err := v.effectiveInput()
 	if err != nil {
 		return r, err
 	}
 	r.Arguments = json.RawMessage(arguments.raw)
+	if s.credentials != nil {
+		c, err := s.credentials.eval(v.view())
+		if err != nil {
+			return r, err
+		}
+		r.Credentials = json.RawMessage(text(c))
+	}
 	for _, limit := range []struct {
 		t     template
 		field string
@@ -127,7 +134,7 @@ func (a *attempt) submit(output string) {
 		return
 	}
 	a.submitted = true
-	a.recordTask("TaskSubmitted", outputDetails(a.details(), output))
+	a.visit.record("TaskSubmitted", outputDetails(a.details(), output))
 }
 
 func (a *attempt) succeeded(raw json.RawMessage) {

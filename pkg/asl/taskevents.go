@@ -19,8 +19,6 @@ func (a *attempt) details() Details {
 	return Details{ResourceType: r.service, Resource: r.action}
 }
 
-func (a *attempt) recordTask(kind string, d *Details) { a.visit.record(kind, d) }
-
 func (a *attempt) recordScheduled() {
 	r := a.visit.state.resource
 	d := a.details()

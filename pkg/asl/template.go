@@ -26,6 +26,9 @@ type view struct {
 	hasResult bool
 	failure   any // $states.errorOutput
 	hasError  bool
+
+	jsonataData any // data for JSONata, made once
+	converted   bool
 }
 
 // evalError is a template that could not be evaluated, with AWS's error name
@@ -172,6 +175,9 @@ func compileJSONata(field string, v any) (template, error) {
 	case string:
 		if src, ok := jsonataSource(v); ok {
 			return compileExpression(field, src)
+		}
+		if strings.HasPrefix(v, "{%") {
+			return nil, fmt.Errorf("%s: %q begins with {%% and does not end with %%}", field, v)
 		}
 	case []any:
 		i := -1

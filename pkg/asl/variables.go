@@ -1,10 +1,5 @@
 package asl
 
-import (
-	"maps"
-	"slices"
-)
-
 // variables is one scope of Assign. The scopes of Map iterations and Parallel
 // branches read the outer ones and cannot change them.
 type variables struct {
@@ -23,7 +18,7 @@ func (s *variables) get(name string) (any, bool) {
 
 // assign sets all of them at once and returns their JSON texts, for the
 // history.
-func (s *variables) assign(values map[string]any) map[string]string {
+func (s *variables) assign(values map[string]*doc) map[string]string {
 	if len(values) == 0 {
 		return nil
 	}
@@ -31,9 +26,9 @@ func (s *variables) assign(values map[string]any) map[string]string {
 		s.values = make(map[string]any, len(values))
 	}
 	texts := make(map[string]string, len(values))
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		s.values[name] = values[name]
-		texts[name] = text(values[name])
+	for name, d := range values {
+		s.values[name] = d.v
+		texts[name] = d.raw
 	}
 	return texts
 }
