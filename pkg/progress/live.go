@@ -6,6 +6,7 @@ import (
 	"time"
 
 	tea "github.com/charmbracelet/bubbletea"
+	"github.com/charmbracelet/x/ansi"
 	"github.com/charmbracelet/x/term"
 )
 
@@ -68,6 +69,17 @@ func (l *Live) Suspend() {
 	p.tea.Quit()
 	<-p.ended
 	p.showKeys()
+}
+
+// Abort gives the terminal back at once, without waiting for anything: for a
+// program that is about to exit.
+func (l *Live) Abort() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.running != nil {
+		_, _ = io.WriteString(l.w, ansi.ShowCursor+"\r\n") // the program exits: nobody is left to be told
+		l.running.showKeys()
+	}
 }
 
 // Resume draws again, below what was printed meanwhile.
