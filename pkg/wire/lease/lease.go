@@ -1,0 +1,23 @@
+// Package lease wires the lease phase.
+package lease
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/boundary"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/lease"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+)
+
+// New returns the handler of the phase; its logger is the context's.
+func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) (func(context.Context, json.RawMessage) (upgrade.LeaseOutput, error), error) {
+	store := lease.New(dynamodb.NewFromConfig(cfg), c.Tables.Leases, clk)
+	return boundary.Wrap(upgrade.PhaseLease, lease.NewHandler(store).Handle, *logging.From(ctx)), nil
+}

@@ -1,0 +1,47 @@
+// Package start runs a phase as a Lambda function.
+package start
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/awsclient"
+)
+
+// New makes the handler of a phase. Its logger is the context's.
+type New[O any] func(context.Context, aws.Config, config.Config, clock.Clock) (func(context.Context, json.RawMessage) (O, error), error)
+
+// Lambda serves the handler and never returns. When it cannot be made, the
+// process says why and exits with status 1: Lambda reports Runtime.ExitError.
+func Lambda[O any](phase New[O]) {
+	handler, err := build(context.Background(), phase, os.Environ())
+	if err != nil {
+		fmt.Fprintln(os.Stderr, logging.Redact(err.Error()))
+		os.Exit(1)
+	}
+	lambda.Start(handler)
+}
+
+func build[O any](ctx context.Context, phase New[O], environ []string) (func(context.Context, json.RawMessage) (O, error), error) {
+	c, err := config.Load(environ)
+	if err != nil {
+		return nil, err
+	}
+	log, err := logging.New(os.Stdout, logging.Options{Level: c.Logging.Level, Format: c.Logging.Format, Clock: clock.System{}})
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := awsclient.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return phase(log.WithContext(ctx), cfg, c, clock.System{})
+}
