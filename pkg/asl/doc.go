@@ -12,6 +12,10 @@
 // it as far as it can go, and leaves. With clock.Virtual and Tasks that answer
 // synchronously, two runs produce the same history, event for event.
 //
+// Known differences from AWS, both in gnata: $match gives start and end of a
+// match instead of its index, and messages of JSONata errors are worded
+// differently.
+//
 // Rules come from https://states-language.net/spec.html and the AWS Step
 // Functions Developer Guide; names of events, errors and context fields are
 // AWS's. Objects have no order of keys here: they are written with sorted keys.

@@ -117,6 +117,9 @@ func (v *visit) startIteration() {
 	g.next++
 	g.running = append(g.running, f)
 	v.ex.record(f, "MapIterationStarted", f.iteration())
+	if v.ex.status != Running { // that was one event too many
+		return
+	}
 	input, err := f.iterationInput()
 	if err != nil {
 		failed := v.failure(err)
