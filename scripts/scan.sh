@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# Runs kubent and pluto on a cluster and leaves in the folder given:
+#   kubent.json, pluto.json   what each tool printed; absent when it did not run
+#   tool-status.json          one entry per tool: tool, version, status (ok,
+#                             missing, failed) and detail, in words
+# Needs CLUSTER and TARGET_VERSION ("1.35"). A scanner that is missing or fails is said so and is no
+# failure of the build: the assessment then says that it was not checked.
+set -euo pipefail
+
+: "${CLUSTER:?is not set: give the name of the EKS cluster}"
+: "${TARGET_VERSION:?is not set: give the version to reach, such as 1.35}"
+out=${1:-scans}
+mkdir -p "$out"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+entries=()
+
+# quote TEXT prints it as a JSON string, in one line of at most 500 characters.
+quote() {
+  local text=${1//[$'\n\r\t']/ }
+  text=$(printf '%s' "${text:0:500}" | LC_ALL=C tr -d '\000-\037')
+  text=${text//\\/\\\\}
+  printf '"%s"' "${text//\"/\\\"}"
+}
+
+# note TOOL VERSION STATUS DETAIL remembers how a tool fared.
+note() {
+  entries+=("{\"tool\":$(quote "$1"),\"version\":$(quote "$2"),\"status\":$(quote "$3"),\"detail\":$(quote "$4")}")
+  echo "$1: $3: $4"
+}
+
+# scan TOOL VERSION COMMAND... keeps what the command prints as TOOL.json. Pluto
+# exits with 2 or 3 when it has found something, which is no failure.
+scan() {
+  local tool=$1 version=$2 rc=0
+  shift 2
+  "$@" >"$work/$tool.json" 2>"$work/$tool.log" || rc=$?
+  if [[ $rc -ne 0 && ! ($tool == pluto && ($rc -eq 2 || $rc -eq 3)) ]]; then
+    note "$tool" "$version" failed "it ended with status $rc: $(tail -c 400 "$work/$tool.log")"
+  elif [[ ! -s $work/$tool.json ]]; then
+    note "$tool" "$version" failed "it printed nothing"
+  else
+    mv "$work/$tool.json" "$out/$tool.json"
+    note "$tool" "$version" ok "its findings are in $tool.json"
+  fi
+}
+
+reachable=""
+if [[ -n ${KUBECONFIG:-} ]]; then
+  reachable=yes
+elif command -v aws >/dev/null; then
+  export KUBECONFIG=$work/config
+  if aws eks update-kubeconfig --name "$CLUSTER" --kubeconfig "$KUBECONFIG" >/dev/null 2>"$work/aws.log"; then
+    reachable=yes
+  else
+    why="the cluster's address could not be read: $(tail -c 300 "$work/aws.log")"
+  fi
+else
+  why="there is no AWS CLI on PATH to find the cluster with"
+fi
+
+for tool in kubent pluto; do
+  if ! command -v "$tool" >/dev/null; then
+    note "$tool" "" missing "it is not installed in the build image; install a pinned release of it"
+  elif [[ -z $reachable ]]; then
+    note "$tool" "" failed "$why"
+  elif [[ $tool == kubent ]]; then
+    scan kubent "$(kubent --version 2>&1 | head -n 1 || true)" kubent --output json --target-version "$TARGET_VERSION.0"
+  else
+    scan pluto "$(pluto version 2>&1 | head -n 1 || true)" pluto detect-all-in-cluster --output json --target-versions "k8s=v$TARGET_VERSION.0"
+  fi
+done
+
+(IFS=,; printf '[%s]\n' "${entries[*]}") >"$out/tool-status.json"
