@@ -12,20 +12,23 @@ type Handler struct{ leases *Store }
 // NewHandler returns the handler of the lease phase.
 func NewHandler(leases *Store) *Handler { return &Handler{leases: leases} }
 
-// Handle acquires the lease and answers with the run, or releases it. Acquire
-// is where a person's request is decoded: what is wrong in it is an
+// Handle acquires the lease and answers with the run, releases it, or keeps it
+// from everybody until a person has looked at the cluster. Acquire is where a person's request is decoded: what is wrong in it is an
 // InvalidRequest that names the field.
 func (h *Handler) Handle(ctx context.Context, in upgrade.LeaseInput) (upgrade.LeaseOutput, error) {
 	switch in.Action {
 	case upgrade.LeaseAcquire:
 		return h.acquire(ctx, in)
-	case upgrade.LeaseRelease:
+	case upgrade.LeaseRelease, upgrade.LeaseKeep:
 		if in.Run == nil {
 			return upgrade.LeaseOutput{}, invalid("run", "is missing", "give the run that acquire answered with")
 		}
-		return upgrade.LeaseOutput{}, h.leases.Release(ctx, in.Run.Request.Cluster, in.Run.ID, in.Run.Generation)
+		if in.Action == upgrade.LeaseRelease {
+			return upgrade.LeaseOutput{}, h.leases.Release(ctx, in.Run.Request.Cluster, in.Run.ID, in.Run.Generation)
+		}
+		return upgrade.LeaseOutput{}, h.leases.MarkDirty(ctx, in.Run.Request.Cluster, in.Run.ID, in.Run.Generation, "it stopped in a state that is not clean")
 	}
-	return upgrade.LeaseOutput{}, invalid("action", `"`+string(in.Action)+`" is not known`, "use one of: acquire, release")
+	return upgrade.LeaseOutput{}, invalid("action", `"`+string(in.Action)+`" is not known`, "use one of: acquire, release, keep")
 }
 
 func (h *Handler) acquire(ctx context.Context, in upgrade.LeaseInput) (upgrade.LeaseOutput, error) {

@@ -3,7 +3,9 @@ package lease_test
 import (
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -49,6 +51,29 @@ func TestHandlerAcquiresAndReleases(t *testing.T) {
 	}
 }
 
+func TestHandlerKeepsTheLeaseOfAClusterThatIsNotClean(t *testing.T) {
+	s := newSetup()
+	h := lease.NewHandler(s.Store)
+	out, err := h.Handle(t.Context(), acquireInput(request))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Check(t.Context(), *out.Run, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := h.Handle(t.Context(), upgrade.LeaseInput{Action: upgrade.LeaseKeep, Run: out.Run}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.now.Advance(365 * 24 * time.Hour)
+	_, err = s.Acquire(t.Context(), "shop", "next")
+	wantCode(t, err, upgrade.CodeLeaseHeld)
+	if !strings.Contains(err.Error(), "stopped in a state that is not clean") {
+		t.Errorf("%q does not say why", err)
+	}
+}
+
 func TestHandlerNamesTheWrongField(t *testing.T) {
 	for name, c := range map[string]struct {
 		in    upgrade.LeaseInput
@@ -57,6 +82,7 @@ func TestHandlerNamesTheWrongField(t *testing.T) {
 		"no action":          {upgrade.LeaseInput{}, "action"},
 		"unknown action":     {upgrade.LeaseInput{Action: "steal"}, "action"},
 		"release of nothing": {upgrade.LeaseInput{Action: upgrade.LeaseRelease}, "run"},
+		"keep of nothing":    {upgrade.LeaseInput{Action: upgrade.LeaseKeep}, "run"},
 		"no id":              {upgrade.LeaseInput{Action: upgrade.LeaseAcquire, StartedAt: upgrade.At(start), Request: json.RawMessage(request)}, "id"},
 		"no start":           {upgrade.LeaseInput{Action: upgrade.LeaseAcquire, ID: "x", Request: json.RawMessage(request)}, "startedAt"},
 		"no request":         {acquireInput(""), "request"},

@@ -101,10 +101,12 @@ type Guard interface {
 
 var _ Guard = (*Store)(nil)
 
+const begun = "changes were begun"
+
 // Check implements Guard. The first check marks the lease dirty, because a
 // change follows.
 func (s *Store) Check(ctx context.Context, run upgrade.Run, atLeast time.Duration) error {
-	return s.renew(ctx, run.Request.Cluster, run.ID, run.Generation, atLeast, "changes were begun")
+	return s.renew(ctx, run.Request.Cluster, run.ID, run.Generation, atLeast, begun)
 }
 
 // Keep renews the lease of a run that waits and has changed nothing by it.
@@ -122,7 +124,7 @@ func (s *Store) renew(ctx context.Context, cluster, owner string, generation int
 			return old, false, lost("renew lease", cluster, owner, generation, old, found)
 		}
 		next := old
-		if why != "" && !next.Dirty {
+		if why != "" && (!next.Dirty || why != begun) { // what ended it says more than that it was begun
 			next.Dirty, next.Why = true, why
 		}
 		if until := now.Add(max(atLeast, 0) + Margin); until.Sub(next.ExpiresAt.Time) > Margin/2 {
