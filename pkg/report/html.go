@@ -24,7 +24,7 @@ var pageStyle string
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"duration": durationText, "number": number, "stepTook": stepTook, "outcome": outcomeText,
 	"severity": severityText, "statusMark": statusMark, "criterion": criterionText, "link": safeLink,
-	"add": func(a, b int) int { return a + b },
+	"odd": func(i int) bool { return i%2 == 1 },
 }).Parse(pageText))
 
 // page is what the template shows.
@@ -43,7 +43,7 @@ type page struct {
 	Steps     []stepView
 	Services  []serviceView
 	Refused   int
-	stamp     string
+	span      span
 }
 
 // card is a figure that matters most.
@@ -72,13 +72,9 @@ func HTML(w io.Writer, d Data) error {
 	d = cleaned(d)
 	s := newSpan(d)
 	hash := sha256.Sum256([]byte(pageStyle))
-	stamp := "15:04:05"
-	if s.manyDays() {
-		stamp = "2 Jan 15:04:05"
-	}
 	p := page{Data: d, Style: template.CSS(pageStyle), StyleHash: base64.StdEncoding.EncodeToString(hash[:]),
 		Title: fmt.Sprintf("Upgrade of %s to %s: %s", d.Result.Cluster, d.Result.Target, outcomeText(d.Result.Outcome)),
-		Facts: facts(d), Cards: cards(d), Gantt: gantt(d.Timeline, s), Ticks: s.ticks(), Charts: charts(d, s), Points: thin(d.Series), stamp: stamp}
+		Facts: facts(d), Cards: cards(d), Gantt: gantt(d.Timeline, s), Ticks: s.ticks(), Charts: charts(d, s), Points: thin(d.Series), span: s}
 	for _, r := range d.Result.Steps {
 		status, why := verdictOf(r)
 		p.Steps = append(p.Steps, stepView{r, status, why})
@@ -90,12 +86,16 @@ func HTML(w io.Writer, d Data) error {
 	return pageTemplate.Execute(w, p)
 }
 
-// At writes an instant; the date is part of it when the upgrade took days.
+// At writes an instant, with its date when that is not the upgrade's only one.
 func (p page) At(t upgrade.Time) string {
 	if t.IsZero() {
 		return "-"
 	}
-	return t.UTC().Format(p.stamp)
+	const day = "2006-01-02"
+	if first := p.span.start.Format(day); t.UTC().Format(day) != first || p.span.end.Format(day) != first {
+		return t.UTC().Format("2 Jan 15:04:05")
+	}
+	return t.UTC().Format("15:04:05")
 }
 
 func (p *page) countCalls() {

@@ -100,13 +100,12 @@ func facts(d Data) []fact {
 	if r.From != (upgrade.Version{}) {
 		versions = r.From.String() + " → " + r.Target.String()
 	}
-	out := []fact{
-		{"Upgrade", progress.Clean(r.Upgrade)},
-		{"Cluster", fmt.Sprintf("%s %s, new cluster %s", progress.Clean(r.Cluster), versions, progress.Clean(r.Green))},
-		{"Took", took(d)},
-		{"Requests", requestText(d.Requests)},
-		{"Traffic", weightText(r.Weights)},
+	var out []fact
+	if r.Cluster != "" {
+		out = append(out, fact{"Upgrade", progress.Clean(r.Upgrade)},
+			fact{"Cluster", fmt.Sprintf("%s %s, new cluster %s", progress.Clean(r.Cluster), versions, progress.Clean(r.Green))})
 	}
+	out = append(out, fact{"Took", took(d)}, fact{"Requests", requestText(d.Requests)}, fact{"Traffic", weightText(r.Weights)})
 	var clusters []string
 	for _, name := range slices.Sorted(maps.Keys(r.Versions)) {
 		clusters = append(clusters, progress.Clean(name)+" "+r.Versions[name].String())
@@ -137,6 +136,9 @@ func took(d Data) string {
 
 // durationText returns "1h 12m", "3m 20s" or "1.2s".
 func durationText(d time.Duration) string {
+	if d >= 10*time.Second {
+		d = d.Round(time.Second)
+	}
 	switch {
 	case d < 0:
 		return "unknown"
@@ -145,7 +147,6 @@ func durationText(d time.Duration) string {
 	case d < time.Minute:
 		return fmt.Sprintf("%.0fs", d.Seconds())
 	case d < time.Hour:
-		d = d.Round(time.Second)
 		return strings.TrimSuffix(fmt.Sprintf("%dm %02ds", d/time.Minute, d%time.Minute/time.Second), " 00s")
 	default:
 		d = d.Round(time.Minute)
@@ -205,7 +206,7 @@ func approvalText(a upgrade.ApprovalRecord) string {
 // the content and the width of the terminal.
 func (p *printer) table(title string, style func(row, column int) *lipgloss.Style, rows [][]string, headers ...string) {
 	p.line("")
-	p.line(p.bold.Render(title))
+	p.text(p.bold.Render(title))
 	t := table.New().Border(lipgloss.NormalBorder()).BorderStyle(p.faint).BorderColumn(false).BorderLeft(false).BorderRight(false).
 		BorderTop(false).BorderBottom(false).Headers(headers...).
 		StyleFunc(func(row, column int) lipgloss.Style {
@@ -217,19 +218,26 @@ func (p *printer) table(title string, style func(row, column int) *lipgloss.Styl
 			}
 			return p.cell
 		})
-	widest := 0
+	widths := make([]int, len(headers))
+	for i, header := range headers {
+		widths[i] = ansi.StringWidth(header) + 2
+	}
 	for _, row := range rows {
-		total := 0
 		for i := range row {
 			row[i] = progress.Clean(row[i])
-			total += ansi.StringWidth(row[i]) + 2
+			widths[i] = max(widths[i], ansi.StringWidth(row[i])+2)
 		}
-		widest = max(widest, total)
 	}
-	if widest > p.width {
+	natural := 0
+	for _, w := range widths {
+		natural += w
+	}
+	if natural > p.width {
 		t = t.Width(p.width)
 	}
-	p.line(t.Rows(rows...).String())
+	for line := range strings.Lines(t.Rows(rows...).String()) {
+		p.line(strings.TrimRight(line, "\n"))
+	}
 }
 
 func (p *printer) steps(records []upgrade.StepRecord) {
