@@ -20,6 +20,7 @@ import (
 var (
 	nodes          = schema.GroupVersionResource{Version: "v1", Resource: "nodes"}
 	pods           = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
+	leases         = schema.GroupVersionResource{Group: "coordination.k8s.io", Version: "v1", Resource: "leases"}
 	services       = schema.GroupVersionResource{Version: "v1", Resource: "services"}
 	deployments    = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
 	statefulSets   = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "statefulsets"}

@@ -26,7 +26,8 @@ type instance struct {
 	apiPort int
 	pki     *pki
 	admin   pair
-	watcher *settler
+	settler *settler
+	ingress *Ingress
 
 	etcd, apiServer, controllerManager, scheduler, kwok *process
 

@@ -33,7 +33,7 @@ func (e *EvictionError) Error() string {
 }
 
 // drain cordons the node and evicts its pods but those of DaemonSets and static ones.
-func drain(ctx context.Context, client dynamic.Interface, node string) error {
+func drain(ctx context.Context, client dynamic.Interface, node string, stall time.Duration) error {
 	err := retry(ctx, "cordoning node "+node, func(ctx context.Context) error {
 		_, err := client.Resource(nodes).Patch(ctx, node, types.MergePatchType, []byte(`{"spec":{"unschedulable":true}}`), metav1.PatchOptions{})
 		return err
@@ -41,7 +41,7 @@ func drain(ctx context.Context, client dynamic.Interface, node string) error {
 	if err != nil {
 		return err
 	}
-	progress := time.Now() // real time, see drainStall
+	progress := time.Now() // real time
 	before := -1
 	var blocked *EvictionError
 	return poll(ctx, "the drain of node "+node, func(ctx context.Context) (bool, error, error) {
@@ -66,7 +66,7 @@ func drain(ctx context.Context, client dynamic.Interface, node string) error {
 		if left != before {
 			before, progress = left, time.Now()
 		}
-		if time.Since(progress) > drainStall && blocked != nil {
+		if time.Since(progress) > stall && blocked != nil {
 			return false, nil, blocked
 		}
 		if blocked != nil {

@@ -39,6 +39,12 @@ type Options struct {
 	// TokenWebhook returns the URL that a cluster's API server asks about bearer
 	// tokens (authentication.k8s.io/v1 TokenReview); nil or "" is none.
 	TokenWebhook func(cluster string) string
+	// DefaultService answers for / of a cluster's ingress, as namespace/name;
+	// empty is default/frontend.
+	DefaultService string
+	// Observe is told of every request that a cluster's ingress has answered; the
+	// latency is real time. It must not block. nil: nobody wants to know.
+	Observe func(cluster string, status int, latency time.Duration)
 	// Log receives one line per event worth telling; nil discards.
 	Log io.Writer
 }
@@ -55,6 +61,7 @@ type Fleet struct {
 	options    Options
 	dir        string
 	supervisor *supervisor
+	drainStall time.Duration
 
 	mu       sync.Mutex
 	clusters map[string]*locked
@@ -85,6 +92,9 @@ func NewFleet(options Options) (*Fleet, error) {
 	if options.TokenWebhook == nil {
 		options.TokenWebhook = func(string) string { return "" }
 	}
+	if options.DefaultService == "" {
+		options.DefaultService = "default/frontend"
+	}
 	if options.Log == nil {
 		options.Log = io.Discard
 	}
@@ -96,7 +106,7 @@ func NewFleet(options Options) (*Fleet, error) {
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	return &Fleet{options: options, dir: dir, supervisor: supervisor,
+	return &Fleet{options: options, dir: dir, supervisor: supervisor, drainStall: drainStall,
 		clusters: map[string]*locked{}, ports: map[int]bool{}}, nil
 }
 
@@ -160,7 +170,10 @@ func (f *Fleet) create(ctx context.Context, i *instance) error {
 	if err := f.startKWOK(i); err != nil {
 		return err
 	}
-	i.watcher, err = startSettler(i.adminConfig(), f.options.Hold)
+	if i.settler, err = startSettler(i.adminConfig(), f.options.Hold); err != nil {
+		return err
+	}
+	i.ingress, err = startIngress(i.name, f.options.DefaultService, i.adminConfig(), f.options.Observe)
 	return err
 }
 

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"embed"
 	"errors"
 	"fmt"
@@ -9,6 +10,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // stages are KWOK's own, see stages/README.md.
@@ -33,14 +37,30 @@ func (f *Fleet) startKWOK(i *instance) error {
 // SetPodsUnready makes pods that are created from now on in the namespaces stay
 // Pending with an image that cannot be pulled, until it is called with none. "*"
 // stands for all namespaces. Pods that run already go on.
-func (f *Fleet) SetPodsUnready(name string, namespaces ...string) error {
+func (f *Fleet) SetPodsUnready(ctx context.Context, name string, namespaces ...string) error {
 	c, err := f.existing(name)
 	if err != nil {
 		return err
 	}
 	defer c.Unlock()
-	c.instance.unready = namespaces
-	return errors.Join(f.stopProcess(&c.instance.kwok), f.startKWOK(c.instance))
+	i := c.instance
+	client, _, disconnect, err := connect(i.adminConfig())
+	if err != nil {
+		return err
+	}
+	defer disconnect()
+	if err := f.stopProcess(&i.kwok); err != nil {
+		return err
+	}
+	// The next KWOK would wait until the leases of this one have run out.
+	err = retry(ctx, "deleting node leases", func(ctx context.Context) error {
+		return client.Resource(leases).Namespace(corev1.NamespaceNodeLease).
+			DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{})
+	})
+	if err == nil {
+		i.unready = namespaces
+	}
+	return errors.Join(err, f.startKWOK(i))
 }
 
 // stageConfig returns KWOK's configuration: the embedded stages, with pod-ready

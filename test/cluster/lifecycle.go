@@ -53,9 +53,13 @@ func (f *Fleet) stopControlPlane(i *instance) error {
 // so it also cleans up after a start that failed.
 func (f *Fleet) remove(i *instance) error {
 	var err error
-	if i.watcher != nil {
-		i.watcher.stop()
-		i.watcher = nil
+	if i.ingress != nil {
+		err = i.ingress.close()
+		i.ingress = nil
+	}
+	if i.settler != nil {
+		i.settler.stop()
+		i.settler = nil
 	}
 	// Nothing here is worth a graceful end: the data goes as well.
 	for _, p := range []*process{i.kwok, i.scheduler, i.controllerManager, i.apiServer, i.etcd} {

@@ -85,7 +85,7 @@ func (f *Fleet) ScaleNodegroup(ctx context.Context, cluster, nodegroup string, n
 	}
 	for _, node := range remove {
 		if n.Count > 0 {
-			if err := drain(ctx, client, node.Name); err != nil {
+			if err := drain(ctx, client, node.Name, f.drainStall); err != nil {
 				return err
 			}
 		}

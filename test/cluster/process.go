@@ -198,19 +198,19 @@ func tail(file string, lines int) []byte {
 func poll(ctx context.Context, what string, check func(context.Context) (done bool, reason error, fatal error)) error {
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
+	reason := errors.New("nothing")
 	for {
-		done, reason, fatal := check(ctx)
+		done, now, fatal := check(ctx)
 		switch {
 		case fatal != nil:
 			return fatal
 		case done:
 			return nil
+		case now != nil && ctx.Err() == nil: // else it says no more than that time is up
+			reason = now
 		}
 		select {
 		case <-ctx.Done():
-			if reason == nil {
-				reason = errors.New("no reason known")
-			}
 			return fmt.Errorf("cluster: gave up waiting for %s (%w): last seen: %w", what, context.Cause(ctx), reason)
 		case <-ticker.C:
 		}

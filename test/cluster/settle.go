@@ -26,6 +26,7 @@ const settleStall = 20 * time.Second
 // way to Ready, so that a simulated deadline does not pass while real pods start.
 type settler struct {
 	hold   func() func()
+	limit  time.Duration // settleStall
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 
@@ -37,7 +38,7 @@ type settler struct {
 }
 
 func startSettler(config *rest.Config, hold func() func()) (*settler, error) {
-	s := &settler{hold: hold, unready: map[types.UID]bool{}}
+	s := &settler{hold: hold, limit: settleStall, unready: map[types.UID]bool{}}
 	stop, err := watchAll(config, &s.done, map[schema.GroupVersionResource]cache.ResourceEventHandler{
 		pods: cache.ResourceEventHandlerFuncs{
 			AddFunc:    func(object any) { s.see(object, false) },
@@ -75,14 +76,14 @@ func (s *settler) see(object any, deleted bool) {
 	}
 	if s.release == nil {
 		s.release = s.hold()
-		s.stall = time.AfterFunc(settleStall, func() {
+		s.stall = time.AfterFunc(s.limit, func() {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.letGo()
 		})
 		return
 	}
-	s.stall.Reset(settleStall)
+	s.stall.Reset(s.limit)
 }
 
 func (s *settler) letGo() {
