@@ -76,7 +76,7 @@ func (h *Handler) Handle(ctx context.Context, in upgrade.StepInput) (upgrade.Exe
 	if err != nil {
 		return upgrade.ExecuteOutput{}, err
 	}
-	return h.conclude(ctx, step, record, progress)
+	return h.conclude(ctx, in.Run, step, record, progress)
 }
 
 func (h *Handler) load(ctx context.Context, in upgrade.StepInput) (upgrade.Plan, upgrade.Step, error) {
@@ -112,11 +112,21 @@ func LoadPlan(ctx context.Context, plans Plans, ref upgrade.Ref, hash, upgradeID
 	return plan, nil
 }
 
-func (h *Handler) conclude(ctx context.Context, step upgrade.Step, record upgrade.StepRecord, progress upgrade.Progress) (upgrade.ExecuteOutput, error) {
+// conclude records the progress and keeps the lease for as long as the state
+// machine is going to wait.
+func (h *Handler) conclude(ctx context.Context, run upgrade.Run, step upgrade.Step, record upgrade.StepRecord, progress upgrade.Progress) (upgrade.ExecuteOutput, error) {
 	now := h.Clock.Now()
+	elapsed := now.Sub(record.StartedAt.Time)
 	record.Note = progress.Note
-	if progress.Done {
-		record.DoneAt = upgrade.At(now)
+	wait := progress.After.D()
+	switch {
+	case progress.Done:
+		record.DoneAt, wait = upgrade.At(now), step.Bake.D()
+	case wait <= 0:
+		wait = interval(elapsed)
+	}
+	if err := h.Guard.Check(ctx, run, wait); err != nil {
+		return upgrade.ExecuteOutput{}, err
 	}
 	if err := h.Records.UpdateStep(ctx, record); err != nil {
 		return upgrade.ExecuteOutput{}, err
@@ -124,13 +134,8 @@ func (h *Handler) conclude(ctx context.Context, step upgrade.Step, record upgrad
 	if progress.Done {
 		return done(step, progress.Note), nil
 	}
-	elapsed := now.Sub(record.StartedAt.Time)
 	if elapsed >= step.Timeout.D() {
 		return upgrade.ExecuteOutput{}, upgrade.Errorf(upgrade.CodeStepTimeout, "execute step "+step.ID, "it is not done after %s: %s", step.Timeout, progress.Note)
-	}
-	wait := progress.After.D()
-	if wait <= 0 {
-		wait = interval(elapsed)
 	}
 	wait = min(wait, step.Timeout.D()-elapsed) // the last look is at the deadline, not long after it
 	return upgrade.ExecuteOutput{Step: step.ID, WaitSeconds: max(upgrade.Duration(wait).Seconds(), 1), Note: progress.Note}, nil
