@@ -109,7 +109,7 @@ func (f *Faults) apply(w *World, c *wire.Call, in any, next func() (any, error))
 		if err != nil {
 			return nil, err // there was no effect after which to crash
 		}
-		w.crash()
+		w.lambda.Crash()
 		return out, wire.ErrDropped
 	}
 	return nil, fmt.Errorf("world: unknown fault mode %d", fault.Mode)
@@ -149,6 +149,3 @@ func serverError(service string) error {
 	}
 	return e
 }
-
-// crash kills every Lambda invocation in flight.
-func (w *World) crash() {}

@@ -45,7 +45,7 @@ func (w *World) OnCall(f func(CallRecord)) {
 
 // intercept stands between every call and its service.
 func (w *World) intercept(c *wire.Call, in any, next func() (any, error)) (any, error) {
-	if c.Invocation != "" && w.isDead(c.Invocation) {
+	if c.Invocation != "" && w.lambda.Dead(c.Invocation) {
 		return nil, wire.ErrDropped
 	}
 	out, err := w.faults.apply(w, c, in, next)
@@ -73,12 +73,6 @@ func (w *World) record(c *wire.Call, in, out any, err error) {
 	for _, hook := range hooks {
 		hook(rec)
 	}
-}
-
-func (w *World) isDead(invocation string) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.dead[invocation]
 }
 
 // readers are the first words of operations that change nothing.

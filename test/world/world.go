@@ -16,8 +16,10 @@ import (
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/dynamodb"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/lambda"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/s3"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/ssm"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/stepfunctions"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/sts"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
@@ -33,6 +35,9 @@ type Options struct {
 	Hold func() func()
 	// Seed makes what is random repeat.
 	Seed int64
+	// Synchronous runs Lambda handlers on the goroutine that advances the state
+	// machine, so that a run on a virtual clock repeats exactly.
+	Synchronous bool
 	// Addr is the address to listen on; default 127.0.0.1:0.
 	Addr string
 }
@@ -50,12 +55,13 @@ type World struct {
 	mu    sync.Mutex
 	calls []CallRecord
 	hooks []func(CallRecord)
-	dead  map[string]bool // invocations that crashed: their calls have no effect
 
-	ssm      *ssm.Service
-	dynamodb *dynamodb.Service
-	s3       *s3.Service
-	sts      *sts.Service
+	ssm           *ssm.Service
+	dynamodb      *dynamodb.Service
+	s3            *s3.Service
+	sts           *sts.Service
+	lambda        *lambda.Service
+	stepfunctions *stepfunctions.Service
 }
 
 // New starts a simulated AWS.
@@ -75,12 +81,10 @@ func New(opts Options) (*World, error) {
 	if opts.Addr == "" {
 		opts.Addr = "127.0.0.1:0"
 	}
-	w := &World{opts: opts, routes: http.NewServeMux(), dead: map[string]bool{}, served: make(chan error, 1)}
+	w := &World{opts: opts, routes: http.NewServeMux(), served: make(chan error, 1)}
 	w.faults = &Faults{}
 	w.mux = wire.NewMux(opts.Clock.Now, w.intercept)
-	if err := w.addServices(); err != nil {
-		return nil, err
-	}
+	w.addServices()
 	l, err := net.Listen("tcp", opts.Addr)
 	if err != nil {
 		return nil, fmt.Errorf("world: listen on %s: %w", opts.Addr, err)
@@ -91,17 +95,20 @@ func New(opts Options) (*World, error) {
 	return w, nil
 }
 
-func (w *World) addServices() error {
+func (w *World) addServices() {
 	o := w.opts
 	w.ssm = ssm.New(o.Clock, o.Account, o.Region)
 	w.dynamodb = dynamodb.New(o.Clock, o.Account, o.Region)
 	w.sts = sts.New(o.Account)
 	w.s3 = s3.New(o.Clock, w.mux)
+	w.lambda = lambda.New(lambda.Options{Clock: o.Clock, Hold: o.Hold, Account: o.Account, Region: o.Region, Synchronous: o.Synchronous})
+	w.stepfunctions = stepfunctions.New(stepfunctions.Options{Clock: o.Clock, Hold: o.Hold, Account: o.Account, Region: o.Region, Seed: o.Seed,
+		Functions: w.lambda, Mux: w.mux})
+	w.mux.Register("sfn", w.stepfunctions)
 	w.mux.Register("ssm", w.ssm)
 	w.mux.Register("dynamodb", w.dynamodb)
 	w.mux.Register("sts", w.sts)
 	w.routes.Handle("POST /_world/token-review", w.sts.TokenReviewHandler())
-	return nil
 }
 
 // URL is the endpoint to give the SDK or the CLI as AWS_ENDPOINT_URL.
@@ -155,3 +162,9 @@ func (w *World) DynamoDB() *dynamodb.Service { return w.dynamodb }
 
 // S3 holds the buckets.
 func (w *World) S3() *s3.Service { return w.s3 }
+
+// Lambda holds the functions, which run in process.
+func (w *World) Lambda() *lambda.Service { return w.lambda }
+
+// StepFunctions holds the state machines and their executions.
+func (w *World) StepFunctions() *stepfunctions.Service { return w.stepfunctions }

@@ -127,6 +127,19 @@ func (m *Mux) Invoke(c *Call, in any) (any, error) {
 	return m.intercept(c, in, func() (any, error) { return op.call(c, in) })
 }
 
+// Peek calls an operation in process without the interceptor: it is neither
+// recorded nor made to fail. It is for what AWS does inside itself.
+func (m *Mux) Peek(c *Call, in any) (any, error) {
+	op := m.operation(c.Service, c.Operation)
+	if op == nil {
+		return nil, notSimulated(c.Service, c.Operation)
+	}
+	if c.Context == nil {
+		c.Context = context.Background()
+	}
+	return op.call(c, in)
+}
+
 // Intercepted runs next through the interceptor, for services that speak HTTP
 // themselves (S3).
 func (m *Mux) Intercepted(c *Call, in any, next func() (any, error)) (any, error) {

@@ -21,6 +21,7 @@ const (
 	styleQuery               // AWS query: names as in Go, lists as member.N
 	styleEC2                 // EC2: lowerCamel in answers, flat lists in requests
 	styleXML                 // Route 53: names as in Go, list items in the singular
+	stylePascal              // Step Functions' integrations: names as in Go, times in ISO 8601
 )
 
 // field is one member of a structure: the Go field and its name on the wire.

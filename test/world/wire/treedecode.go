@@ -217,8 +217,8 @@ func treeTime(s *smithy.Schema, in any) (time.Time, error) {
 	if t, ok := in.(time.Time); ok {
 		return t, nil
 	}
-	if f, ok := smithy.SchemaTrait[*traits.TimestampFormat](s); ok && f.Format == "date-time" {
-		text, _ := in.(string)
+	f, formatted := smithy.SchemaTrait[*traits.TimestampFormat](s)
+	if text, ok := in.(string); ok && (s == nil || (formatted && f.Format == "date-time")) {
 		return time.Parse(time.RFC3339Nano, text)
 	}
 	sec, ok := treeFloat(in)

@@ -136,7 +136,7 @@ func (e treeEncoder) time(t time.Time, s *smithy.Schema) any {
 	if e.raw {
 		return t
 	}
-	if f, ok := smithy.SchemaTrait[*traits.TimestampFormat](s); ok && f.Format == "date-time" {
+	if f, ok := smithy.SchemaTrait[*traits.TimestampFormat](s); e.style == stylePascal || (ok && f.Format == "date-time") {
 		return t.UTC().Format(time.RFC3339Nano)
 	}
 	return json.Number(strconv.FormatFloat(float64(t.UnixMilli())/1e3, 'f', -1, 64))

@@ -1,0 +1,45 @@
+package wire
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+)
+
+// Step Functions' integrations write Inputs and Outputs as JSON with the
+// members' names in PascalCase and times in ISO 8601, whatever the service's
+// own protocol.
+
+// FromPascal fills an SDK Input from such JSON.
+func FromPascal(data json.RawMessage, in any) error {
+	v := reflect.ValueOf(in).Elem()
+	tree, err := fromJSON(data)
+	if err != nil {
+		return serialization("the parameters are not well-formed: %v", err)
+	}
+	m, ok := tree.(map[string]any)
+	if !ok {
+		return mismatch("", "a structure", tree)
+	}
+	return treeDecoder{stylePascal}.decodeStruct("", v, nil, m, nil)
+}
+
+// ToPascal writes an SDK Output, or a structure of it, as such JSON.
+func ToPascal(out any) (json.RawMessage, error) {
+	v := reflect.Indirect(reflect.ValueOf(out))
+	if v.Kind() != reflect.Struct {
+		return nil, fmt.Errorf("wire: %T is not a structure", out)
+	}
+	tree, err := treeEncoder{style: stylePascal}.encodeStruct(v, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(tree)
+}
+
+// FromJSON fills an SDK structure from JSON as the service's own protocol
+// writes it.
+func FromJSON(service string, data []byte, into any) error {
+	v := reflect.ValueOf(into).Elem()
+	return decodeTreeBody(styleOf(service), v, data, fromJSON, nil)
+}
