@@ -144,7 +144,6 @@ type outcome struct {
 	next   string // "" ends the flow
 	assign template
 	output template // JSONata
-	at     string   // where those fields stand, for messages
 	// JSONPath: how the result goes into the input.
 	selector               template
 	resultPath, outputPath *dataPath

@@ -136,6 +136,12 @@ func TestItemSelectorSeesItemAndInput(t *testing.T) {
 	r.wantOutput(t, `[{"i":0,"v":"a","k":9},{"i":1,"v":"b","k":9}]`)
 }
 
+func TestStatesInsideOfAMapSeeTheirItem(t *testing.T) {
+	begin(t, `{"StartAt":"M","States":{"M":{"Type":"Map","End":true,"ItemProcessor":{"StartAt":"P","States":{
+	  "P":{"Type":"Parallel","End":true,"Branches":[{"StartAt":"A","States":{"A":{"Type":"Pass","Parameters":{"i.$":"$$.Map.Item.Index","v.$":"$$.Map.Item.Value"},"End":true}}}]}}}}}}`,
+		`["x","y"]`, nil).wantOutput(t, `[[{"i":0,"v":"x"}],[{"i":1,"v":"y"}]]`)
+}
+
 func TestFailedIterationAbortsTheOthers(t *testing.T) {
 	r := begin(t, mapMachine(``), `{"items":[1,2,3]}`, map[string][]answer{
 		"T": {{never: true}, {err: &Error{"Boom", ""}, after: time.Second}, {never: true}},
