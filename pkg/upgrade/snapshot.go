@@ -45,7 +45,8 @@ type NotChecked struct {
 	Remedy string `json:"remedy"` // how to let the agent see it
 }
 
-// ClusterState is the cluster as EKS and EC2 describe it.
+// ClusterState is the cluster as EKS and EC2 describe it. A list that is nil
+// could not be seen; NotChecked says why. One that is empty was seen to be so.
 type ClusterState struct {
 	Name            string             `json:"name"`
 	ARN             string             `json:"arn"`
@@ -59,7 +60,7 @@ type ClusterState struct {
 	Health          []HealthIssue      `json:"health,omitempty"`
 	NodeGroups      []NodeGroup        `json:"nodeGroups"`
 	Addons          []Addon            `json:"addons"`
-	Insights        []Insight          `json:"insights,omitempty"`
+	Insights        []Insight          `json:"insights"`
 	Available       []AvailableVersion `json:"available"` // versions that EKS offers
 	Tags            map[string]string  `json:"tags,omitempty"`
 }
@@ -140,7 +141,8 @@ type Insight struct {
 	RefreshedAt    Time    `json:"refreshedAt"`
 }
 
-// KubernetesState is the cluster as its API server describes it.
+// KubernetesState is the cluster as its API server describes it. A list that is
+// nil could not be seen; NotChecked says why.
 type KubernetesState struct {
 	ServerVersion  Version            `json:"serverVersion"`
 	GitVersion     string             `json:"gitVersion"`
@@ -207,6 +209,7 @@ type DeprecatedAPI struct {
 	Deprecated  Version   `json:"deprecated"`
 	Removed     Version   `json:"removed,omitzero"` // zero: no removal is announced
 	Replacement string    `json:"replacement,omitempty"`
+	Written     bool      `json:"written"`  // a client's last write went through this version; false: only an old trace is left
 	Evidence    string    `json:"evidence"` // "still written by kubectl on 2026-07-01"
 }
 
