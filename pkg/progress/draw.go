@@ -37,8 +37,13 @@ func (b *board) draw(k look, width, height, tick int) string {
 	notes := b.noteLines(k, min(len(b.notes), max(1, min(5, room/3))))
 	steps := b.stepLines(k, width, room-len(notes), tick)
 
+	parts := [][]string{top, steps, bottom, notes}
+	airy := len(top)+len(steps)+len(bottom)+len(notes)+len(parts) < height
 	var lines []string
-	for _, part := range [][]string{top, steps, bottom, notes} {
+	for i, part := range parts {
+		if airy && i > 0 && len(part) > 0 {
+			lines = append(lines, "")
+		}
 		lines = append(lines, part...)
 	}
 	for i := range lines {
@@ -182,7 +187,7 @@ func window(n, current, room int) (first, last int) {
 func (b *board) traffic(k look, width int) []string {
 	var lines []string
 	if w := b.weights; w != nil {
-		cells := max(10, min(40, width-40))
+		cells := max(0, min(40, width-36))
 		blue := min(cells, max(0, (w.Blue*cells+50)/100))
 		bar := k.blue.Render(strings.Repeat("█", blue)) + k.green.Render(strings.Repeat("░", cells-blue))
 		lines = append(lines, fmt.Sprintf("Traffic   %s %3d %%  %s  %s %d %%", "blue", w.Blue, bar, "green", w.Green))

@@ -52,13 +52,13 @@ func (p *Plain) flush() {
 	}
 }
 
-// matters leaves out the states, and looks at a waiting step that say nothing
-// new.
+// matters leaves out the states, the phases that come anew with every step, and
+// looks at a waiting step that say nothing new.
 func (p *Plain) matters(e Event) bool {
 	if p.verbose {
 		return true
 	}
-	if e.Kind == State {
+	if e.Kind == State || e.Kind == Phase && (e.Phase == upgrade.PhaseExecute || e.Phase == upgrade.PhaseValidate || e.Phase == upgrade.PhaseRecord) {
 		return false
 	}
 	if e.Kind == Step || e.Kind == Phase {

@@ -90,7 +90,7 @@ handlers are those that run in AWS. Nothing outside this machine is touched.`,
 	flags.Int64Var(&f.seed, "seed", 1, "seed of everything that is random")
 	flags.StringVar(&f.report, "report", "", "path of the HTML report (default: rehearsal-<time>/report.html)")
 	flags.BoolVar(&f.keep, "keep", false, "keep the logs and artifacts of a rehearsal that went well, too")
-	flags.BoolVarP(&f.verbose, "verbose", "v", false, "show the states of the state machine")
+	flags.BoolVarP(&f.verbose, "verbose", "v", false, "with lines of text: show the states of the state machine, too")
 	return c
 }
 
