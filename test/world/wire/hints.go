@@ -27,6 +27,8 @@ var nameHints = map[hint]string{
 	{"DescribeRegionsOutput", "Regions", false}:                     "regionInfo",
 	{"AvailabilityZone", "State", false}:                            "zoneState",
 	{"Region", "Endpoint", false}:                                   "regionEndpoint",
+	{"Reservation", "Instances", false}:                             "instancesSet",
+	{"Instance", "State", false}:                                    "instanceState",
 }
 
 // itemHints lists the names of list items that are not the list's singular.
