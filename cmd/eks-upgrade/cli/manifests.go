@@ -55,6 +55,9 @@ func sourceRoot(dir string) (string, error) {
 // is started.
 func checkManifests(folders []string) error {
 	for _, folder := range folders {
+		if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
+			return usage("--manifests", fmt.Sprintf("%s does not exist", folder), "name a folder of Kubernetes manifests")
+		}
 		objects := 0
 		err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() || !isManifest(path) {
@@ -66,8 +69,6 @@ func checkManifests(folders []string) error {
 		})
 		var pathError *fs.PathError
 		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return usage("--manifests", fmt.Sprintf("%s does not exist", folder), "name a folder of Kubernetes manifests")
 		case errors.As(err, &pathError):
 			return usage("--manifests", fmt.Sprintf("%s cannot be read: %v", pathError.Path, pathError.Err), "make it readable")
 		case err != nil:

@@ -212,8 +212,8 @@ func checkNumbers(f rehearseFlags) error {
 	switch {
 	case f.speed != 0 && !(f.speed >= 1 && f.speed <= 100_000):
 		return usage("--speed", fmt.Sprintf("%v is out of range", f.speed), "give 1 (real time) to 100000")
-	case f.rate < 0 || f.rate > 10_000:
-		return usage("--rate", fmt.Sprintf("%d is out of range", f.rate), "give 1 to 10000 requests a second")
+	case f.rate < 0 || f.rate > 2000:
+		return usage("--rate", fmt.Sprintf("%d is out of range", f.rate), "give 1 to 2000 requests a second")
 	case f.bake != 0 && (f.bake < minBake || f.bake > maxBake):
 		return usage("--bake", fmt.Sprintf("%s is out of range", f.bake), "give 1m to 168h: metrics have a resolution of one minute")
 	case f.soak < 0:
