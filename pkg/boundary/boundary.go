@@ -22,6 +22,9 @@ import (
 // the execution, which stays under 32 KiB.
 const maxMessage = 4 << 10
 
+// Function is a handler as lambda.Start takes it.
+type Function[O any] = func(context.Context, json.RawMessage) (O, error)
+
 // Wrap makes a Lambda handler of f. Its errors are of the type
 // messages.InvokeResponse_Error, whose Type is an upgrade.Code: what Retry and
 // Catch of the state machine match. Any other error is Internal, a deadline
@@ -31,7 +34,7 @@ const maxMessage = 4 << 10
 // after it. Lambda's runtime then reports the stack, ends the process and
 // starts a fresh one, and the state machine goes on by its catch for all
 // errors.
-func Wrap[I, O any](phase upgrade.Phase, f func(context.Context, I) (O, error), log zerolog.Logger) func(context.Context, json.RawMessage) (O, error) {
+func Wrap[I, O any](phase upgrade.Phase, f func(context.Context, I) (O, error), log zerolog.Logger) Function[O] {
 	return func(ctx context.Context, payload json.RawMessage) (O, error) {
 		ctx = logging.With(ctx, log, fieldsOf(phase, payload))
 		out, err := call(ctx, f, payload)

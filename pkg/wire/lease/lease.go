@@ -3,7 +3,6 @@ package lease
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -17,7 +16,7 @@ import (
 )
 
 // New returns the handler of the phase; its logger is the context's.
-func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) (func(context.Context, json.RawMessage) (upgrade.LeaseOutput, error), error) {
+func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) (boundary.Function[upgrade.LeaseOutput], error) {
 	store := lease.New(dynamodb.NewFromConfig(cfg), c.Tables.Leases, clk)
 	return boundary.Wrap(upgrade.PhaseLease, lease.NewHandler(store).Handle, *logging.From(ctx)), nil
 }

@@ -3,13 +3,13 @@ package start
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/boundary"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
@@ -17,7 +17,7 @@ import (
 )
 
 // New makes the handler of a phase. Its logger is the context's.
-type New[O any] func(context.Context, aws.Config, config.Config, clock.Clock) (func(context.Context, json.RawMessage) (O, error), error)
+type New[O any] func(context.Context, aws.Config, config.Config, clock.Clock) (boundary.Function[O], error)
 
 // Lambda serves the handler and never returns. When it cannot be made, the
 // process says why and exits with status 1: Lambda reports Runtime.ExitError.
@@ -30,7 +30,7 @@ func Lambda[O any](phase New[O]) {
 	lambda.Start(handler)
 }
 
-func build[O any](ctx context.Context, phase New[O], environ []string) (func(context.Context, json.RawMessage) (O, error), error) {
+func build[O any](ctx context.Context, phase New[O], environ []string) (boundary.Function[O], error) {
 	c, err := config.Load(environ)
 	if err != nil {
 		return nil, err

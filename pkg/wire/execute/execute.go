@@ -1,0 +1,66 @@
+// Package execute wires the execute phase.
+package execute
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/codebuild"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/eks"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/artifacts"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/boundary"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/execution"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/execution/clusters"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/execution/workloads"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/lease"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/records"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/adapters"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/awsclient"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/documents"
+)
+
+const (
+	// patience is how long a cluster that is to get traffic, or to stay alone,
+	// may be not healthy before the step fails: pods restart now and then.
+	patience = 5 * time.Minute
+	// slice is how long one call delivers workloads; the function's timeout is
+	// 5 minutes.
+	slice       = time.Minute
+	parallelism = 8
+)
+
+// New returns the handler of the phase; its logger is the context's.
+func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) (boundary.Function[upgrade.ExecuteOutput], error) {
+	db := dynamodb.NewFromConfig(cfg)
+	store := records.New(db, c.Tables.Records, clk)
+	leases := lease.New(db, c.Tables.Leases, clk)
+	objects := artifacts.New(awsclient.S3(cfg), c.Bucket)
+	eksAPI, builds := eks.NewFromConfig(cfg), codebuild.NewFromConfig(cfg)
+	connect := adapters.NewClusters(cfg)
+	health := execution.Health{Records: store, Checker: adapters.Health(cfg, connect, clk), Clock: clk, MaxAge: c.Verify.HealthMaxAge.D()}
+	shifts := adapters.ReadTraffic(cfg, store, clk)
+	shifts.Guard, shifts.Health, shifts.Endpoints, shifts.Patience = leases, health, adapters.LoadBalancers(connect), patience
+	handler := &execution.Handler{
+		Plans:   documents.Store{Store: objects},
+		Guard:   leases,
+		Records: store,
+		Executors: map[upgrade.StepKind]execution.Executor{
+			upgrade.StepVerify:    execution.Verify{},
+			upgrade.StepProvision: &clusters.Provision{Builds: builds, EKS: eksAPI, Specs: objects, States: store, Guard: leases, Project: c.Projects.Provision},
+			upgrade.StepSync:      &workloads.Sync{Connect: connect.ForDelivery, States: store, Guard: leases, Clock: clk, Slice: slice, Parallelism: parallelism},
+			upgrade.StepShift:     shifts,
+			upgrade.StepSoak:      execution.Soak{Clock: clk},
+			upgrade.StepDecommission: &clusters.Decommission{EKS: eksAPI, Traffic: shifts, Builds: builds, States: store, Guard: leases,
+				Gate: clusters.Gatekeeper{Records: store, Assessments: documents.Store{Store: objects}, Weights: shifts, Health: health, Guard: leases, Clock: clk, Patience: patience}},
+		},
+		Clock: clk,
+	}
+	return boundary.Wrap(upgrade.PhaseExecute, handler.Handle, *logging.From(ctx)), nil
+}

@@ -1,0 +1,31 @@
+// Package record wires the record phase.
+package record
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/artifacts"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/boundary"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/lease"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/records"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/awsclient"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/documents"
+)
+
+// New returns the handler of the phase; its logger is the context's.
+func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) (boundary.Function[upgrade.RecordOutput], error) {
+	db := dynamodb.NewFromConfig(cfg)
+	handler := &records.Handler{
+		Plans: documents.Store{Store: artifacts.New(awsclient.S3(cfg), c.Bucket)},
+		Guard: lease.New(db, c.Tables.Leases, clk),
+		Store: records.New(db, c.Tables.Records, clk),
+	}
+	return boundary.Wrap(upgrade.PhaseRecord, handler.Handle, *logging.From(ctx)), nil
+}

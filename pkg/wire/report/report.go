@@ -1,0 +1,36 @@
+// Package report wires the report phase.
+package report
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/eks"
+	"github.com/aws/aws-sdk-go-v2/service/route53"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/artifacts"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/boundary"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/outcome"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/records"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/awsclient"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/documents"
+)
+
+// New returns the handler of the phase; its logger is the context's.
+func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) (boundary.Function[upgrade.ReportOutput], error) {
+	store := artifacts.New(awsclient.S3(cfg), c.Bucket)
+	handler := &outcome.Handler{
+		Documents: documents.Store{Store: store},
+		Records:   records.New(dynamodb.NewFromConfig(cfg), c.Tables.Records, clk),
+		Route53:   route53.NewFromConfig(cfg),
+		EKS:       eks.NewFromConfig(cfg),
+		Results:   store,
+		Clock:     clk,
+	}
+	return boundary.Wrap(upgrade.PhaseReport, handler.Handle, *logging.From(ctx)), nil
+}
