@@ -25,7 +25,7 @@ func (t *Traffic) Remove(ctx context.Context, run upgrade.Run, n Name, side upgr
 	if !present {
 		return t.gone(ctx, run, n, identifier)
 	}
-	now, _, open, err := t.settled(ctx, run, n)
+	now, _, open, err := t.settled(ctx, run, n, never)
 	if err != nil || open != nil {
 		return orZero(open), err
 	}
@@ -53,12 +53,14 @@ func (t *Traffic) gone(ctx context.Context, run upgrade.Run, n Name, identifier 
 		return upgrade.Progress{}, err
 	}
 	if !last.MadeAt.IsZero() {
-		if _, _, open, err := t.settled(ctx, run, n); err != nil || open != nil {
+		if _, _, open, err := t.settled(ctx, run, n, never); err != nil || open != nil {
 			return orZero(open), err
 		}
 	}
 	return upgrade.Progress{Done: true, Note: identifier + " has no record set"}, nil
 }
+
+func never(upgrade.Weights) bool { return false }
 
 func opposite(side upgrade.Side) upgrade.Weights {
 	if side == upgrade.Green {

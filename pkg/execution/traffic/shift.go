@@ -14,7 +14,8 @@ import (
 
 // Reconcile implements execution.Executor for shiftTraffic steps. A step is
 // done when Route 53 has its weights, in sync, read again, and the TTL has
-// passed since.
+// passed since. It begins when the same holds of the last change, but for the
+// TTL when traffic returns to the safe side.
 func (t *Traffic) Reconcile(ctx context.Context, run upgrade.Run, _ upgrade.Plan, step upgrade.Step, record upgrade.StepRecord) (upgrade.Progress, error) {
 	in, err := execution.Input[upgrade.ShiftInput](step)
 	if err != nil {
@@ -24,7 +25,8 @@ func (t *Traffic) Reconcile(ctx context.Context, run upgrade.Run, _ upgrade.Plan
 		return upgrade.Progress{}, fmt.Errorf("input of step %s: %w", step.ID, err)
 	}
 	n := Name{Zone: in.HostedZone, Record: in.Record, Blue: in.Blue, Green: in.Green}
-	now, last, open, err := t.settled(ctx, run, n)
+	home := func(w upgrade.Weights) bool { return in.Weights.Of(in.Safe) == 100 && w != in.Weights } // users suffer: do not let them wait
+	now, last, open, err := t.settled(ctx, run, n, home)
 	switch {
 	case err != nil:
 		return upgrade.Progress{}, err

@@ -93,8 +93,9 @@ func (t *Traffic) Present(ctx context.Context, n Name, identifier string) (bool,
 // settled sees the last change through: it proves that what Route 53 holds is
 // what this upgrade left there (or Drift), that the change is INSYNC, and that
 // every client's cached answer has run out since. It returns progress that is
-// not done while any of this is open.
-func (t *Traffic) settled(ctx context.Context, run upgrade.Run, n Name) (sets, change, *upgrade.Progress, error) {
+// not done while any of this is open. The cached answers are not waited for when
+// the weights that hold now are urgent to leave.
+func (t *Traffic) settled(ctx context.Context, run upgrade.Run, n Name, urgent func(upgrade.Weights) bool) (sets, change, *upgrade.Progress, error) {
 	last, err := t.load(ctx, run, n)
 	if err != nil {
 		return sets{}, change{}, nil, err
@@ -131,7 +132,7 @@ func (t *Traffic) settled(ctx context.Context, run upgrade.Run, n Name) (sets, c
 			return sets{}, change{}, nil, err
 		}
 	}
-	if left := last.TTL.D() - t.Clock.Now().Sub(last.InSyncAt.Time); left > 0 {
+	if left := last.TTL.D() - t.Clock.Now().Sub(last.InSyncAt.Time); left > 0 && !urgent(seen.Weights) {
 		return now, last, &upgrade.Progress{After: upgrade.Duration(left), Note: fmt.Sprintf("%s: in sync, waiting %s for answers that clients still hold", last.After.Weights, upgrade.Duration(left))}, nil
 	}
 	return now, last, nil, nil

@@ -142,6 +142,26 @@ func TestRollbackJumpsToTheSafeSide(t *testing.T) {
 	}
 }
 
+func TestAReturnToTheSafeSideWaitsForSyncButNotForTheTTL(t *testing.T) {
+	l := lab.New(t)
+	if _, err := look(t, l, steps[0], lab.Start); err != nil {
+		t.Fatal(err)
+	}
+	l.Clock.Advance(lab.Spread / 2)
+	p, err := look(t, l, upgrade.AllBlue, l.Clock.Now())
+	if err != nil || p.Done || len(l.Route53.Changes) != 1 {
+		t.Fatalf("%+v, %v: the last change is still pending", p, err)
+	}
+	l.Clock.Advance(lab.Spread / 2)
+	if _, err := look(t, l, upgrade.AllBlue, l.Clock.Now()); err != nil {
+		t.Fatal(err)
+	}
+	wantWeights(t, l, 100, 0)
+	if err := run(t, l, upgrade.AllBlue); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestRollbackOfNothingChangesNothing(t *testing.T) {
 	l := lab.New(t)
 	p, err := look(t, l, upgrade.AllBlue, lab.Start)
