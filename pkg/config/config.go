@@ -57,7 +57,6 @@ type ReleaseNotes struct{ URL string }
 
 // Verify says how clusters are verified.
 type Verify struct {
-	Interval     upgrade.Duration // between two looks, while inconclusive
 	HealthMaxAge upgrade.Duration // an older verdict on a cluster is stale
 }
 
@@ -81,7 +80,7 @@ func Load(environ []string) (Config, error) {
 		}
 		for _, key := range slices.Sorted(maps.Keys(layer.All())) {
 			if !known(key) {
-				problems = append(problems, problem(key, origin(key), "is not known", suggestion(key)))
+				problems = append(problems, problem(key, origin(key), "is not known", suggestion(key, func(key string) string { return key })))
 				continue
 			}
 			origins[key] = origin(key)
@@ -140,7 +139,7 @@ func fromEnvironment(environ []string) (values map[string]any, unknown []error) 
 			}
 			key, ok := names[name]
 			if !ok {
-				unknown = append(unknown, problem(name, "environment", "is not known", closest(name, slices.Sorted(maps.Keys(names)))))
+				unknown = append(unknown, problem(name, "environment", "is not known", suggestion(name, variable)))
 			}
 			return key, value
 		}})

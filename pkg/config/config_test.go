@@ -28,7 +28,7 @@ func want() config.Config {
 		Projects:     config.Projects{Provision: "eks-upgrade-provision", Scan: "eks-upgrade-scan"},
 		Metrics:      config.Metrics{Namespace: "EKSUpgradeAgent/Ingress"},
 		ReleaseNotes: config.ReleaseNotes{URL: "https://raw.githubusercontent.com/kubernetes/kubernetes/master/CHANGELOG"},
-		Verify:       config.Verify{Interval: upgrade.Duration(30 * time.Second), HealthMaxAge: upgrade.Duration(5 * time.Minute)},
+		Verify:       config.Verify{HealthMaxAge: upgrade.Duration(5 * time.Minute)},
 		Logging:      config.Logging{Level: "info", Format: "json"},
 	}
 }
@@ -64,7 +64,7 @@ func TestTheExampleShowsTheDefaults(t *testing.T) {
 	}
 	same(t, want(), got)
 	for _, key := range []string{"bucket", "topic", "tables.leases", "tables.records", "tables.approvals", "projects.provision", "projects.scan",
-		"metrics.namespace", "releaseNotes.url", "verify.interval", "verify.healthMaxAge", "logging.level", "logging.format"} {
+		"metrics.namespace", "releaseNotes.url", "verify.healthMaxAge", "logging.level", "logging.format"} {
 		if got.Origin(key) != "file ../../docs/config.example.yaml" {
 			t.Errorf("%s is not in the example: %q", key, got.Origin(key))
 		}
@@ -72,17 +72,17 @@ func TestTheExampleShowsTheDefaults(t *testing.T) {
 }
 
 func TestTheEnvironmentWinsOverTheFileOverTheDefaults(t *testing.T) {
-	got, err := config.Load(withFile(t, "tables:\n  leases: file-leases\n  records: file-records\nverify:\n  healthMaxAge: 2m\n",
-		append(required, config.Prefix+"TABLES_LEASES=env-leases", config.Prefix+"VERIFY_INTERVAL=1m")...))
+	got, err := config.Load(withFile(t, "tables:\n  leases: file-leases\n  records: file-records\nverify:\n  healthMaxAge: 2m\nlogging:\n  level: debug\n",
+		append(required, config.Prefix+"TABLES_LEASES=env-leases", config.Prefix+"VERIFY_HEALTH_MAX_AGE=3m")...))
 	if err != nil {
 		t.Fatal(err)
 	}
 	expected := want()
 	expected.Tables.Leases, expected.Tables.Records = "env-leases", "file-records"
-	expected.Verify = config.Verify{Interval: upgrade.Duration(time.Minute), HealthMaxAge: upgrade.Duration(2 * time.Minute)}
+	expected.Verify.HealthMaxAge, expected.Logging.Level = upgrade.Duration(3*time.Minute), "debug"
 	same(t, expected, got)
 	for key, origin := range map[string]string{"tables.leases": "environment EKS_UPGRADE_AGENT_TABLES_LEASES", "tables.records": "file /", "tables.approvals": "default",
-		"verify.interval": "environment EKS_UPGRADE_AGENT_VERIFY_INTERVAL", "unknown": ""} {
+		"verify.healthMaxAge": "environment EKS_UPGRADE_AGENT_VERIFY_HEALTH_MAX_AGE", "unknown": ""} {
 		if !strings.HasPrefix(got.Origin(key), origin) || (origin == "") != (got.Origin(key) == "") {
 			t.Errorf("origin of %s is %q, want %q", key, got.Origin(key), origin)
 		}
@@ -96,6 +96,7 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 	}{
 		"nothing given":             {nil, []string{"bucket: is missing", "EKS_UPGRADE_AGENT_BUCKET", "topic: is missing"}},
 		"misspelled variable":       {append(required, "EKS_UPGRADE_AGENT_TABLE_LEASES=x"), []string{"EKS_UPGRADE_AGENT_TABLE_LEASES", `did you mean "EKS_UPGRADE_AGENT_TABLES_LEASES"?`}},
+		"variable that is far off":  {append(required, "EKS_UPGRADE_AGENT_ZZZZZZZZZZZZ=x"), []string{"EKS_UPGRADE_AGENT_ZZZZZZZZZZZZ", "the known names are: EKS_UPGRADE_AGENT_BUCKET,"}},
 		"misspelled key":            {withFile(t, "tables:\n  lease: abc", required...), []string{"tables.lease: is not known (file ", `did you mean "tables.leases"?`}},
 		"key that is far off":       {withFile(t, "zzzzzzzzzzzz: abc", required...), []string{"zzzzzzzzzzzz: is not known", "the known names are: bucket"}},
 		"case matters":              {withFile(t, "Bucket: abc", required...), []string{"Bucket: is not known", `did you mean "bucket"?`}},
@@ -106,7 +107,7 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		"no file":                   {append(required, config.FileVariable+"=/nowhere/config.yaml"), []string{"/nowhere/config.yaml", "correct EKS_UPGRADE_AGENT_CONFIG"}},
 		"no YAML":                   {withFile(t, "a: [", required...), []string{"yaml", "docs/config.example.yaml"}},
 		"empty value":               {append(required, "EKS_UPGRADE_AGENT_TABLES_LEASES="), []string{`tables.leases: "" is not valid (environment EKS_UPGRADE_AGENT_TABLES_LEASES)`}},
-		"two problems, both are in": {append(required, "EKS_UPGRADE_AGENT_VERIFY_INTERVAL=1s", "EKS_UPGRADE_AGENT_LOGGING_LEVEL=loud"), []string{"verify.interval", "5s to 10m", "logging.level", "debug, info"}},
+		"two problems, both are in": {append(required, "EKS_UPGRADE_AGENT_VERIFY_HEALTH_MAX_AGE=1s", "EKS_UPGRADE_AGENT_LOGGING_LEVEL=loud"), []string{"verify.healthMaxAge", "1m to 1h", "logging.level", "debug, info"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := config.Load(c.environ)
@@ -133,8 +134,7 @@ func TestEachSettingIsChecked(t *testing.T) {
 		"PROJECTS_SCAN":         {"a"},
 		"METRICS_NAMESPACE":     {"", ":a", "a b"},
 		"RELEASE_NOTES_URL":     {"", "x", "ftp://x/y", "https://", "https://user:password@x/"},
-		"VERIFY_INTERVAL":       {"30", "4s", "11m", "-1m"},
-		"VERIFY_HEALTH_MAX_AGE": {"59s", "61m"},
+		"VERIFY_HEALTH_MAX_AGE": {"60", "59s", "61m", "-5m"},
 		"LOGGING_LEVEL":         {"INFO", "trace"},
 		"LOGGING_FORMAT":        {"xml"},
 	} {
@@ -163,7 +163,7 @@ func FuzzLoad(f *testing.F) {
 			}
 			return
 		}
-		if c.Bucket == "" || c.Topic == "" || c.Tables.Leases == "" || c.Verify.Interval <= 0 || c.Logging.Level == "" {
+		if c.Bucket == "" || c.Topic == "" || c.Tables.Leases == "" || c.Verify.HealthMaxAge <= 0 || c.Logging.Level == "" {
 			t.Errorf("a setting is missing in %+v", c)
 		}
 	})

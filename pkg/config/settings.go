@@ -31,7 +31,6 @@ var settings = []setting{
 	{"projects.scan", "eks-upgrade-scan", func(c *Config) any { return &c.Projects.Scan }, project, "give the name of a CodeBuild project"},
 	{"metrics.namespace", "EKSUpgradeAgent/Ingress", func(c *Config) any { return &c.Metrics.Namespace }, matches(`[A-Za-z0-9._/#-][A-Za-z0-9._/#:-]{0,254}`), "give a CloudWatch namespace"},
 	{"releaseNotes.url", "https://raw.githubusercontent.com/kubernetes/kubernetes/master/CHANGELOG", func(c *Config) any { return &c.ReleaseNotes.URL }, webAddress, "give an http or https address"},
-	{"verify.interval", "30s", func(c *Config) any { return &c.Verify.Interval }, within(5*time.Second, 10*time.Minute), "give 5s to 10m"},
 	{"verify.healthMaxAge", "5m", func(c *Config) any { return &c.Verify.HealthMaxAge }, within(time.Minute, time.Hour), "give 1m to 1h"},
 	{"logging.level", "info", func(c *Config) any { return &c.Logging.Level }, matches(`debug|info|warn|error`), "use one of: debug, info, warn, error"},
 	{"logging.format", "json", func(c *Config) any { return &c.Logging.Format }, matches(`json|console`), "use one of: json, console"},
@@ -120,24 +119,21 @@ func variable(key string) string {
 	return b.String()
 }
 
-// suggestion names the key that was probably meant.
-func suggestion(key string) string {
-	var keys []string
+// suggestion names the setting that was probably meant, as spell writes it.
+// The names are compared without the prefix that all variables share.
+func suggestion(name string, spell func(key string) string) string {
+	bare := strings.ToLower(strings.TrimPrefix(name, Prefix))
+	best, bestDistance := "", len(bare)/2+1 // farther than half the name is no misspelling
+	var all []string
 	for _, s := range settings {
-		keys = append(keys, s.key)
-	}
-	return closest(key, keys)
-}
-
-func closest(name string, candidates []string) string {
-	best, bestDistance := "", len(name)/2+1 // farther than half the name is no misspelling
-	for _, c := range candidates {
-		if d := distance(strings.ToLower(name), strings.ToLower(c)); d < bestDistance {
-			best, bestDistance = c, d
+		candidate := spell(s.key)
+		all = append(all, candidate)
+		if d := distance(bare, strings.ToLower(strings.TrimPrefix(candidate, Prefix))); d < bestDistance {
+			best, bestDistance = candidate, d
 		}
 	}
 	if best == "" {
-		return "remove it; the known names are: " + strings.Join(candidates, ", ")
+		return "remove it; the known names are: " + strings.Join(all, ", ")
 	}
 	return fmt.Sprintf("did you mean %q?", best)
 }
