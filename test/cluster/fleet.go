@@ -179,7 +179,8 @@ func (f *Fleet) create(ctx context.Context, i *instance) error {
 
 // UpgradeCluster restarts the control plane at another version over the same
 // data; back is possible as well. The API server is away for some seconds.
-// Workloads go on. When the start fails the cluster stays, without an API server.
+// Workloads go on. When the start fails the cluster is left without an API
+// server; RestartAPIServer brings back the version before.
 func (f *Fleet) UpgradeCluster(ctx context.Context, name, version string) error {
 	if err := checkVersion(version); err != nil {
 		return err
@@ -196,7 +197,8 @@ func (f *Fleet) UpgradeCluster(ctx context.Context, name, version string) error 
 	}
 	c.instance.version = version
 	if err := f.startControlPlane(ctx, c.instance); err != nil {
-		return err
+		c.instance.version = before
+		return errors.Join(err, f.stopControlPlane(c.instance))
 	}
 	f.logf("cluster %s: Kubernetes %s to %s after %v", name, before, version, time.Since(began).Round(time.Millisecond))
 	return nil

@@ -122,7 +122,7 @@ func (l *loader) apply(ctx context.Context, object *unstructured.Unstructured) e
 	if err != nil || stage(object) != stageDefinitions {
 		return err
 	}
-	return l.waitServed(ctx, object.GetName())
+	return l.waitServed(ctx, object)
 }
 
 // resource tells how the server calls a kind.
@@ -154,36 +154,32 @@ func (l *loader) resource(ctx context.Context, gvk schema.GroupVersionKind) (met
 		gvk.GroupVersion(), gvk.Kind)
 }
 
-// waitServed waits until the definition is established and each version of it
-// that is to be served is.
-func (l *loader) waitServed(ctx context.Context, name string) error {
-	definitions := schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
-	return poll(ctx, "the definition "+name, func(ctx context.Context) (bool, error, error) {
-		definition, err := l.client.Resource(definitions).Get(ctx, name, metav1.GetOptions{})
-		if err != nil {
-			return false, err, nil
+// waitServed waits until each version that the definition declares as served is.
+// It asks for the list of resources, which has those that are established: the
+// definition itself can be a megabyte.
+func (l *loader) waitServed(ctx context.Context, definition *unstructured.Unstructured) error {
+	group, _, _ := unstructured.NestedString(definition.Object, "spec", "group")
+	plural, _, _ := unstructured.NestedString(definition.Object, "spec", "names", "plural")
+	versions, _, _ := unstructured.NestedSlice(definition.Object, "spec", "versions")
+	for _, v := range versions {
+		version, _ := v.(map[string]any)
+		if served, _ := version["served"].(bool); !served {
+			continue
 		}
-		if !hasCondition(definition, "Established") {
-			return false, errors.New("it is not established"), nil
-		}
-		group, _, _ := unstructured.NestedString(definition.Object, "spec", "group")
-		plural, _, _ := unstructured.NestedString(definition.Object, "spec", "names", "plural")
-		versions, _, _ := unstructured.NestedSlice(definition.Object, "spec", "versions")
-		for _, v := range versions {
-			version, _ := v.(map[string]any)
-			if served, _ := version["served"].(bool); !served {
-				continue
-			}
+		path := fmt.Sprintf("/apis/%s/%s", group, version["name"])
+		err := poll(ctx, path+", "+plural, func(ctx context.Context) (bool, error, error) {
 			var list metav1.APIResourceList
-			if err := l.get(ctx, fmt.Sprintf("/apis/%s/%s", group, version["name"]), &list); err != nil {
+			if err := l.get(ctx, path, &list); err != nil {
 				return false, err, nil
 			}
-			if !slices.ContainsFunc(list.APIResources, func(r metav1.APIResource) bool { return r.Name == plural }) {
-				return false, fmt.Errorf("%s/%s is not served yet", group, version["name"]), nil
-			}
+			there := slices.ContainsFunc(list.APIResources, func(r metav1.APIResource) bool { return r.Name == plural })
+			return there, errors.New("it is not served yet"), nil
+		})
+		if err != nil {
+			return err
 		}
-		return true, nil, nil
-	})
+	}
+	return nil
 }
 
 // get reads a path of the API server into v; errors are those of the client.

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/json"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
 )
@@ -88,7 +89,11 @@ func ParseManifests(file string, text []byte) ([]Manifest, error) {
 			return nil, wrong("%w", err)
 		}
 		var content any
-		if err := yaml.UnmarshalStrict(part, &content); err != nil {
+		text, err := yaml.YAMLToJSONStrict(part)
+		if err == nil {
+			err = json.Unmarshal(text, &content) // keeps integers exact
+		}
+		if err != nil {
 			if bytes.Contains(part, []byte("{{")) {
 				return nil, wrong("%w (if this is a Helm template, render it first: helm template)", err)
 			}

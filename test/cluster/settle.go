@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-logr/logr"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -16,6 +17,7 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
 )
 
 // settleStall is how long pods may stay unready without any change before they
@@ -117,7 +119,8 @@ func watchAll(config *rest.Config, done *sync.WaitGroup, handlers map[schema.Gro
 	if err != nil {
 		return func() {}, err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	// A watch that ends because the API server went away is no news here.
+	ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), logr.Discard()))
 	var watches sync.WaitGroup
 	for resource, handler := range handlers {
 		_, controller := cache.NewInformerWithOptions(cache.InformerOptions{
