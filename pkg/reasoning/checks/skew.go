@@ -1,0 +1,71 @@
+package checks
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+)
+
+const skewPolicy = "https://kubernetes.io/releases/version-skew-policy/"
+
+var skewChecks = []Check{
+	{ID: "kubelet-skew", Title: "Kubelets fit the control plane", Severity: upgrade.High, Source: skewPolicy + "#kubelet", run: kubeletSkew},
+	{ID: "kube-proxy-skew", Title: "kube-proxy fits the control plane", Severity: upgrade.High, Source: skewPolicy + "#kube-proxy", run: kubeProxySkew},
+}
+
+// kubeletSkew groups nodes by version: a thousand nodes with one problem are
+// one finding.
+func kubeletSkew(v View, c Check) []upgrade.Finding {
+	if v.Kubernetes == nil {
+		return nil // perception-complete blocks
+	}
+	byVersion := map[upgrade.Version][]string{}
+	for _, n := range v.Kubernetes.Nodes {
+		byVersion[n.KubeletVersion] = append(byVersion[n.KubeletVersion], n.Name)
+	}
+	var out []upgrade.Finding
+	for _, version := range slices.SortedFunc(maps.Keys(byVersion), upgrade.Version.Compare) {
+		nodes := byVersion[version]
+		if f, bad := skew(c, v, "kubelet", version, fmt.Sprintf("%d nodes (%s)", len(nodes), some(nodes)), "update or replace these nodes"); bad {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func kubeProxySkew(v View, c Check) []upgrade.Finding {
+	if v.AWS == nil || v.Kubernetes == nil {
+		return nil // perception-complete blocks
+	}
+	for _, a := range v.AWS.Addons {
+		if a.Name != "kube-proxy" {
+			continue
+		}
+		version, err := upgrade.ParseBuildVersion(a.Version)
+		if err != nil {
+			return []upgrade.Finding{c.unseen(fmt.Sprintf("the version of add-on kube-proxy cannot be read: %v", err), "check it by hand")}
+		}
+		if f, bad := skew(c, v, "kube-proxy", version, "the add-on "+a.Version, "update the add-on kube-proxy"); bad {
+			return []upgrade.Finding{f}
+		}
+	}
+	return nil
+}
+
+// skew judges a node component. Blue's nodes never meet green's control plane,
+// so that a component which is too old for the target only is no danger to a
+// blue/green upgrade; one that does not fit today makes blue a poor place to
+// go back to.
+func skew(c Check, v View, component string, version upgrade.Version, who, remedy string) (upgrade.Finding, bool) {
+	if problem := upgrade.SkewProblem(v.Kubernetes.ServerVersion, version); problem != "" {
+		return c.finding(fmt.Sprintf("%s: %s %s does not fit the control plane %s: the skew is not supported", who, component, version, v.Kubernetes.ServerVersion),
+			remedy+": blue is where traffic goes back to"), true
+	}
+	if problem := upgrade.SkewProblem(v.Request.Target, version); problem != "" {
+		return at(c.finding(fmt.Sprintf("%s: %s %s would be too old for %s; green gets new nodes, so that it does not block a blue/green upgrade", who, component, version, v.Request.Target),
+			remedy+" if they are to be kept"), upgrade.Low), true
+	}
+	return upgrade.Finding{}, false
+}

@@ -1,0 +1,65 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+)
+
+const versionsPage = "https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html"
+
+var versionChecks = []Check{
+	{ID: "target-one-minor", Title: "The target is the next minor version", Severity: upgrade.Critical,
+		Source: "https://docs.aws.amazon.com/eks/latest/userguide/update-cluster.html", run: oneMinor},
+	{ID: "target-offered", Title: "EKS offers the target version", Severity: upgrade.Critical, Source: versionsPage, run: offered},
+	{ID: "versions-agree", Title: "EKS and the API server name the same version", Severity: upgrade.Critical, run: versionsAgree},
+}
+
+func oneMinor(v View, c Check) []upgrade.Finding {
+	if v.AWS == nil {
+		return nil // perception-complete blocks
+	}
+	from, target := v.AWS.Version, v.Request.Target
+	hops, err := upgrade.Hops(from, target)
+	switch {
+	case err != nil:
+		return []upgrade.Finding{c.blocking(fmt.Sprintf("cluster %s runs %s and the target is %s", v.AWS.Name, from, target), fmt.Sprintf("set target to %s", from.Next()))}
+	case len(hops) > 1:
+		return []upgrade.Finding{c.blocking(fmt.Sprintf("from %s to %s are %d minor versions; one upgrade goes one", from, target, len(hops)),
+			fmt.Sprintf("set target to %s, and upgrade again from there", from.Next()))}
+	}
+	return nil
+}
+
+func offered(v View, c Check) []upgrade.Finding {
+	if v.AWS == nil || v.AWS.Available == nil {
+		return nil // perception-complete blocks
+	}
+	i := slices.IndexFunc(v.AWS.Available, func(a upgrade.AvailableVersion) bool { return a.Version == v.Request.Target })
+	if i < 0 {
+		versions := make([]string, len(v.AWS.Available))
+		for j, a := range v.AWS.Available {
+			versions[j] = a.Version.String()
+		}
+		return []upgrade.Finding{c.blocking(fmt.Sprintf("EKS does not offer %s here; it offers %s", v.Request.Target, strings.Join(versions, ", ")), "name a version that EKS offers")}
+	}
+	switch a := v.AWS.Available[i]; a.Status {
+	case "STANDARD_SUPPORT":
+		return nil
+	case "EXTENDED_SUPPORT":
+		return []upgrade.Finding{at(c.finding(fmt.Sprintf("%s is in extended support, which costs more and ends at %s", a.Version, a.EndOfExtended.Format("2006-01-02")),
+			"plan the next upgrade soon"), upgrade.Low)}
+	default:
+		return []upgrade.Finding{c.blocking(fmt.Sprintf("EKS gives %s the status %q", a.Version, a.Status), "name a version in standard support")}
+	}
+}
+
+func versionsAgree(v View, c Check) []upgrade.Finding {
+	if v.AWS == nil || v.Kubernetes == nil || v.AWS.Version == v.Kubernetes.ServerVersion {
+		return nil
+	}
+	return []upgrade.Finding{c.blocking(fmt.Sprintf("EKS says %s, the API server says %s (%s)", v.AWS.Version, v.Kubernetes.ServerVersion, v.Kubernetes.GitVersion),
+		"wait until no update of the cluster is in progress and start the upgrade again")}
+}
