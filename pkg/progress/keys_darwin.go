@@ -2,4 +2,4 @@ package progress
 
 import "golang.org/x/sys/unix"
 
-const getTermios, setTermios = unix.TIOCGETA, unix.TIOCSETA
+const getTermios, setTermios, setTermiosDrop = unix.TIOCGETA, unix.TIOCSETA, unix.TIOCSETAF

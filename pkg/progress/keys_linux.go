@@ -2,4 +2,4 @@ package progress
 
 import "golang.org/x/sys/unix"
 
-const getTermios, setTermios = unix.TCGETS, unix.TCSETS
+const getTermios, setTermios, setTermiosDrop = unix.TCGETS, unix.TCSETS, unix.TCSETSF

@@ -28,3 +28,18 @@ func hideKeys(in io.Reader) (show func()) {
 	}
 	return func() { _ = unix.IoctlSetTermios(fd, setTermios, before) } // nothing can be done if the terminal is gone
 }
+
+// DropTyped forgets what was typed into the terminal in and not read yet, so
+// that it answers no question that was not asked yet.
+func DropTyped(in io.Reader) error {
+	f, ok := in.(term.File)
+	if !ok || !term.IsTerminal(f.Fd()) {
+		return nil
+	}
+	fd := int(f.Fd())
+	state, err := unix.IoctlGetTermios(fd, getTermios)
+	if err != nil {
+		return err
+	}
+	return unix.IoctlSetTermios(fd, setTermiosDrop, state)
+}

@@ -30,18 +30,21 @@ func (a *app) approver(yes bool, renderer progress.Renderer) func(context.Contex
 	if !a.terminal(out) {
 		out = a.stderr
 	}
-	lines := readLines(a.stdin)
 	return func(ctx context.Context, asked Approval) (upgrade.ApprovalAnswer, error) {
 		if s, ok := renderer.(suspender); ok {
 			s.Suspend()
 			defer s.Resume()
 		}
+		if err := progress.DropTyped(a.stdin); err != nil {
+			return upgrade.ApprovalAnswer{}, err
+		}
+		typed := readLine(a.stdin)
 		answer := upgrade.ApprovalAnswer{PlanHash: asked.PlanHash, By: userName()}
 		if _, err := io.WriteString(out, approvalText(asked)); err != nil {
 			return answer, err
 		}
 		select {
-		case line, open := <-lines:
+		case line, open := <-typed:
 			answer.Approved, answer.Reason = readAnswer(line, open)
 			return answer, nil
 		case <-ctx.Done():
@@ -63,13 +66,13 @@ func readAnswer(line string, open bool) (approved bool, reason string) {
 	}
 }
 
-// readLines reads lines until the end. Reading cannot be interrupted, so it has
-// a goroutine of its own, which ends with the input or the program.
-func readLines(in io.Reader) <-chan string {
-	lines := make(chan string)
+// readLine reads one line. Reading cannot be interrupted, so it has a goroutine
+// of its own, which ends with the line, the input or the program.
+func readLine(in io.Reader) <-chan string {
+	lines := make(chan string, 1)
 	go func() {
 		defer close(lines)
-		for scanner := bufio.NewScanner(in); scanner.Scan(); {
+		if scanner := bufio.NewScanner(in); scanner.Scan() {
 			lines <- scanner.Text()
 		}
 	}()
