@@ -1,0 +1,67 @@
+package adapters
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+)
+
+// client answers as told and keeps the request.
+type client struct {
+	request *http.Request
+	err     error
+}
+
+func (c *client) Do(r *http.Request) (*http.Response, error) {
+	c.request = r
+	if c.err != nil {
+		return nil, c.err
+	}
+	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader("hello"))}, nil
+}
+
+func TestProbesUseTheConfiguredClientWithALimit(t *testing.T) {
+	c := &client{}
+	before := time.Now()
+	response, err := prober(aws.Config{HTTPClient: c}).Do(request(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	deadline, limited := c.request.Context().Deadline()
+	if !limited || deadline.Before(before.Add(probeTimeout)) || deadline.After(time.Now().Add(probeTimeout)) {
+		t.Errorf("deadline %v, limited %t", deadline, limited)
+	}
+	if text, err := io.ReadAll(response.Body); string(text) != "hello" || err != nil {
+		t.Errorf("%q, %v: the limit ended before the answer was read", text, err)
+	}
+	if c.request.Context().Err() != nil {
+		t.Error("the limit ended before the answer was closed")
+	}
+	if err := response.Body.Close(); err != nil || c.request.Context().Err() == nil {
+		t.Errorf("%v; the limit outlives the answer", err)
+	}
+}
+
+func TestAFailedProbeLeavesNothing(t *testing.T) {
+	c := &client{err: errors.New("connection refused")}
+	if _, err := prober(aws.Config{HTTPClient: c}).Do(request(t)); !errors.Is(err, c.err) {
+		t.Errorf("error %v", err)
+	}
+	if c.request.Context().Err() == nil {
+		t.Error("the limit outlives the probe")
+	}
+}
+
+func request(t *testing.T) *http.Request {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://blue.elb.example.com/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
