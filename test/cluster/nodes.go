@@ -13,6 +13,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -75,10 +76,14 @@ func (f *Fleet) ScaleNodegroup(ctx context.Context, cluster, nodegroup string, n
 	taken := append([]corev1.Node{}, all...)
 	for len(keep) < n.Count {
 		node := n.node(nodegroup, shape, keep, taken)
-		if err := createNode(ctx, client, node); err != nil {
+		taken = append(taken, *node)
+		switch err := createNode(ctx, client, node); {
+		case apierrors.IsAlreadyExists(err): // another node group of the cluster took the address meanwhile
+			continue
+		case err != nil:
 			return err
 		}
-		keep, taken = append(keep, *node), append(taken, *node)
+		keep = append(keep, *node)
 	}
 	if err := waitReady(ctx, client, nodegroup, keep); err != nil {
 		return err
