@@ -104,7 +104,7 @@ func TestCloseKillsBuilds(t *testing.T) {
 
 func TestBackgroundProcessEndsWithItsPhase(t *testing.T) {
 	f := newFixture(t, Options{})
-	b := f.build(`{version: 0.2, phases: {install: {commands: ["sleep 1000 & echo $! > pid"]}, build: {commands: ["! grep -qs 'State:.*[RSD] ' /proc/$(cat pid)/status"]}}}`)
+	b := f.build(`{version: 0.2, phases: {install: {commands: ["sleep 1000 & echo $! > pid"]}, build: {commands: ["while grep -qs 'State:.*[RSD] ' /proc/$(cat pid)/status; do sleep 0.01; done"]}}}`)
 	if b.BuildStatus != types.StatusTypeSucceeded {
 		t.Errorf("%s\n%s", b.BuildStatus, f.Logs(*b.Id))
 	}

@@ -88,12 +88,14 @@ func (s *Service) DescribeClusterVersions(_ *wire.Call, in *sdk.DescribeClusterV
 			types.VersionStatusExtendedSupport: types.ClusterVersionStatusExtendedSupport,
 			types.VersionStatusUnsupported:     types.ClusterVersionStatusUnsupported,
 		}[status]
+		//lint:ignore SA1019 AWS still serves the filter that versionStatus replaces
+		oldFilter := in.Status
 		switch {
 		case value(in.DefaultOnly) && !v.isDefault,
 			in.VersionStatus != "" && in.VersionStatus != status,
-			in.Status != "" && in.Status != deprecated,
+			oldFilter != "" && oldFilter != deprecated,
 			len(in.ClusterVersions) > 0 && !slices.Contains(in.ClusterVersions, v.version),
-			status == types.VersionStatusUnsupported && !value(in.IncludeAll) && in.VersionStatus == "" && in.Status == "" && len(in.ClusterVersions) == 0:
+			status == types.VersionStatusUnsupported && !value(in.IncludeAll) && in.VersionStatus == "" && oldFilter == "" && len(in.ClusterVersions) == 0:
 			continue
 		}
 		names = append(names, v.version)
