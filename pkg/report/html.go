@@ -23,7 +23,7 @@ var pageStyle string
 
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"duration": durationText, "number": number, "stepTook": stepTook, "outcome": outcomeText,
-	"severity": severityText, "statusMark": statusMark, "criterion": criterionText, "link": safeLink,
+	"severity": severityText, "statusMark": statusMark, "criterion": criterionText, "link": safeLink, "count": countText,
 	"odd": func(i int) bool { return i%2 == 1 },
 }).Parse(pageText))
 
@@ -173,6 +173,13 @@ func cards(d Data) []card {
 		all = append(all, invariants)
 	}
 	return all
+}
+
+func countText(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // criterionText says what a criterion verifies.

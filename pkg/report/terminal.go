@@ -20,6 +20,10 @@ import (
 // minWidth is the narrowest terminal that tables are made for, in columns.
 const minWidth = 40
 
+// listWidth is the width below which findings are a list: four columns of text
+// need more.
+const listWidth = 72
+
 // printer writes the terminal report.
 type printer struct {
 	b                      strings.Builder
@@ -300,11 +304,23 @@ func (p *printer) findings(a *upgrade.Assessment) {
 	if a == nil || len(a.Findings) == 0 {
 		return
 	}
+	title := "Findings: " + progress.Clean(string(a.Decision)+", "+a.Reason)
+	if p.width < listWidth {
+		p.line("")
+		p.text(p.bold.Render(title))
+		for _, f := range a.Findings {
+			p.line("")
+			p.text(progress.Clean(severityText(f) + ": " + f.Check))
+			p.text(progress.Clean(findingEvidence(f)))
+			p.text("-> " + progress.Clean(f.Remedy))
+		}
+		return
+	}
 	rows := make([][]string, len(a.Findings))
 	for i, f := range a.Findings {
 		rows[i] = []string{severityText(f), f.Check, findingEvidence(f), f.Remedy}
 	}
-	p.table("Findings: "+progress.Clean(string(a.Decision)+", "+a.Reason), func(row, column int) *lipgloss.Style {
+	p.table(title, func(row, column int) *lipgloss.Style {
 		if column != 0 {
 			return nil
 		}
