@@ -1,0 +1,108 @@
+// Package scanners perceives what kubent and pluto found. They run in CodeBuild
+// (scripts/scan.sh), which leaves their output in the artifact bucket.
+package scanners
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception/partial"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+)
+
+// Reader reads an object of the artifact bucket by its key.
+type Reader interface {
+	Read(ctx context.Context, key string) ([]byte, error)
+}
+
+// Collector reads the output of one build.
+type Collector struct{ Artifacts Reader }
+
+// tools are the scanners with the parsers of their output.
+var tools = []struct {
+	name  string
+	parse func([]byte) ([]upgrade.DeprecatedAPI, error)
+}{{"kubent", ParseKubent}, {"pluto", ParsePluto}}
+
+// toolStatus is how a tool fared, as the build leaves it in tool-status.json.
+type toolStatus struct {
+	Tool    string `json:"tool"`
+	Version string `json:"version"`
+	Status  string `json:"status"` // ok, missing, failed
+	Detail  string `json:"detail"`
+}
+
+// Collect implements perception.Collector. A tool whose output is missing or
+// cannot be read is named in NotChecked.
+func (c *Collector) Collect(ctx context.Context, in upgrade.PerceiveInput) (upgrade.Snapshot, string, error) {
+	var snapshot upgrade.Snapshot
+	if in.Scan == "" {
+		why := in.Why
+		if why == "" {
+			why = "no build was started"
+		}
+		for _, tool := range tools {
+			snapshot.NotChecked = append(snapshot.NotChecked, upgrade.NotChecked{What: tool.name, Why: why, Remedy: "repair the CodeBuild project of the scanners"})
+		}
+		return snapshot, "the scanners did not run", nil
+	}
+	// CodeBuild's ids are "<project>:<uuid>"; the artifacts lie under the uuid.
+	folder := "scans/" + in.Scan[strings.LastIndexByte(in.Scan, ':')+1:] + "/"
+	status, err := c.status(ctx, folder)
+	if err != nil {
+		return snapshot, "", err
+	}
+	found, ran := 0, []string{}
+	for _, tool := range tools {
+		scan, err := c.scan(ctx, folder, status, tool.name, tool.parse)
+		if err != nil {
+			unseen, err := partial.Unseen(tool.name, err)
+			if err != nil {
+				return snapshot, "", err
+			}
+			snapshot.NotChecked = append(snapshot.NotChecked, unseen)
+			continue
+		}
+		snapshot.Scans = append(snapshot.Scans, scan)
+		found += len(scan.Findings)
+		ran = append(ran, tool.name)
+	}
+	if len(ran) == 0 {
+		return snapshot, "no scanner gave a result", nil
+	}
+	return snapshot, fmt.Sprintf("%d findings of %s", found, strings.Join(ran, " and ")), nil
+}
+
+// status reads how the tools fared; a build that left nothing is an empty list.
+func (c *Collector) status(ctx context.Context, folder string) ([]toolStatus, error) {
+	data, err := c.Artifacts.Read(ctx, folder+"tool-status.json")
+	if upgrade.CodeOf(err) == upgrade.CodeNotFound {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return upgrade.Decode[[]toolStatus](data)
+}
+
+func (c *Collector) scan(ctx context.Context, folder string, status []toolStatus, tool string, parse func([]byte) ([]upgrade.DeprecatedAPI, error)) (upgrade.Scan, error) {
+	op := "read the output of " + tool
+	i := slices.IndexFunc(status, func(s toolStatus) bool { return s.Tool == tool })
+	if i < 0 {
+		return upgrade.Scan{}, upgrade.Errorf(upgrade.CodeNotFound, op, "the build left no word of it").WithRemedy("see the log of the scanners' build")
+	}
+	if s := status[i]; s.Status != "ok" {
+		return upgrade.Scan{}, upgrade.Errorf(upgrade.CodeNotFound, op, "%s: %s", s.Status, s.Detail).WithRemedy("see the log of the scanners' build")
+	}
+	data, err := c.Artifacts.Read(ctx, folder+tool+".json")
+	if err != nil {
+		return upgrade.Scan{}, err
+	}
+	findings, err := parse(data)
+	if err != nil {
+		return upgrade.Scan{}, upgrade.Errorf(upgrade.CodeInternal, op, "%w", err).WithRemedy("use a release of " + tool + " whose output the agent knows")
+	}
+	return upgrade.Scan{Tool: tool, Version: status[i].Version, Findings: findings}, nil
+}
