@@ -15,9 +15,12 @@ import (
 	"time"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/cloudwatch"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/dynamodb"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/eventbridge"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/lambda"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/s3"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/sns"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/ssm"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/stepfunctions"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/sts"
@@ -62,6 +65,9 @@ type World struct {
 	sts           *sts.Service
 	lambda        *lambda.Service
 	stepfunctions *stepfunctions.Service
+	sns           *sns.Service
+	events        *eventbridge.Service
+	cloudwatch    *cloudwatch.Service
 }
 
 // New starts a simulated AWS.
@@ -102,12 +108,18 @@ func (w *World) addServices() {
 	w.sts = sts.New(o.Account)
 	w.s3 = s3.New(o.Clock, w.mux)
 	w.lambda = lambda.New(lambda.Options{Clock: o.Clock, Hold: o.Hold, Account: o.Account, Region: o.Region, Synchronous: o.Synchronous})
+	w.sns = sns.New(o.Clock, o.Account, o.Region, w.lambda)
+	w.events = eventbridge.New(o.Clock, o.Account, o.Region, w.mux, w.lambda)
+	w.cloudwatch = cloudwatch.New(o.Clock, o.Account, o.Region, w.mux, w.events)
 	w.stepfunctions = stepfunctions.New(stepfunctions.Options{Clock: o.Clock, Hold: o.Hold, Account: o.Account, Region: o.Region, Seed: o.Seed,
-		Functions: w.lambda, Mux: w.mux})
-	w.mux.Register("sfn", w.stepfunctions)
+		Functions: w.lambda, Mux: w.mux, Events: w.events})
 	w.mux.Register("ssm", w.ssm)
 	w.mux.Register("dynamodb", w.dynamodb)
 	w.mux.Register("sts", w.sts)
+	w.mux.Register("sns", w.sns)
+	w.mux.Register("eventbridge", w.events)
+	w.mux.Register("cloudwatch", w.cloudwatch)
+	w.mux.Register("sfn", w.stepfunctions)
 	w.routes.Handle("POST /_world/token-review", w.sts.TokenReviewHandler())
 }
 
@@ -168,3 +180,12 @@ func (w *World) Lambda() *lambda.Service { return w.lambda }
 
 // StepFunctions holds the state machines and their executions.
 func (w *World) StepFunctions() *stepfunctions.Service { return w.stepfunctions }
+
+// SNS holds the topics and the messages that were published.
+func (w *World) SNS() *sns.Service { return w.sns }
+
+// Events is the event bus.
+func (w *World) Events() *eventbridge.Service { return w.events }
+
+// CloudWatch holds the metrics and alarms.
+func (w *World) CloudWatch() *cloudwatch.Service { return w.cloudwatch }

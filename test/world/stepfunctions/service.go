@@ -47,18 +47,13 @@ type Options struct {
 	// Hold, if set, slows simulated time while a build of a .sync task really
 	// works.
 	Hold func() func()
-	// OnStatus, if set, is told of every start and end of an execution.
-	OnStatus func(Change)
+	// Events, if set, is told of every start and end of an execution.
+	Events Emitter
 }
 
-// Change is a change of an execution's status, as EventBridge reports it.
-type Change struct {
-	ExecutionArn, StateMachineArn, Name string
-	Status                              asl.Status
-	Start                               time.Time
-	Stop                                time.Time // zero while it runs
-	Input, Output                       json.RawMessage
-	Err                                 *asl.Error
+// Emitter puts an event of Step Functions on the event bus.
+type Emitter interface {
+	Emit(source, detailType string, detail any, resources ...string) error
 }
 
 type machine struct {
@@ -94,6 +89,8 @@ type Service struct {
 	tokens     map[string]*execution
 	observers  []func(executionArn string, e asl.Event)
 	count      int
+
+	undelivered []error
 }
 
 // New returns Step Functions without state machines.
@@ -207,7 +204,7 @@ func (s *Service) observe(e *execution, ev asl.Event) {
 	}
 	switch {
 	case ev.Type == "ExecutionStarted":
-		s.changed(Change{ExecutionArn: e.arn, StateMachineArn: e.machineArn, Name: e.name, Status: asl.Running, Start: e.started, Input: e.input})
+		s.changed(e, asl.Running, nil)
 	case terminal[ev.Type] && started:
 		s.end(e)
 	}
@@ -223,8 +220,7 @@ func (s *Service) end(e *execution) {
 		f(e)
 	}
 	if !told {
-		s.changed(Change{ExecutionArn: e.arn, StateMachineArn: e.machineArn, Name: e.name, Status: e.run.Status(),
-			Start: e.started, Stop: e.stopped(), Input: e.input, Output: e.run.Output(), Err: e.run.Err()})
+		s.changed(e, e.run.Status(), e.run)
 	}
 }
 
@@ -249,8 +245,36 @@ func (e *execution) stopped() time.Time {
 	return h[len(h)-1].Timestamp
 }
 
-func (s *Service) changed(c Change) {
-	if s.o.OnStatus != nil {
-		s.o.OnStatus(c)
+// changed puts the execution's new status on the event bus (source: "Automating
+// event delivery with EventBridge", Step Functions Developer Guide).
+func (s *Service) changed(e *execution, status asl.Status, ended *asl.Execution) {
+	if s.o.Events == nil {
+		return
 	}
+	detail := map[string]any{
+		"executionArn": e.arn, "stateMachineArn": e.machineArn, "name": e.name, "status": status, "startDate": e.started.UnixMilli(),
+		"stopDate": nil, "input": string(e.input), "output": nil, "error": nil, "cause": nil,
+		"inputDetails": map[string]bool{"included": true}, "outputDetails": nil,
+	}
+	if ended != nil {
+		detail["stopDate"] = e.stopped().UnixMilli()
+		if out := ended.Output(); out != nil {
+			detail["output"], detail["outputDetails"] = string(out), map[string]bool{"included": true}
+		}
+		if err := ended.Err(); err != nil {
+			detail["error"], detail["cause"] = err.Name, err.Cause
+		}
+	}
+	if err := s.o.Events.Emit("aws.states", "Step Functions Execution Status Change", detail, e.arn); err != nil {
+		s.mu.Lock()
+		s.undelivered = append(s.undelivered, err)
+		s.mu.Unlock()
+	}
+}
+
+// Undelivered returns why events of executions did not reach the bus.
+func (s *Service) Undelivered() []error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]error(nil), s.undelivered...)
 }
