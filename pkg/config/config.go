@@ -52,8 +52,13 @@ type Projects struct{ Provision, Scan string }
 // Metrics says where the numbers of requests and errors are.
 type Metrics struct{ Namespace string } // of CloudWatch
 
-// ReleaseNotes says where the Kubernetes release notes are.
+// ReleaseNotes says where the Kubernetes release notes are: the folder of the
+// changelogs, or Bundled.
 type ReleaseNotes struct{ URL string }
+
+// Bundled is the URL of the release notes that come with the agent, for
+// networks without a way out.
+const Bundled = "bundled"
 
 // Verify says how clusters are verified.
 type Verify struct {

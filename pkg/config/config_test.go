@@ -123,6 +123,13 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 	}
 }
 
+func TestReleaseNotesCanBeBundled(t *testing.T) {
+	got, err := config.Load(append(required, config.Prefix+"RELEASE_NOTES_URL=bundled"))
+	if err != nil || got.ReleaseNotes.URL != config.Bundled {
+		t.Errorf("%q, %v", got.ReleaseNotes.URL, err)
+	}
+}
+
 func TestEachSettingIsChecked(t *testing.T) {
 	for variable, wrong := range map[string][]string{
 		"BUCKET":                {"a", "Upper-Case", "under_score", "a/b"},

@@ -30,7 +30,7 @@ var settings = []setting{
 	{"projects.provision", "eks-upgrade-provision", func(c *Config) any { return &c.Projects.Provision }, project, "give the name of a CodeBuild project"},
 	{"projects.scan", "eks-upgrade-scan", func(c *Config) any { return &c.Projects.Scan }, project, "give the name of a CodeBuild project"},
 	{"metrics.namespace", "EKSUpgradeAgent/Ingress", func(c *Config) any { return &c.Metrics.Namespace }, matches(`[A-Za-z0-9._/#-][A-Za-z0-9._/#:-]{0,254}`), "give a CloudWatch namespace"},
-	{"releaseNotes.url", "https://raw.githubusercontent.com/kubernetes/kubernetes/master/CHANGELOG", func(c *Config) any { return &c.ReleaseNotes.URL }, webAddress, "give an http or https address"},
+	{"releaseNotes.url", "https://raw.githubusercontent.com/kubernetes/kubernetes/master/CHANGELOG", func(c *Config) any { return &c.ReleaseNotes.URL }, func(v string) bool { return v == Bundled || webAddress(v) }, `give an http or https address, or "bundled"`},
 	{"verify.healthMaxAge", "5m", func(c *Config) any { return &c.Verify.HealthMaxAge }, within(time.Minute, time.Hour), "give 1m to 1h"},
 	{"logging.level", "info", func(c *Config) any { return &c.Logging.Level }, matches(`debug|info|warn|error`), "use one of: debug, info, warn, error"},
 	{"logging.format", "json", func(c *Config) any { return &c.Logging.Format }, matches(`json|console`), "use one of: json, console"},

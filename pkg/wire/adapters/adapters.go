@@ -6,62 +6,42 @@ import (
 	"context"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/execution/traffic"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/execution/workloads"
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/records"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/validation"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/clusters"
 )
 
-// Clusters connects to the API servers of EKS clusters. Each connection asks
-// EKS anew: a cluster can be made again under its old name while a Lambda's
-// process lives on.
-type Clusters struct {
-	eks       *eks.Client
-	presigner *sts.PresignClient
-}
-
-// NewClusters returns the connector.
-func NewClusters(cfg aws.Config) Clusters {
-	return Clusters{eks: eks.NewFromConfig(cfg), presigner: sts.NewPresignClient(sts.NewFromConfig(cfg))}
-}
-
-// Connect connects to a cluster.
-func (c Clusters) Connect(ctx context.Context, cluster string) (*kube.Client, error) {
-	return kube.Connect(ctx, c.eks, c.presigner, cluster)
-}
-
 // ForValidation is Connect as validation declares it.
-func (c Clusters) ForValidation(ctx context.Context, cluster string) (validation.Cluster, error) {
-	return c.Connect(ctx, cluster)
+func ForValidation(c clusters.Clusters) validation.Connect {
+	return func(ctx context.Context, cluster string) (validation.Cluster, error) { return c.Connect(ctx, cluster) }
 }
 
 // ForDelivery is Connect as the delivery of workloads declares it.
-func (c Clusters) ForDelivery(ctx context.Context, cluster string) (workloads.Cluster, error) {
-	return c.Connect(ctx, cluster)
+func ForDelivery(c clusters.Clusters) func(context.Context, string) (workloads.Cluster, error) {
+	return func(ctx context.Context, cluster string) (workloads.Cluster, error) { return c.Connect(ctx, cluster) }
 }
 
 // LoadBalancers finds the load balancers of Services.
-func LoadBalancers(c Clusters) traffic.LoadBalancers {
+func LoadBalancers(c clusters.Clusters) traffic.LoadBalancers {
 	return traffic.LoadBalancers{Connect: func(ctx context.Context, cluster string) (traffic.Services, error) { return c.Connect(ctx, cluster) }}
 }
 
 // Endpoint checks the endpoint of a cluster over HTTP.
-func Endpoint(cfg aws.Config, c Clusters) validation.EndpointAnswers {
+func Endpoint(cfg aws.Config, c clusters.Clusters) validation.EndpointAnswers {
 	return validation.EndpointAnswers{Endpoints: LoadBalancers(c), HTTP: prober(cfg)}
 }
 
 // Health looks at a whole cluster now.
-func Health(cfg aws.Config, c Clusters, clk clock.Clock) validation.HealthCheck {
+func Health(cfg aws.Config, c clusters.Clusters, clk clock.Clock) validation.HealthCheck {
 	return validation.HealthCheck{
-		Nodes:     validation.NodesReady{Connect: c.ForValidation},
-		Workloads: validation.WorkloadsReady{Connect: c.ForValidation},
+		Nodes:     validation.NodesReady{Connect: ForValidation(c)},
+		Workloads: validation.WorkloadsReady{Connect: ForValidation(c)},
 		Endpoint:  Endpoint(cfg, c),
 		Clock:     clk,
 	}

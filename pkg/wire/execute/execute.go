@@ -15,7 +15,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/execution"
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/execution/clusters"
+	executors "github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/execution/clusters"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/execution/workloads"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/lease"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
@@ -23,6 +23,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/adapters"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/awsclient"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/clusters"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/documents"
 )
 
@@ -43,7 +44,7 @@ func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) 
 	leases := lease.New(db, c.Tables.Leases, clk)
 	objects := artifacts.New(awsclient.S3(cfg), c.Bucket)
 	eksAPI, builds := eks.NewFromConfig(cfg), codebuild.NewFromConfig(cfg)
-	connect := adapters.NewClusters(cfg)
+	connect := clusters.New(cfg)
 	health := execution.Health{Records: store, Checker: adapters.Health(cfg, connect, clk), Clock: clk, MaxAge: c.Verify.HealthMaxAge.D()}
 	shifts := adapters.ReadTraffic(cfg, store, clk)
 	shifts.Guard, shifts.Health, shifts.Endpoints, shifts.Patience = leases, health, adapters.LoadBalancers(connect), patience
@@ -53,12 +54,12 @@ func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) 
 		Records: store,
 		Executors: map[upgrade.StepKind]execution.Executor{
 			upgrade.StepVerify:    execution.Verify{},
-			upgrade.StepProvision: &clusters.Provision{Builds: builds, EKS: eksAPI, Specs: objects, States: store, Guard: leases, Project: c.Projects.Provision},
-			upgrade.StepSync:      &workloads.Sync{Connect: connect.ForDelivery, States: store, Guard: leases, Clock: clk, Slice: slice, Parallelism: parallelism},
+			upgrade.StepProvision: &executors.Provision{Builds: builds, EKS: eksAPI, Specs: objects, States: store, Guard: leases, Project: c.Projects.Provision},
+			upgrade.StepSync:      &workloads.Sync{Connect: adapters.ForDelivery(connect), States: store, Guard: leases, Clock: clk, Slice: slice, Parallelism: parallelism},
 			upgrade.StepShift:     shifts,
 			upgrade.StepSoak:      execution.Soak{Clock: clk},
-			upgrade.StepDecommission: &clusters.Decommission{EKS: eksAPI, Traffic: shifts, Builds: builds, States: store, Guard: leases,
-				Gate: clusters.Gatekeeper{Records: store, Assessments: documents.Store{Store: objects}, Weights: shifts, Health: health, Guard: leases, Clock: clk, Patience: patience}},
+			upgrade.StepDecommission: &executors.Decommission{EKS: eksAPI, Traffic: shifts, Builds: builds, States: store, Guard: leases,
+				Gate: executors.Gatekeeper{Records: store, Assessments: documents.Store{Store: objects}, Weights: shifts, Health: health, Guard: leases, Clock: clk, Patience: patience}},
 		},
 		Clock: clk,
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/validation"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/adapters"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/awsclient"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/clusters"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/documents"
 )
 
@@ -26,16 +27,16 @@ import (
 func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) (boundary.Function[upgrade.ValidateOutput], error) {
 	store := records.New(dynamodb.NewFromConfig(cfg), c.Tables.Records, clk)
 	eksAPI := eks.NewFromConfig(cfg)
-	clusters := adapters.NewClusters(cfg)
+	connect := clusters.New(cfg)
 	handler := &validation.Handler{
 		Plans:   documents.Store{Store: artifacts.New(awsclient.S3(cfg), c.Bucket)},
 		Records: store,
 		Checkers: map[upgrade.CriterionKind]validation.Checker{
 			upgrade.ClusterActive:   validation.ClusterActive{EKS: eksAPI},
 			upgrade.ClusterGone:     validation.ClusterGone{EKS: eksAPI},
-			upgrade.NodesReady:      validation.NodesReady{Connect: clusters.ForValidation},
-			upgrade.WorkloadsReady:  validation.WorkloadsReady{Connect: clusters.ForValidation},
-			upgrade.EndpointAnswers: adapters.Endpoint(cfg, clusters),
+			upgrade.NodesReady:      validation.NodesReady{Connect: adapters.ForValidation(connect)},
+			upgrade.WorkloadsReady:  validation.WorkloadsReady{Connect: adapters.ForValidation(connect)},
+			upgrade.EndpointAnswers: adapters.Endpoint(cfg, connect),
 			upgrade.ErrorRate:       validation.ErrorRate{CloudWatch: cloudwatch.NewFromConfig(cfg), Namespace: c.Metrics.Namespace, Clock: clk},
 			upgrade.WeightsHold:     validation.WeightsHold{Traffic: adapters.Weights{Reader: adapters.ReadTraffic(cfg, store, clk)}},
 		},

@@ -1,0 +1,46 @@
+// Package perceive wires the perceive phase.
+package perceive
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/eks"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/artifacts"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/boundary"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception/awsstate"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception/kubestate"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception/lifecycle"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception/releasenotes"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception/scanners"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/awsclient"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/clusters"
+)
+
+// releaseNotesTimeout is for one changelog of up to 1 MB.
+const releaseNotesTimeout = time.Minute
+
+// New returns the handler of the phase; its logger is the context's.
+func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) (boundary.Function[upgrade.PerceiveOutput], error) {
+	store := artifacts.New(awsclient.S3(cfg), c.Bucket)
+	handler := &perception.Handler{
+		Collectors: map[upgrade.Source]perception.Collector{
+			upgrade.SourceAWS:          awsstate.New(eks.NewFromConfig(cfg), ec2.NewFromConfig(cfg)),
+			upgrade.SourceKubernetes:   &kubestate.Collector{Connect: clusters.New(cfg).Connect, Table: lifecycle.Official(), Newest: lifecycle.Newest()},
+			upgrade.SourceReleaseNotes: &releasenotes.Collector{Client: &http.Client{Timeout: releaseNotesTimeout}, URL: c.ReleaseNotes.URL, Offline: c.ReleaseNotes.URL == config.Bundled},
+			upgrade.SourceScanners:     &scanners.Collector{Artifacts: store},
+		},
+		Artifacts: store,
+		Clock:     clk,
+	}
+	return boundary.Wrap(upgrade.PhasePerceive, handler.Handle, *logging.From(ctx)), nil
+}
