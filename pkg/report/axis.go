@@ -78,7 +78,7 @@ func (s span) ticks() []tick {
 		layout = "2 Jan 15:04"
 	}
 	var out []tick
-	for t := s.start.Truncate(step); !t.After(s.end); t = t.Add(step) {
+	for t := s.start.Truncate(step); !t.After(s.end) && len(out) <= maxTicks; t = t.Add(step) {
 		if t.Before(s.start) {
 			continue
 		}
