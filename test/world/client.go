@@ -16,9 +16,13 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
 
-// maxAttempts and maxBackoff bound the SDK's retries: enough to get through a
-// throttled spell, short enough for a rehearsal.
 const (
+	// Secret is the secret of every access key: nobody checks it, but for the
+	// signatures of EKS tokens.
+	Secret = "not-a-secret"
+
+	// maxAttempts and maxBackoff bound the SDK's retries: enough to get through a
+	// throttled spell, short enough for a rehearsal.
 	maxAttempts = 5
 	maxBackoff  = 500 * time.Millisecond
 )
@@ -33,7 +37,7 @@ func (w *World) config(accessKey string) aws.Config {
 	return aws.Config{
 		Region:       w.opts.Region,
 		BaseEndpoint: &url,
-		Credentials:  credentials.NewStaticCredentialsProvider(accessKey, "not-a-secret", ""),
+		Credentials:  credentials.NewStaticCredentialsProvider(accessKey, Secret, ""),
 		HTTPClient:   awshttp.NewBuildableClient(),
 		Retryer: func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) {

@@ -105,7 +105,7 @@ func (w *World) addServices() {
 	o := w.opts
 	w.ssm = ssm.New(o.Clock, o.Account, o.Region)
 	w.dynamodb = dynamodb.New(o.Clock, o.Account, o.Region)
-	w.sts = sts.New(o.Account)
+	w.sts = sts.New(o.Account, Secret)
 	w.s3 = s3.New(o.Clock, w.mux)
 	w.lambda = lambda.New(lambda.Options{Clock: o.Clock, Hold: o.Hold, Account: o.Account, Region: o.Region, Synchronous: o.Synchronous})
 	w.sns = sns.New(o.Clock, o.Account, o.Region, w.lambda)

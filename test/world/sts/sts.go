@@ -12,10 +12,10 @@ import (
 )
 
 // Service is STS.
-type Service struct{ account string }
+type Service struct{ account, secret string }
 
-// New returns STS of an account.
-func New(account string) *Service { return &Service{account: account} }
+// New returns STS of an account whose access keys all have the same secret.
+func New(account, secret string) *Service { return &Service{account, secret} }
 
 // CallerARN is the identity behind an access key: every key is a session of
 // one role, as the keys of the simulated account need no registration.

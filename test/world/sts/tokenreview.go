@@ -1,6 +1,8 @@
 package sts
 
 import (
+	"context"
+	"crypto/hmac"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -12,6 +14,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
 
@@ -21,6 +26,7 @@ const (
 	clusterHeader  = "x-k8s-aws-id"
 	maxTokenLength = 4 << 10
 	maxExpires     = 15 * time.Minute
+	signedAt       = "20060102T150405Z"
 )
 
 // tokenReview is the part of authentication.k8s.io/v1 TokenReview that matters.
@@ -110,13 +116,47 @@ func (s *Service) Authenticate(token, cluster string) (arn string, err error) {
 	if !ok || id.Service != "sts" {
 		return "", errors.New("the token is not signed for sts")
 	}
+	if err := s.verify(u, id, cluster); err != nil {
+		return "", err
+	}
 	return s.CallerARN(id.AccessKeyID), nil
+}
+
+// emptyHash is the SHA-256 of no payload.
+const emptyHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+// verify signs the URL again, for the cluster, and compares the signatures.
+func (s *Service) verify(u *url.URL, id wire.Identity, cluster string) error {
+	q := u.Query()
+	want := q.Get("X-Amz-Signature")
+	at, err := time.Parse(signedAt, q.Get("X-Amz-Date"))
+	if err != nil {
+		return errors.New("the token's X-Amz-Date is not a date")
+	}
+	for _, name := range []string{"X-Amz-Signature", "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-SignedHeaders"} {
+		q.Del(name)
+	}
+	again := *u
+	again.RawQuery = q.Encode()
+	r := &http.Request{Method: http.MethodGet, URL: &again, Host: u.Host, Header: http.Header{"X-K8s-Aws-Id": {cluster}}}
+	signed, _, err := v4.NewSigner().PresignHTTP(context.Background(), aws.Credentials{AccessKeyID: id.AccessKeyID, SecretAccessKey: s.secret}, r, emptyHash, id.Service, id.Region, at)
+	if err != nil {
+		return fmt.Errorf("the token cannot be verified: %w", err)
+	}
+	v, err := url.Parse(signed)
+	if err != nil {
+		return fmt.Errorf("the token cannot be verified: %w", err)
+	}
+	if got := v.Query().Get("X-Amz-Signature"); !hmac.Equal([]byte(got), []byte(want)) {
+		return fmt.Errorf("the token is not signed for the cluster %s", cluster)
+	}
+	return nil
 }
 
 // fresh checks the token's age by the machine's clock, not the simulated one,
 // because it is by that clock that the SDK signs.
 func fresh(q url.Values) error {
-	signed, err := time.Parse("20060102T150405Z", q.Get("X-Amz-Date"))
+	signed, err := time.Parse(signedAt, q.Get("X-Amz-Date"))
 	if err != nil {
 		return errors.New("the token's X-Amz-Date is not a date")
 	}

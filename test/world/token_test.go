@@ -1,0 +1,96 @@
+package world
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+// token makes an EKS token as aws-iam-authenticator and the AWS CLI do.
+func token(t *testing.T, w *World, cluster string) string {
+	t.Helper()
+	p := sts.NewPresignClient(sts.NewFromConfig(w.AWSConfig()))
+	req, err := p.PresignGetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{}, func(o *sts.PresignOptions) {
+		o.ClientOptions = append(o.ClientOptions, func(o *sts.Options) {
+			if cluster != "" {
+				o.APIOptions = append(o.APIOptions, smithyhttp.SetHeaderValue("x-k8s-aws-id", cluster), smithyhttp.SetHeaderValue("X-Amz-Expires", "60"))
+			}
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "k8s-aws-v1." + base64.RawURLEncoding.EncodeToString([]byte(req.URL))
+}
+
+func review(t *testing.T, w *World, cluster, token string) (authenticated bool, username, reason string) {
+	t.Helper()
+	body := fmt.Sprintf(`{"apiVersion":"authentication.k8s.io/v1","kind":"TokenReview","spec":{"token":%q}}`, token)
+	res, err := http.Post(w.URL()+"/_world/token-review?cluster="+cluster, "application/json", bytes.NewReader([]byte(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	var out struct {
+		APIVersion string
+		Status     struct {
+			Authenticated bool
+			User          struct {
+				Username string
+				Groups   []string
+			}
+			Error string
+		}
+	}
+	if err := json.NewDecoder(res.Body).Decode(&out); err != nil {
+		t.Fatal(err)
+	}
+	if out.APIVersion != "authentication.k8s.io/v1" || (out.Status.Authenticated && fmt.Sprint(out.Status.User.Groups) != "[system:masters]") {
+		t.Errorf("review = %+v", out)
+	}
+	return out.Status.Authenticated, out.Status.User.Username, out.Status.Error
+}
+
+func TestTokensLogInToTheirClusterOnly(t *testing.T) {
+	w, _ := newWorld(t)
+	good := token(t, w, "shop")
+	if ok, user, reason := review(t, w, "shop", good); !ok || !strings.HasPrefix(user, "arn:aws:sts::123456789012:assumed-role/") {
+		t.Errorf("own cluster: %v %q %s", ok, user, reason)
+	}
+	for name, tc := range map[string]struct{ cluster, token string }{
+		"another cluster":     {"shop-green", good},
+		"no cluster signed":   {"shop", token(t, w, "")},
+		"not an EKS token":    {"shop", "abc"},
+		"not base64":          {"shop", "k8s-aws-v1.!!!"},
+		"not a URL of STS":    {"shop", "k8s-aws-v1." + base64.RawURLEncoding.EncodeToString([]byte("https://example.com/?Action=Other"))},
+		"a changed signature": {"shop", token(t, w, "shop")[:200]},
+	} {
+		if ok, _, reason := review(t, w, tc.cluster, tc.token); ok || reason == "" {
+			t.Errorf("%s: authenticated = %v, reason = %q", name, ok, reason)
+		}
+	}
+}
+
+func TestAPresignedIdentityCallIsServed(t *testing.T) {
+	w, _ := newWorld(t)
+	tok := strings.TrimPrefix(token(t, w, "shop"), "k8s-aws-v1.")
+	u, err := base64.RawURLEncoding.DecodeString(tok)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.Get(string(u))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode != http.StatusOK {
+		t.Errorf("status = %d", res.StatusCode)
+	}
+}
