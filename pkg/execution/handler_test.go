@@ -241,7 +241,7 @@ func TestTokensDifferByEachPart(t *testing.T) {
 		}
 		seen[token] = true
 	}
-	if execution.Token("u", "s", "i") != execution.Token("u", "s", "i") {
+	if first, again := execution.Token("u", "s", "i"), execution.Token("u", "s", "i"); first != again {
 		t.Error("a token is not repeatable")
 	}
 }

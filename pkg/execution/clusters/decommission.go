@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codebuild"
 	build "github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
@@ -72,6 +73,10 @@ func (d *Decommission) blue(ctx context.Context, run upgrade.Run, plan upgrade.P
 	}
 	if cluster == nil {
 		return d.Traffic.Remove(ctx, run, n, upgrade.Blue)
+	}
+	if aws.ToBool(cluster.DeletionProtection) { // seen now, not when the node groups are gone
+		return upgrade.Progress{}, upgrade.Errorf(upgrade.CodePrecondition, "decommission "+plan.Cluster, "its deletion protection is on").
+			WithRemedy("turn it off in EKS, or ask with decommission: keep")
 	}
 	if open, err := d.Gate.pass(ctx, run, plan, step, record, n); err != nil || open != nil {
 		if open == nil {

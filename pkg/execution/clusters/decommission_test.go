@@ -327,6 +327,16 @@ func TestANodeGroupThatCannotBeDeletedFailsTheStep(t *testing.T) {
 	wantCode(t, destroyAll(t, l, backward(t)), upgrade.CodeStepFailed, "workers")
 }
 
+func TestAProtectedClusterKeepsItsNodes(t *testing.T) {
+	l := ready(t)
+	on := true
+	l.EKS.Cluster(lab.Blue).DeletionProtection = &on
+	wantCode(t, destroyAll(t, l, forward(t)), upgrade.CodePrecondition, "deletion protection")
+	if _, gated, err := l.Records.Gate(t.Context(), l.Run.ID, "decommission-blue"); gated || err != nil || len(l.EKS.Deleted) > 0 {
+		t.Error("gate open:", gated, err, "deleted:", l.EKS.Deleted)
+	}
+}
+
 func TestTheWrongSideIsRefused(t *testing.T) {
 	l, p := ready(t), forward(t)
 	for _, in := range []upgrade.DecommissionInput{

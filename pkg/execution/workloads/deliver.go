@@ -143,7 +143,7 @@ func (w *work) apply(ctx context.Context, chunk []parcel, at *position) error {
 		places <- struct{}{}
 		group.Go(func() {
 			defer func() { <-places }()
-			_, results[i] = w.green.Apply(ctx, p.object, FieldManager, true)
+			results[i] = w.applyOne(ctx, p.object)
 		})
 	}
 	group.Wait()
@@ -161,6 +161,16 @@ func (w *work) apply(ctx context.Context, chunk []parcel, at *position) error {
 	}
 	at.After = chunk[len(chunk)-1].key
 	return nil
+}
+
+// applyOne applies an object, and once more when somebody wrote it at the same
+// time: controllers of green touch what they see appear.
+func (w *work) applyOne(ctx context.Context, o *unstructured.Unstructured) error {
+	_, err := w.green.Apply(ctx, o, FieldManager, true)
+	if upgrade.CodeOf(err) == upgrade.CodeConflict {
+		_, err = w.green.Apply(ctx, o, FieldManager, true)
+	}
+	return err
 }
 
 // refusal reports whether the server looked at the object and said no.

@@ -311,6 +311,25 @@ func TestThrottlingIsPassedOnAndNothingIsLost(t *testing.T) {
 	}
 }
 
+func TestAnObjectThatSomebodyWroteAtTheSameTimeIsAppliedAgain(t *testing.T) {
+	l := lab.New(t)
+	blue, green := clusters()
+	raced := map[string]bool{}
+	green.beforeOp = func(key string) error {
+		if !raced[key] {
+			raced[key] = true
+			return upgrade.Errorf(upgrade.CodeConflict, "apply", "the object has been modified")
+		}
+		return nil
+	}
+	if _, err := deliver(t, l, blue, green); err != nil {
+		t.Fatal(err)
+	}
+	if len(green.objects)-2 != len(application) {
+		t.Errorf("%d objects", len(green.objects)-2)
+	}
+}
+
 func TestAStaleLeaseDeliversNothing(t *testing.T) {
 	l := lab.New(t)
 	blue, green := clusters()

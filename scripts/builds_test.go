@@ -1,0 +1,111 @@
+package scripts_test
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// bash runs a script of this folder with only the given programs, those of the
+// system, and the given environment. Its argument is the folder scans.
+func bash(t *testing.T, script string, programs map[string]string, env ...string) (scans, out string, err error) {
+	t.Helper()
+	bin := t.TempDir()
+	for name, text := range programs {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	scans = filepath.Join(bin, "scans")
+	cmd := exec.CommandContext(t.Context(), "bash", script, scans)
+	cmd.Env = append([]string{"PATH=" + bin + ":/usr/bin:/bin", "HOME=" + bin}, env...)
+	data, err := cmd.CombinedOutput()
+	return scans, string(data), err
+}
+
+type status struct{ Tool, Version, Status, Detail string }
+
+func statuses(t *testing.T, scans string) map[string]string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(scans, "tool-status.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []status
+	if err := json.Unmarshal(data, &all); err != nil {
+		t.Fatalf("%v: %s", err, data)
+	}
+	out := map[string]string{}
+	for _, s := range all {
+		out[s.Tool] = s.Status
+		if s.Detail == "" {
+			t.Errorf("%s is %s without a word", s.Tool, s.Status)
+		}
+	}
+	return out
+}
+
+func TestScanSaysHowEachToolFared(t *testing.T) {
+	kubent := `case "$1" in --version) echo "version 0.7.3";; *) echo '[]';; esac`
+	pluto := `case "$1" in version) echo "Version:5.22";; *) echo '{"items":[]}'; exit 3;; esac`
+	env := []string{"CLUSTER=shop", "TARGET_VERSION=1.35"}
+	for what, c := range map[string]struct {
+		programs map[string]string
+		env      []string
+		want     map[string]string
+		files    []string
+	}{
+		"both run":           {map[string]string{"kubent": kubent, "pluto": pluto}, []string{"KUBECONFIG=x"}, map[string]string{"kubent": "ok", "pluto": "ok"}, []string{"kubent.json", "pluto.json"}},
+		"the cluster by aws": {map[string]string{"kubent": kubent, "pluto": pluto, "aws": "exit 0"}, nil, map[string]string{"kubent": "ok", "pluto": "ok"}, []string{"kubent.json", "pluto.json"}},
+		"none is there":      {nil, []string{"KUBECONFIG=x"}, map[string]string{"kubent": "missing", "pluto": "missing"}, nil},
+		"one fails": {map[string]string{"kubent": `echo 'no "such"	cluster' >&2; exit 1`, "pluto": pluto}, []string{"KUBECONFIG=x"},
+			map[string]string{"kubent": "failed", "pluto": "ok"}, []string{"pluto.json"}},
+		"one prints nothing": {map[string]string{"kubent": `exit 0`, "pluto": pluto}, []string{"KUBECONFIG=x"}, map[string]string{"kubent": "failed", "pluto": "ok"}, []string{"pluto.json"}},
+		"no way to the cluster": {map[string]string{"kubent": kubent, "pluto": pluto, "aws": "echo AccessDenied >&2; exit 254"}, nil,
+			map[string]string{"kubent": "failed", "pluto": "failed"}, nil},
+	} {
+		t.Run(what, func(t *testing.T) {
+			scans, out, err := bash(t, "scan.sh", c.programs, append(env, c.env...)...)
+			if err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			if diff := cmp.Diff(c.want, statuses(t, scans)); diff != "" {
+				t.Error(diff)
+			}
+			for _, tool := range []string{"kubent.json", "pluto.json"} {
+				_, err := os.Stat(filepath.Join(scans, tool))
+				if wanted := strings.Contains(strings.Join(c.files, " "), tool); wanted != (err == nil) {
+					t.Errorf("%s: %v, wanted: %t", tool, err, wanted)
+				}
+			}
+		})
+	}
+}
+
+func TestScanNeedsItsEnvironment(t *testing.T) {
+	if _, out, err := bash(t, "scan.sh", nil, "CLUSTER=shop"); err == nil || !strings.Contains(out, "TARGET_VERSION") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+func TestProvisionRunsTheProgramOnItsSpecification(t *testing.T) {
+	env := []string{"UPGRADE_ID=up-1", "SPEC_BUCKET=b", "SPEC_KEY=provision/x.json"}
+	_, out, err := bash(t, "provision.sh", map[string]string{"eks-upgrade": `echo "ran: $*"`}, env...)
+	if err != nil || strings.TrimSpace(out) != "ran: provision --spec s3://b/provision/x.json" {
+		t.Errorf("%v: %s", err, out)
+	}
+	if _, out, err := bash(t, "provision.sh", map[string]string{"eks-upgrade": "exit 3"}, env...); err == nil || err.(*exec.ExitError).ExitCode() != 3 {
+		t.Errorf("the program's failure is lost: %v: %s", err, out)
+	}
+	if _, out, err := bash(t, "provision.sh", nil, env...); err == nil || !strings.Contains(out, "put it on PATH") {
+		t.Errorf("%v: %s", err, out)
+	}
+	if _, out, err := bash(t, "provision.sh", nil, env[1:]...); err == nil || !strings.Contains(out, "UPGRADE_ID") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
