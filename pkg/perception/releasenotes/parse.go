@@ -21,7 +21,8 @@ const (
 var (
 	releasePattern = regexp.MustCompile(`^v([0-9]+\.[0-9]+)\.[0-9]+$`) // a stable release: no -rc.1
 	pullPattern    = regexp.MustCompile(`^https://github\.com/kubernetes/[a-z-]+/pull/[0-9]+$`)
-	creditPattern  = regexp.MustCompile(`\s*\(#[0-9]+, @.*$`) // "(#134298, @kannon92) [SIG Node]"
+	numberPattern  = regexp.MustCompile(`^#[0-9]+$`)
+	creditPattern  = regexp.MustCompile(`\s*\((#[0-9]+, )+@.*$`) // "(#134298, @kannon92) [SIG Node]"
 )
 
 // Parse reads a Kubernetes changelog (CHANGELOG-1.35.md) or one release's notes.
@@ -63,8 +64,8 @@ func Parse(source []byte, version upgrade.Version) []upgrade.ReleaseNote {
 	return notes
 }
 
-// entry reads one item: its text without the credits, and its first pull
-// request.
+// entry reads one item: its text without the credits, and the first pull request
+// in them. A link within the text is another one's.
 func entry(item ast.Node, source []byte) (upgrade.ReleaseNote, bool) {
 	var note upgrade.ReleaseNote
 	note.Text = strings.Join(strings.Fields(plain(item, source)), " ")
@@ -77,7 +78,8 @@ func entry(item ast.Node, source []byte) (upgrade.ReleaseNote, bool) {
 		note.Text = note.Text[:end] + " ..."
 	}
 	walk(item, func(n ast.Node) {
-		if link, ok := n.(*ast.Link); ok && note.URL == "" && pullPattern.Match(link.Destination) {
+		link, ok := n.(*ast.Link)
+		if ok && note.URL == "" && pullPattern.Match(link.Destination) && numberPattern.MatchString(plain(link, source)) {
 			note.URL = string(link.Destination)
 		}
 	})
