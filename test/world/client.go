@@ -1,8 +1,7 @@
 package world
 
 import (
-	"context"
-	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -10,8 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/smithy-go/middleware"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
@@ -52,18 +49,22 @@ func (w *World) config(accessKey string) aws.Config {
 // an effect when the invocation that makes them has crashed.
 func (w *World) FunctionConfig(function string) aws.Config {
 	cfg := w.config("ASIAWORLDFUNCTION000")
-	cfg.APIOptions = append(cfg.APIOptions, func(s *middleware.Stack) error {
-		return s.Build.Add(middleware.BuildMiddlewareFunc("WorldCaller", func(ctx context.Context, in middleware.BuildInput, next middleware.BuildHandler) (middleware.BuildOutput, middleware.Metadata, error) {
-			req, ok := in.Request.(*smithyhttp.Request)
-			if !ok {
-				return middleware.BuildOutput{}, middleware.Metadata{}, fmt.Errorf("world: unknown transport %T", in.Request)
-			}
-			req.Header.Set(wire.CallerHeader, function)
-			if lc, ok := lambdacontext.FromContext(ctx); ok {
-				req.Header.Set(wire.InvocationHeader, lc.AwsRequestID)
-			}
-			return next.HandleBuild(ctx, in)
-		}), middleware.After)
-	})
+	cfg.HTTPClient = callerClient{function, cfg.HTTPClient}
 	return cfg
+}
+
+// callerClient says who calls. It does so after the request was signed: a
+// presigned URL must not depend on it.
+type callerClient struct {
+	function string
+	next     aws.HTTPClient
+}
+
+// Do implements aws.HTTPClient.
+func (c callerClient) Do(r *http.Request) (*http.Response, error) {
+	r.Header.Set(wire.CallerHeader, c.function)
+	if lc, ok := lambdacontext.FromContext(r.Context()); ok {
+		r.Header.Set(wire.InvocationHeader, lc.AwsRequestID)
+	}
+	return c.next.Do(r)
 }

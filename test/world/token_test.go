@@ -33,7 +33,7 @@ func token(t *testing.T, w *World, cluster string) string {
 func review(t *testing.T, w *World, cluster, token string) (authenticated bool, username, reason string) {
 	t.Helper()
 	body := fmt.Sprintf(`{"apiVersion":"authentication.k8s.io/v1","kind":"TokenReview","spec":{"token":%q}}`, token)
-	res, err := http.Post(w.URL()+"/_world/token-review?cluster="+cluster, "application/json", bytes.NewReader([]byte(body)))
+	res, err := http.Post(w.URL()+"/_world/token-review/"+cluster, "application/json", bytes.NewReader([]byte(body)))
 	if err != nil {
 		t.Fatal(err)
 	}

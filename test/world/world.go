@@ -120,7 +120,7 @@ func (w *World) addServices() {
 	w.mux.Register("eventbridge", w.events)
 	w.mux.Register("cloudwatch", w.cloudwatch)
 	w.mux.Register("sfn", w.stepfunctions)
-	w.routes.Handle("POST /_world/token-review", w.sts.TokenReviewHandler())
+	w.routes.Handle("POST /_world/token-review/{cluster}", w.sts.TokenReviewHandler())
 }
 
 // URL is the endpoint to give the SDK or the CLI as AWS_ENDPOINT_URL.

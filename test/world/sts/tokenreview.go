@@ -56,8 +56,8 @@ type reviewUser struct {
 }
 
 // TokenReviewHandler is the webhook that a kube-apiserver asks whose token it
-// got (--authentication-token-webhook-config-file). The query parameter cluster
-// names the cluster that asks: tokens are bound to one.
+// got (--authentication-token-webhook-config-file). The path ends with the name
+// of the cluster that asks (kube-apiserver drops a query): tokens are bound to one.
 func (s *Service) TokenReviewHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var review tokenReview
@@ -67,7 +67,7 @@ func (s *Service) TokenReviewHandler() http.Handler {
 		}
 		token := review.Spec.Token
 		review.Spec = reviewSpec{}
-		arn, err := s.Authenticate(token, r.URL.Query().Get("cluster"))
+		arn, err := s.Authenticate(token, r.PathValue("cluster"))
 		if err != nil {
 			review.Status = reviewStatus{Error: err.Error()}
 		} else {

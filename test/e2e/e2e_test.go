@@ -1,0 +1,183 @@
+// Package e2e rehearses whole upgrades: the state machine and the handlers of
+// production, the simulated AWS, real control planes, real requests. Each
+// rehearsal has its golden path of states and its golden order of AWS calls,
+// and every invariant is checked after every call.
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/report"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/statemachine"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/rehearsal"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// executable is the command that CodeBuild runs, built once.
+var executable string
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	dir, err := os.MkdirTemp("", "eks-upgrade-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	executable = filepath.Join(dir, "eks-upgrade")
+	code := 1
+	if out, err := exec.Command("go", "build", "-o", executable, "../../cmd/eks-upgrade").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build eks-upgrade: %v\n%s", err, out)
+	} else {
+		code = m.Run()
+	}
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+func TestRehearsals(t *testing.T) {
+	cases := []struct {
+		inject  string
+		outcome upgrade.Outcome
+		weights upgrade.Weights
+		why     string // part of the reason
+		perfect bool   // no request failed
+	}{
+		{"", upgrade.Succeeded, upgrade.AllGreen, "", true},
+		{"green-unhealthy", upgrade.RolledBack, upgrade.AllBlue, rehearsal.Green, true},
+		{"error-rate-at-50", upgrade.RolledBack, upgrade.AllBlue, "errorRate", false},
+		{"apiserver-down", upgrade.RolledBack, upgrade.AllBlue, rehearsal.Green, true},
+		{"throttling", upgrade.Succeeded, upgrade.AllGreen, "", true},
+		{"crash-after-effect", upgrade.Succeeded, upgrade.AllGreen, "", true},
+	}
+	for _, c := range cases {
+		name := c.inject
+		if name == "" {
+			name = "good-path"
+		}
+		t.Run(name, func(t *testing.T) {
+			data, states := rehearse(t, c.inject)
+			r := data.Result
+			if r.Outcome != c.outcome {
+				t.Fatalf("outcome %s (%s), want %s", r.Outcome, r.Reason, c.outcome)
+			}
+			if !strings.Contains(r.Reason, c.why) || r.Reason == "" {
+				t.Errorf("reason %q does not say why: %q", r.Reason, c.why)
+			}
+			if r.Weights == nil || *r.Weights != c.weights {
+				t.Errorf("weights at the end: %v, want %v", r.Weights, c.weights)
+			}
+			if data.Requests.Total == 0 || (c.perfect && data.Requests.Failed > 0) {
+				t.Errorf("%d of %d requests failed: %+v", data.Requests.Failed, data.Requests.Total, data.Failures)
+			}
+			for _, v := range data.Invariants {
+				t.Error(v)
+			}
+			golden(t, name, path(t, states)+"\n"+calls(data.Calls))
+		})
+	}
+}
+
+// rehearse runs one rehearsal of the smaller application.
+func rehearse(t *testing.T, inject string) (report.Data, []string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
+	defer cancel()
+	var mu sync.Mutex
+	var states []string
+	o := rehearsal.Options{Manifests: []string{"../testdata/clusters/online-boutique"}, Dir: t.TempDir(), Executable: executable, Seed: 1,
+		Bake: 3 * time.Minute, Soak: 5 * time.Minute,
+		Approve: func(_ context.Context, a rehearsal.Approval) (upgrade.ApprovalAnswer, error) {
+			return upgrade.ApprovalAnswer{PlanHash: a.PlanHash, Approved: true, By: "test"}, nil
+		},
+		Events: func(e progress.Event) {
+			mu.Lock()
+			defer mu.Unlock()
+			if e.Kind == progress.State {
+				states = append(states, e.State)
+			}
+			if e.Kind != progress.Requests && e.Kind != progress.State {
+				t.Logf("%s %-9s %-16s %-12s %s", e.Time.Format("15:04:05"), e.Kind, e.Step, e.Status, e.Text)
+			}
+		}}
+	if inject != "" {
+		o.Inject = []string{inject}
+	}
+	data, err := rehearsal.Run(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	return data, states
+}
+
+// path is the states of the document's top level in the order in which they
+// were entered. How often a step is looked at depends on the machine, so a look
+// that says "wait" does not count.
+func path(t *testing.T, states []string) string {
+	t.Helper()
+	var doc struct{ States map[string]json.RawMessage }
+	if err := json.Unmarshal(statemachine.Upgrade, &doc); err != nil {
+		t.Fatal(err)
+	}
+	var kept []string
+	for _, s := range states {
+		switch {
+		case doc.States[s] == nil:
+		case s == "WaitForProgress" || s == "WaitForEvidence":
+			kept = kept[:len(kept)-2] // the look and its choice
+		default:
+			kept = append(kept, s)
+		}
+	}
+	return strings.Join(kept, "\n") + "\n"
+}
+
+// calls is the calls that changed something outside the agent's own storage,
+// each once in a row: a repetition is how a crash or a throttle is survived.
+func calls(all []report.Call) string {
+	var lines []string
+	for _, c := range all {
+		if c.Error != "" || c.Service == "dynamodb" || c.Service == "s3" {
+			continue
+		}
+		line := fmt.Sprintf("%s: %s.%s", c.Caller, c.Service, c.Operation)
+		if len(lines) == 0 || lines[len(lines)-1] != line {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name+".golden")
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatalf("%v: write it with -update", err)
+	}
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
+		t.Errorf("%s differs (write it with -update when that is right):\n%s", file, diff)
+	}
+}
