@@ -74,13 +74,20 @@ func id(o *unstructured.Unstructured) string {
 // load puts objects there, as YAML documents.
 func (c *cluster) load(documents ...string) {
 	for _, d := range documents {
-		o := &unstructured.Unstructured{}
-		if err := yaml.Unmarshal([]byte(d), &o.Object); err != nil {
-			panic(err)
+		if parsed[d] == nil {
+			o := &unstructured.Unstructured{}
+			if err := yaml.Unmarshal([]byte(d), &o.Object); err != nil {
+				panic(err)
+			}
+			parsed[d] = o
 		}
+		o := parsed[d].DeepCopy()
 		c.objects[id(o)] = o
 	}
 }
+
+// parsed keeps documents that were read: tests make clusters by the hundred.
+var parsed = map[string]*unstructured.Unstructured{}
 
 func (c *cluster) Resources(context.Context) (kube.Resources, error) {
 	c.mu.Lock()
