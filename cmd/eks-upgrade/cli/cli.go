@@ -18,6 +18,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/report"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/rehearsal"
 )
 
 // Exit codes.
@@ -62,7 +63,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 
 func newApp(stdin io.Reader, stdout, stderr io.Writer) *app {
 	return &app{stdin: stdin, stdout: stdout, stderr: stderr, clock: clock.System{}, terminal: isTerminal,
-		programs: findPrograms, injections: Injections(), rehearse: Rehearse, provision: provisionInAWS}
+		programs: findPrograms, injections: rehearsal.Injections(), rehearse: rehearsal.Run, provision: provisionInAWS}
 }
 
 func isTerminal(file any) bool {

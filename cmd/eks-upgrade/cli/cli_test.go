@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress"
@@ -347,7 +348,7 @@ func TestOptionsReachTheRehearsal(t *testing.T) {
 	got.Approve, got.Events, got.Executable, got.Dir = nil, nil, "", ""
 	want := Options{From: upgrade.Version{Major: 1, Minor: 35}, Target: upgrade.Version{Major: 1, Minor: 36}, Manifests: []string{dir}, Inject: []string{"throttling", "green-unhealthy"},
 		Speed: 600, Rate: 20, Seed: 7, Bake: 5 * time.Minute, Soak: 30 * time.Minute}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Options{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

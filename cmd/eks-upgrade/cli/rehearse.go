@@ -14,12 +14,7 @@ import (
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
-)
-
-// The versions that the rehearsal's control plane can serve.
-var (
-	oldestVersion = upgrade.Version{Major: 1, Minor: 34}
-	newestVersion = upgrade.Version{Major: 1, Minor: 37}
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/rehearsal"
 )
 
 // The values of --output.
@@ -83,8 +78,8 @@ handlers are those that run in AWS. Nothing outside this machine is touched.`,
 	flags.StringSliceVar(&f.inject, "inject", nil, "make it go wrong: name of a fault, see above; repeatable")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "approve the plan without asking")
 	flags.StringVarP(&f.output, "output", "o", outputText, "text: live in a terminal, else lines; plain: lines; json: one JSON object a line, the summary last")
-	flags.Float64Var(&f.speed, "speed", 0, "how many times faster than real time everything that only waits goes (default: the rehearsal's own)")
-	flags.IntVar(&f.rate, "rate", 0, "requests that users send each second (default: the rehearsal's own)")
+	flags.Float64Var(&f.speed, "speed", rehearsal.DefaultSpeed, "how many times faster than real time everything that only waits goes")
+	flags.IntVar(&f.rate, "rate", rehearsal.DefaultRate, "requests that users send each real second")
 	flags.DurationVar(&f.bake, "bake", 0, "simulated time of observation after each traffic shift (default: the request's, 10m)")
 	flags.DurationVar(&f.soak, "soak", 0, "simulated time at 100 % on the new cluster before the old one goes (default: the request's, 1h)")
 	flags.Int64Var(&f.seed, "seed", 1, "seed of everything that is random")
@@ -166,8 +161,8 @@ func parseVersion(flag, text string) (upgrade.Version, error) {
 		}
 		return v, err
 	}
-	if v.Compare(oldestVersion) < 0 || v.Compare(newestVersion) > 0 {
-		return v, usage(flag, fmt.Sprintf("the rehearsal has no Kubernetes %s", v), fmt.Sprintf("give %s to %s", oldestVersion, newestVersion))
+	if v.Compare(rehearsal.Oldest) < 0 || v.Compare(rehearsal.Newest) > 0 {
+		return v, usage(flag, fmt.Sprintf("the rehearsal has no Kubernetes %s", v), fmt.Sprintf("give %s to %s", rehearsal.Oldest, rehearsal.Newest))
 	}
 	return v, nil
 }
@@ -180,7 +175,7 @@ func checkHop(from, target upgrade.Version) error {
 			return err
 		}
 		remedy := e.Remedy
-		if from.Next().Compare(newestVersion) > 0 {
+		if from.Next().Compare(rehearsal.Newest) > 0 {
 			remedy = fmt.Sprintf("start from an older version: --from %d.%d", from.Major, from.Minor-1)
 		}
 		return usage("--target", e.Message, remedy)
@@ -210,9 +205,9 @@ func (a *app) checkInjections(names []string) ([]string, error) {
 
 func checkNumbers(f rehearseFlags) error {
 	switch {
-	case f.speed != 0 && !(f.speed >= 1 && f.speed <= 100_000):
+	case !(f.speed >= 1 && f.speed <= 100_000):
 		return usage("--speed", fmt.Sprintf("%v is out of range", f.speed), "give 1 (real time) to 100000")
-	case f.rate < 0 || f.rate > 2000:
+	case f.rate < 1 || f.rate > 2000:
 		return usage("--rate", fmt.Sprintf("%d is out of range", f.rate), "give 1 to 2000 requests a second")
 	case f.bake != 0 && (f.bake < minBake || f.bake > maxBake):
 		return usage("--bake", fmt.Sprintf("%s is out of range", f.bake), "give 1m to 168h: metrics have a resolution of one minute")
@@ -257,6 +252,10 @@ func (a *app) runRehearsal(ctx context.Context, f rehearseFlags, options Options
 		return err
 	}
 	options.Dir = files.work
+	closeLog, err := logKubernetes(files.work)
+	if err != nil {
+		return err
+	}
 	renderer := a.renderer(f)
 	if live, ok := renderer.(*progress.Live); ok {
 		restore := live.Abort
@@ -267,9 +266,7 @@ func (a *app) runRehearsal(ctx context.Context, f rehearseFlags, options Options
 	options.Approve = a.approver(f.yes, renderer)
 
 	data, runErr := a.rehearse(ctx, options)
-	if err := renderer.Close(); err != nil {
-		runErr = errors.Join(runErr, err)
-	}
+	runErr = errors.Join(runErr, renderer.Close(), closeLog())
 	if runErr != nil {
 		return a.abandon(ctx, files, data, runErr)
 	}

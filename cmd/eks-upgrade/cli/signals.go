@@ -21,7 +21,7 @@ func Main() int {
 	go func() {
 		first := <-signals
 		cancel(errInterrupted)
-		fmt.Fprintf(os.Stderr, "\n%s: ending in order, nothing is left running; press Ctrl-C again to end at once\n", first)
+		fmt.Fprintf(os.Stderr, "\n%s: stopping everything that was started; press Ctrl-C again to end at once\n", first)
 		<-signals
 		if restore := a.restore.Load(); restore != nil {
 			(*restore)()
