@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
@@ -59,13 +60,15 @@ func kubeProxySkew(v View, c Check) []upgrade.Finding {
 // blue/green upgrade; one that does not fit today makes blue a poor place to
 // go back to.
 func skew(c Check, v View, component string, version upgrade.Version, who, remedy string) (upgrade.Finding, bool) {
-	if problem := upgrade.SkewProblem(v.Kubernetes.ServerVersion, version); problem != "" {
-		return c.finding(fmt.Sprintf("%s: %s %s does not fit the control plane %s: the skew is not supported", who, component, version, v.Kubernetes.ServerVersion),
-			remedy+": blue is where traffic goes back to"), true
+	// kube-proxy follows the same rule as the kubelet.
+	problem := func(server upgrade.Version) string {
+		return strings.Replace(upgrade.SkewProblem(server, version), "kubelet", component, 1)
 	}
-	if problem := upgrade.SkewProblem(v.Request.Target, version); problem != "" {
-		return at(c.finding(fmt.Sprintf("%s: %s %s would be too old for %s; green gets new nodes, so that it does not block a blue/green upgrade", who, component, version, v.Request.Target),
-			remedy+" if they are to be kept"), upgrade.Low), true
+	if p := problem(v.Kubernetes.ServerVersion); p != "" {
+		return c.finding(who+": "+p, remedy+": blue is where traffic goes back to"), true
+	}
+	if p := problem(v.Request.Target); p != "" {
+		return at(c.finding(who+": "+p+"; green gets new nodes, so that this does not block a blue/green upgrade", remedy+" if they are to be kept"), upgrade.Low), true
 	}
 	return upgrade.Finding{}, false
 }

@@ -1,0 +1,91 @@
+// Package reasoningtest describes a cluster without any problem, for tests that
+// give it one.
+package reasoningtest
+
+import (
+	"time"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+)
+
+// Now is when the cluster is judged.
+var Now = time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
+
+// Cluster is what was seen of cluster "shop" at 1.34.
+type Cluster struct {
+	AWS        *upgrade.ClusterState    // nil: no snapshot
+	Kubernetes *upgrade.KubernetesState // nil: no snapshot
+	Notes      []upgrade.ReleaseNote
+	Scans      []upgrade.Scan
+	NotChecked []upgrade.NotChecked // of AWS
+	TakenAt    time.Time
+	Without    upgrade.Source // leave out this snapshot
+	EmptyAWS   bool           // the snapshot of AWS holds nothing
+}
+
+// Request asks to upgrade the cluster to 1.35.
+func Request() upgrade.Request {
+	return upgrade.Request{Cluster: "shop", Target: upgrade.Version{Major: 1, Minor: 35},
+		Traffic: upgrade.Traffic{HostedZone: "Z0123456789ABC", Record: "shop.example.com", Service: upgrade.ObjectName{Namespace: "default", Name: "frontend"}}}.WithDefaults()
+}
+
+// Healthy returns the cluster without any problem; each call a new one.
+func Healthy() Cluster {
+	v34, v35 := upgrade.Version{Major: 1, Minor: 34}, upgrade.Version{Major: 1, Minor: 35}
+	return Cluster{
+		AWS: &upgrade.ClusterState{
+			Name: "shop", ARN: "arn:aws:eks:eu-west-1:123456789012:cluster/shop", Version: v34, Status: "ACTIVE",
+			RoleARN: "arn:aws:iam::123456789012:role/shop", VPC: "vpc-1", SecurityGroups: []string{"sg-1"},
+			Subnets: []upgrade.Subnet{{ID: "subnet-a", Zone: "eu-west-1a", FreeIPs: 200}, {ID: "subnet-b", Zone: "eu-west-1b", FreeIPs: 200}},
+			NodeGroups: []upgrade.NodeGroup{{Name: "general", Version: v34, Status: "ACTIVE", AMIType: "AL2023_x86_64_STANDARD", CapacityType: "ON_DEMAND",
+				InstanceTypes: []string{"m7i.large"}, RoleARN: "arn:aws:iam::123456789012:role/nodes", Subnets: []string{"subnet-a", "subnet-b"}, Min: 2, Max: 4, Desired: 2}},
+			Addons: []upgrade.Addon{
+				{Name: "kube-proxy", Version: "v1.34.0-eksbuild.2", Status: "ACTIVE", Compatible: map[string]upgrade.AddonChoice{
+					"1.34": {Default: "v1.34.0-eksbuild.2", Versions: []string{"v1.34.1-eksbuild.1", "v1.34.0-eksbuild.2"}},
+					"1.35": {Default: "v1.35.0-eksbuild.2", Versions: []string{"v1.35.0-eksbuild.2"}}}},
+				{Name: "vpc-cni", Version: "v1.21.0-eksbuild.1", Status: "ACTIVE", RoleARN: "arn:aws:iam::123456789012:role/cni", Configuration: `{"env":{"X":"1"}}`, Compatible: map[string]upgrade.AddonChoice{
+					"1.34": {Default: "v1.20.3-eksbuild.1", Versions: []string{"v1.21.0-eksbuild.1", "v1.20.3-eksbuild.1"}},
+					"1.35": {Default: "v1.20.3-eksbuild.10", Versions: []string{"v1.21.0-eksbuild.1", "v1.20.3-eksbuild.10"}}}},
+			},
+			Insights:  []upgrade.Insight{{ID: "1", Name: "Deprecated APIs removed in Kubernetes v1.35", Category: "UPGRADE_READINESS", Version: v35, Status: "PASSING", RefreshedAt: upgrade.At(Now.Add(-time.Hour))}},
+			Available: []upgrade.AvailableVersion{{Version: v34, Status: "STANDARD_SUPPORT"}, {Version: v35, Status: "STANDARD_SUPPORT"}},
+		},
+		Kubernetes: &upgrade.KubernetesState{
+			ServerVersion: v34, GitVersion: "v1.34.2-eks-2d5f9a1",
+			Nodes:        []upgrade.Node{{Name: "node-a", NodeGroup: "general", KubeletVersion: v34, Ready: true}, {Name: "node-b", NodeGroup: "general", KubeletVersion: v34, Ready: true}},
+			Applications: []upgrade.Application{{Object: upgrade.ObjectRef{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "default", Name: "frontend"}, Desired: 2, Ready: 2}},
+			Budgets: []upgrade.DisruptionBudget{{Object: upgrade.ObjectRef{APIVersion: "policy/v1", Kind: "PodDisruptionBudget", Namespace: "default", Name: "frontend"},
+				MinAvailable: "1", ExpectedPods: 2, CurrentHealthy: 2, DesiredHealthy: 1, DisruptionsAllowed: 1, Observed: true}},
+			DeprecatedAPIs: []upgrade.DeprecatedAPI{}, Objects: map[string]int{"apps/v1, Deployment": 1},
+		},
+		Notes:   []upgrade.ReleaseNote{{Version: v35, Section: "Feature", Text: "Something new."}},
+		TakenAt: Now.Add(-5 * time.Minute),
+	}
+}
+
+// About makes EKS's insights and offers speak of another minor.
+func (c *Cluster) About(minor int) {
+	for i := range c.AWS.Insights {
+		c.AWS.Insights[i].Version.Minor = minor
+	}
+}
+
+// Snapshots returns what was seen, as perception stores it.
+func (c Cluster) Snapshots() []upgrade.Snapshot {
+	var out []upgrade.Snapshot
+	add := func(s upgrade.Snapshot, seen bool) {
+		if seen && s.Source != c.Without {
+			s.Cluster, s.TakenAt = "shop", upgrade.At(c.TakenAt)
+			out = append(out, s)
+		}
+	}
+	aws := upgrade.Snapshot{Source: upgrade.SourceAWS, AWS: c.AWS, NotChecked: c.NotChecked}
+	if c.EmptyAWS {
+		aws.AWS = nil
+	}
+	add(aws, c.AWS != nil)
+	add(upgrade.Snapshot{Source: upgrade.SourceKubernetes, Kubernetes: c.Kubernetes}, c.Kubernetes != nil)
+	add(upgrade.Snapshot{Source: upgrade.SourceReleaseNotes, Notes: c.Notes}, true)
+	add(upgrade.Snapshot{Source: upgrade.SourceScanners, Scans: c.Scans}, true)
+	return out
+}
