@@ -1,0 +1,73 @@
+package main
+
+import (
+	"path/filepath"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+)
+
+func functionName(phase upgrade.Phase) string { return "eks-upgrade-" + string(phase) }
+
+// newFunctions makes one function a phase and returns their roles.
+func newFunctions(scope constructs.Construct, a arns) map[upgrade.Phase]awsiam.Role {
+	roles := map[upgrade.Phase]awsiam.Role{}
+	for _, phase := range upgrade.Phases() {
+		roles[phase] = newFunction(constructs.NewConstruct(scope, jsii.String(string(phase))), a, phase)
+	}
+	return roles
+}
+
+// memory is in MiB. Perceive and execute hold the objects of a whole cluster;
+// reason holds all snapshots.
+func memory(phase upgrade.Phase) float64 {
+	switch phase {
+	case upgrade.PhasePerceive, upgrade.PhaseReason, upgrade.PhaseExecute:
+		return 1024
+	}
+	return 512
+}
+
+func newFunction(scope constructs.Construct, a arns, phase upgrade.Phase) awsiam.Role {
+	name := functionName(phase)
+	group := "/aws/lambda/" + name
+	statements := append(a.may(phase),
+		allow(a.logStreams(group), "logs:CreateLogStream", "logs:PutLogEvents"),
+		// X-Ray knows no resources of traces.
+		allow(everything, "xray:PutTraceSegments", "xray:PutTelemetryRecords"))
+	role, fixed := newRole(scope, name, "lambda.amazonaws.com", nil, statements)
+	awslambda.NewFunction(scope, jsii.String("Function"), &awslambda.FunctionProps{
+		FunctionName: jsii.String(name),
+		Description:  jsii.String("EKS upgrade agent: the " + string(phase) + " phase"),
+		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
+		Architecture: awslambda.Architecture_ARM_64(),
+		Handler:      jsii.String("bootstrap"),
+		Code:         awslambda.Code_FromAsset(jsii.String(filepath.Join(a.Dist, string(phase)+".zip")), nil),
+		MemorySize:   jsii.Number(memory(phase)),
+		Timeout:      awscdk.Duration_Minutes(jsii.Number(15)), // the state machine's own timeouts are shorter
+		Environment:  a.environment(),
+		Role:         fixed,
+		LogGroup:     newLogGroup(scope, group),
+		Tracing:      awslambda.Tracing_ACTIVE,
+	})
+	return role
+}
+
+// environment is the configuration that depends on the deployment; pkg/config
+// says what else there is.
+func (a arns) environment() *map[string]*string {
+	return &map[string]*string{
+		"EKS_UPGRADE_AGENT_BUCKET":             jsii.String(a.bucketName()),
+		"EKS_UPGRADE_AGENT_TOPIC":              jsii.String(a.topic()),
+		"EKS_UPGRADE_AGENT_TABLES_LEASES":      jsii.String(leases),
+		"EKS_UPGRADE_AGENT_TABLES_RECORDS":     jsii.String(records),
+		"EKS_UPGRADE_AGENT_TABLES_APPROVALS":   jsii.String(approvals),
+		"EKS_UPGRADE_AGENT_PROJECTS_PROVISION": jsii.String(provisionProject),
+		"EKS_UPGRADE_AGENT_PROJECTS_SCAN":      jsii.String(scanProject),
+	}
+}
