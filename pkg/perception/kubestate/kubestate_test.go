@@ -1,0 +1,185 @@
+package kubestate_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube/kubetest"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception/kubestate"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception/lifecycle"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+)
+
+func v(minor int) upgrade.Version { return upgrade.Version{Major: 1, Minor: minor} }
+
+func number(n int32) *int32 { return &n }
+
+var (
+	autoscalers = kube.Resource{Group: "autoscaling", Version: "v2", Name: "horizontalpodautoscalers", Kind: "HorizontalPodAutoscaler", Namespaced: true}
+	oldScalers  = kube.Resource{Group: "autoscaling", Version: "v1", Name: "horizontalpodautoscalers", Kind: "HorizontalPodAutoscaler", Namespaced: true}
+	configMaps  = kube.Resource{Version: "v1", Name: "configmaps", Kind: "ConfigMap", Namespaced: true}
+	reviews     = kube.Resource{Group: "authorization.k8s.io", Version: "v1", Name: "subjectaccessreviews", Kind: "SubjectAccessReview", Verbs: []string{"create"}}
+)
+
+// shop serves a small cluster with one of everything that is looked at.
+func shop(t *testing.T) *kubetest.Server {
+	server := kubetest.New(t, "v1.34.2-eks-2d5f9a1")
+	server.Serve(t, kube.Resource{Version: "v1", Name: "nodes", Kind: "Node"},
+		&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "a", Labels: map[string]string{"eks.amazonaws.com/nodegroup": "general", "topology.kubernetes.io/zone": "eu-west-1a", "node.kubernetes.io/instance-type": "m7i.large"}},
+			Status: corev1.NodeStatus{NodeInfo: corev1.NodeSystemInfo{KubeletVersion: "v1.34.1-eks-113cf36"}, Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}}},
+		&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "b"}, Spec: corev1.NodeSpec{Unschedulable: true},
+			Status: corev1.NodeStatus{NodeInfo: corev1.NodeSystemInfo{KubeletVersion: "v1.33.0"}, Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionUnknown}}}})
+	labels := map[string]string{"app": "web"}
+	template := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}}
+	selector := &metav1.LabelSelector{MatchLabels: labels}
+	server.Serve(t, kube.Resource{Group: "apps", Version: "v1", Name: "deployments", Kind: "Deployment", Namespaced: true},
+		&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web", Generation: 3}, Spec: appsv1.DeploymentSpec{Replicas: number(2), Selector: selector, Template: template},
+			Status: appsv1.DeploymentStatus{ObservedGeneration: 3, ReadyReplicas: 2}},
+		&appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "stale", Generation: 4}, Spec: appsv1.DeploymentSpec{Selector: selector, Template: template},
+			Status: appsv1.DeploymentStatus{ObservedGeneration: 3, ReadyReplicas: 1}})
+	server.Serve(t, kube.Resource{Group: "apps", Version: "v1", Name: "statefulsets", Kind: "StatefulSet", Namespaced: true},
+		&appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "db"}, Spec: appsv1.StatefulSetSpec{Replicas: number(1), Selector: selector, Template: template}, Status: appsv1.StatefulSetStatus{ReadyReplicas: 1}})
+	server.Serve(t, kube.Resource{Group: "apps", Version: "v1", Name: "daemonsets", Kind: "DaemonSet", Namespaced: true},
+		&appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "proxy"}, Spec: appsv1.DaemonSetSpec{Selector: selector, Template: template}, Status: appsv1.DaemonSetStatus{DesiredNumberScheduled: 2, NumberReady: 1}})
+	one := intstr.FromInt32(1)
+	half := intstr.FromString("50%")
+	server.Serve(t, kube.Resource{Group: "policy", Version: "v1", Name: "poddisruptionbudgets", Kind: "PodDisruptionBudget", Namespaced: true},
+		&policyv1.PodDisruptionBudget{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web", Generation: 1}, Spec: policyv1.PodDisruptionBudgetSpec{MinAvailable: &one},
+			Status: policyv1.PodDisruptionBudgetStatus{ObservedGeneration: 1, ExpectedPods: 2, CurrentHealthy: 2, DesiredHealthy: 1, DisruptionsAllowed: 1}},
+		&policyv1.PodDisruptionBudget{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "new", Generation: 1}, Spec: policyv1.PodDisruptionBudgetSpec{MaxUnavailable: &half}})
+	at := metav1.NewTime(time.Date(2026, 7, 1, 10, 0, 0, 0, time.UTC))
+	applied := `{"apiVersion":"autoscaling/v2beta2","kind":"HorizontalPodAutoscaler"}`
+	server.Serve(t, autoscalers,
+		&autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "written", Annotations: map[string]string{"kubectl.kubernetes.io/last-applied-configuration": applied},
+			ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "helm", Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: "autoscaling/v2beta2", Time: &at},
+				{Manager: "kube-controller-manager", Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: "autoscaling/v2"}}}},
+		&autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "applied", Annotations: map[string]string{"kubectl.kubernetes.io/last-applied-configuration": applied},
+			ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "kubectl", APIVersion: "autoscaling/v2"}}}},
+		&autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "fine", Annotations: map[string]string{"kubectl.kubernetes.io/last-applied-configuration": "{cut off"}}})
+	server.Serve(t, oldScalers) // the same objects in another version
+	server.Serve(t, configMaps, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "a"}}, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "a"}})
+	server.Serve(t, reviews)
+	return server
+}
+
+func collect(t *testing.T, server *kubetest.Server, target upgrade.Version) (upgrade.Snapshot, string, error) {
+	t.Helper()
+	collector := kubestate.Collector{Table: lifecycle.Official(), Newest: v(37),
+		Connect: func(context.Context, string) (*kube.Client, error) { return server.KubeClient(t), nil }}
+	return collector.Collect(t.Context(), upgrade.PerceiveInput{Run: upgrade.Run{Request: upgrade.Request{Cluster: "shop", Target: target}}})
+}
+
+func TestCollectSeesTheWholeCluster(t *testing.T) {
+	snapshot, summary, err := collect(t, shop(t), v(35))
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := map[string]string{"app": "web"}
+	app := func(kind, namespace, name string, desired, ready int) upgrade.Application {
+		return upgrade.Application{Object: upgrade.ObjectRef{APIVersion: "apps/v1", Kind: kind, Namespace: namespace, Name: name}, Desired: desired, Ready: ready, Selector: web, Labels: web}
+	}
+	budget := func(name string) upgrade.ObjectRef {
+		return upgrade.ObjectRef{APIVersion: "policy/v1", Kind: "PodDisruptionBudget", Namespace: "default", Name: name}
+	}
+	scaler := func(name string, written bool, evidence string) upgrade.DeprecatedAPI {
+		return upgrade.DeprecatedAPI{Object: upgrade.ObjectRef{APIVersion: "autoscaling/v2beta2", Kind: "HorizontalPodAutoscaler", Namespace: "default", Name: name},
+			Deprecated: v(23), Removed: v(26), Replacement: "autoscaling/v2 HorizontalPodAutoscaler", Written: written, Evidence: evidence}
+	}
+	want := upgrade.Snapshot{Kubernetes: &upgrade.KubernetesState{
+		ServerVersion: v(34), GitVersion: "v1.34.2-eks-2d5f9a1",
+		Nodes: []upgrade.Node{{Name: "a", NodeGroup: "general", Zone: "eu-west-1a", InstanceType: "m7i.large", KubeletVersion: v(34), Ready: true},
+			{Name: "b", KubeletVersion: v(33), Unschedulable: true}},
+		Applications: []upgrade.Application{app("DaemonSet", "kube-system", "proxy", 2, 1), app("Deployment", "default", "stale", 1, 0), app("Deployment", "default", "web", 2, 2), app("StatefulSet", "default", "db", 1, 1)},
+		Budgets: []upgrade.DisruptionBudget{{Object: budget("web"), MinAvailable: "1", ExpectedPods: 2, CurrentHealthy: 2, DesiredHealthy: 1, DisruptionsAllowed: 1, Observed: true},
+			{Object: budget("new"), MaxUnavailable: "50%"}},
+		DeprecatedAPIs: []upgrade.DeprecatedAPI{
+			scaler("applied", false, "only the manifest that kubectl applied last (annotation kubectl.kubernetes.io/last-applied-configuration) is in autoscaling/v2beta2; no client writes it now"),
+			scaler("written", true, "still written by helm at 2026-07-01T10:00:00Z")},
+		Objects: map[string]int{"v1, Node": 2, "apps/v1, Deployment": 2, "apps/v1, StatefulSet": 1, "apps/v1, DaemonSet": 1, "policy/v1, PodDisruptionBudget": 2, "autoscaling/v2, HorizontalPodAutoscaler": 3, "v1, ConfigMap": 2},
+	}}
+	if diff := cmp.Diff(want, snapshot); diff != "" {
+		t.Error(diff)
+	}
+	if summary != "Kubernetes v1.34.2-eks-2d5f9a1, 2 nodes, 4 applications, 13 objects, 2 on deprecated APIs" {
+		t.Errorf("summary %q", summary)
+	}
+}
+
+func TestCollectGoesOnWithoutWhatItMayNotSee(t *testing.T) {
+	tests := []struct {
+		name, path string
+		seen       func(*upgrade.KubernetesState) bool // whether the part is there
+		what       string
+	}{
+		{"nodes", "/api/v1/nodes", func(k *upgrade.KubernetesState) bool { return k.Nodes != nil }, "nodes"},
+		{"budgets", "/apis/policy/v1/poddisruptionbudgets", func(k *upgrade.KubernetesState) bool { return k.Budgets != nil }, "disruption budgets"},
+		{"one kind of application", "/apis/apps/v1/daemonsets", func(k *upgrade.KubernetesState) bool { return k.Applications != nil }, "applications"},
+		{"one kind of object", "/api/v1/configmaps", func(k *upgrade.KubernetesState) bool { _, seen := k.Objects["v1, ConfigMap"]; return seen }, "objects of v1, ConfigMap"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			server := shop(t)
+			server.Fail(tt.path, 403, 403, 403)
+			snapshot, _, err := collect(t, server, v(35))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tt.seen(snapshot.Kubernetes) {
+				t.Error("what may not be seen is in the snapshot")
+			}
+			found := false
+			for _, n := range snapshot.NotChecked {
+				found = found || n.What == tt.what && strings.Contains(n.Why, "as told: 403") && strings.Contains(n.Remedy, "access entry")
+			}
+			if !found {
+				t.Errorf("not checked: %+v", snapshot.NotChecked)
+			}
+		})
+	}
+}
+
+func TestCollectIsRepeatedWhenTheServerDoesNotAnswer(t *testing.T) {
+	for _, path := range []string{"/version", "/apis", "/apis/apps/v1/deployments", "/api/v1/configmaps"} {
+		server := shop(t)
+		server.Fail(path, 503, 503, 503)
+		if _, _, err := collect(t, server, v(35)); upgrade.CodeOf(err) != upgrade.CodeUnavailable {
+			t.Errorf("%s: error %v", path, err)
+		}
+	}
+}
+
+func TestCollectSaysWhatItCannotKnow(t *testing.T) {
+	server := shop(t)
+	server.Stale = []kube.Resource{{Group: "metrics.k8s.io", Version: "v1beta1", Name: "pods", Kind: "PodMetrics", Namespaced: true}}
+	snapshot, _, err := collect(t, server, v(38))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var what []string
+	for _, n := range snapshot.NotChecked {
+		what = append(what, n.What)
+	}
+	if diff := cmp.Diff([]string{"objects of metrics.k8s.io/v1beta1", "APIs that 1.38 removes"}, what); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestCollectErrsWhenItCannotConnect(t *testing.T) {
+	collector := kubestate.Collector{Connect: func(context.Context, string) (*kube.Client, error) {
+		return nil, upgrade.Errorf(upgrade.CodeNotFound, "connect", "no such cluster")
+	}}
+	if _, _, err := collector.Collect(t.Context(), upgrade.PerceiveInput{}); upgrade.CodeOf(err) != upgrade.CodeNotFound {
+		t.Errorf("error %v", err)
+	}
+}
