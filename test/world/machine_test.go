@@ -16,6 +16,7 @@ import (
 	ddbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
@@ -255,5 +256,86 @@ func TestThrottledCallsAreRetriedAndCounted(t *testing.T) {
 	}
 	if fmt.Sprint(codes) != "[ ThrottlingException ThrottlingException ]" {
 		t.Errorf("codes = %q", codes)
+	}
+}
+
+func TestIntegrationsCallTheOtherServicesAndNameTheirErrors(t *testing.T) {
+	w, clk := newSyncWorld(t)
+	topic, err := sns.NewFromConfig(w.AWSConfig()).CreateTopic(t.Context(), &sns.CreateTopicInput{Name: aws.String("alerts")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	task := func(resource, arguments, next string) string {
+		return fmt.Sprintf(`{"Type":"Task","Resource":"arn:aws:states:::%s","TimeoutSeconds":60,"Arguments":%s,"Catch":[{"ErrorEquals":["States.ALL"],"Output":"{%% $states.errorOutput.Error %%}","Next":"Caught"}],%s}`, resource, arguments, next)
+	}
+	run := func(t *testing.T, resource, arguments string) string {
+		t.Helper()
+		c := sfn.NewFromConfig(w.AWSConfig())
+		definition := `{"QueryLanguage":"JSONata","StartAt":"T","States":{"T":` + task(resource, arguments, `"End":true`) + `,"Caught":{"Type":"Succeed"}}}`
+		name := fmt.Sprintf("m%d", len(w.Calls()))
+		m, err := c.CreateStateMachine(t.Context(), &sfn.CreateStateMachineInput{Name: &name, Definition: &definition, RoleArn: aws.String("arn:aws:iam::1:role/r")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := c.StartExecution(t.Context(), &sfn.StartExecutionInput{StateMachineArn: m.StateMachineArn})
+		if err != nil {
+			t.Fatal(err)
+		}
+		clk.Advance(time.Minute)
+		d := describe(t, c, *e.ExecutionArn)
+		if d.Status != sfntypes.ExecutionStatusSucceeded {
+			t.Fatalf("status = %s: %s %s", d.Status, aws.ToString(d.Error), aws.ToString(d.Cause))
+		}
+		return *d.Output
+	}
+	for _, tc := range []struct{ name, resource, arguments, want string }{
+		{"publish takes JSON as message", "sns:publish", `{"TopicArn":"` + *topic.TopicArn + `","Message":{"a":1}}`, `"MessageId"`},
+		{"events take JSON as detail", "events:putEvents", `{"Entries":[{"Source":"agent","DetailType":"Done","Detail":{"ok":true}}]}`, `"FailedEntryCount":0`},
+		{"a failed entry is an error", "events:putEvents", `{"Entries":[{"Source":"aws.x","DetailType":"Done","Detail":{}}]}`, `"EventBridge.FailedEntry"`},
+		{"SDK integration", "aws-sdk:ssm:putParameter", `{"Name":"/x","Value":"1","Type":"String"}`, `"Version":1`},
+		{"SDK integration's modelled error", "aws-sdk:ssm:putParameter", `{"Name":"/x","Value":"1","Type":"String"}`, `"Ssm.ParameterAlreadyExistsException"`},
+		{"SDK integration's other error", "aws-sdk:sns:publish", `{"TopicArn":"arn:aws:sns:eu-west-1:123456789012:none","Message":"m"}`, `"Sns.NotFoundException"`},
+		{"times are ISO 8601", "aws-sdk:ssm:getParameter", `{"Name":"/x"}`, `"LastModifiedDate":"2026-08-01T12:`},
+		{"optimised DynamoDB's other error", "dynamodb:getItem", `{"TableName":"leases","Key":{"no":{"S":"x"}}}`, `"DynamoDB.AmazonDynamoDBException"`},
+		{"optimised DynamoDB's modelled error", "dynamodb:getItem", `{"TableName":"absent","Key":{"pk":{"S":"x"}}}`, `"DynamoDB.ResourceNotFoundException"`},
+		{"SDK DynamoDB's modelled error", "aws-sdk:dynamodb:getItem", `{"TableName":"absent","Key":{"pk":{"S":"x"}}}`, `"DynamoDb.ResourceNotFoundException"`},
+		{"unknown function", "lambda:invoke", `{"FunctionName":"none"}`, `"Lambda.ResourceNotFoundException"`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := run(t, tc.resource, tc.arguments); !strings.Contains(got, tc.want) {
+				t.Errorf("output = %s, want %s", got, tc.want)
+			}
+		})
+	}
+	if m := w.SNS().Messages("alerts"); len(m) != 1 || m[0].Body != `{"a":1}` {
+		t.Errorf("messages = %+v", m)
+	}
+	child := `{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":30,"End":true}}}`
+	c := sfn.NewFromConfig(w.AWSConfig())
+	m, err := c.CreateStateMachine(t.Context(), &sfn.CreateStateMachineInput{Name: aws.String("child"), Definition: &child, RoleArn: aws.String("arn:aws:iam::1:role/r")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := run(t, "states:startExecution.sync:2", `{"StateMachineArn":"`+*m.StateMachineArn+`","Input":{"n":5}}`)
+	if !strings.Contains(got, `"Output":{"n":5}`) || !strings.Contains(got, `"Status":"SUCCEEDED"`) {
+		t.Errorf("child = %s", got)
+	}
+}
+
+func TestCallsInFlightAreKnownByTheirFunction(t *testing.T) {
+	w, _ := newSyncWorld(t)
+	w.Lambda().Register("f", awslambda.NewHandler(func(ctx context.Context) error {
+		_, err := ssm.NewFromConfig(w.FunctionConfig("f")).PutParameter(ctx, &ssm.PutParameterInput{Name: aws.String("/x"), Value: aws.String("1"), Type: ssmtypes.ParameterTypeString})
+		return err
+	}), time.Minute)
+	var seen []string
+	w.OnCall(func(r CallRecord) {
+		_ = w.Calls() // a hook may look at the world
+		seen = append(seen, r.String())
+	})
+	execute(t, w, `{"StartAt":"F","States":{"F":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","TimeoutSeconds":60,"Parameters":{"FunctionName":"f"},"End":true}}}`)
+	all := strings.Join(seen, "\n")
+	if !strings.Contains(all, "ssm.PutParameter /x (by f)") || !strings.Contains(all, "sfn.StartExecution") {
+		t.Errorf("calls:\n%s", all)
 	}
 }

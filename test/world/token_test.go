@@ -9,14 +9,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // token makes an EKS token as aws-iam-authenticator and the AWS CLI do.
-func token(t *testing.T, w *World, cluster string) string {
+func token(t *testing.T, cfg aws.Config, cluster string) string {
 	t.Helper()
-	p := sts.NewPresignClient(sts.NewFromConfig(w.AWSConfig()))
+	p := sts.NewPresignClient(sts.NewFromConfig(cfg))
 	req, err := p.PresignGetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{}, func(o *sts.PresignOptions) {
 		o.ClientOptions = append(o.ClientOptions, func(o *sts.Options) {
 			if cluster != "" {
@@ -60,17 +61,20 @@ func review(t *testing.T, w *World, cluster, token string) (authenticated bool, 
 
 func TestTokensLogInToTheirClusterOnly(t *testing.T) {
 	w, _ := newWorld(t)
-	good := token(t, w, "shop")
+	good := token(t, w.AWSConfig(), "shop")
 	if ok, user, reason := review(t, w, "shop", good); !ok || !strings.HasPrefix(user, "arn:aws:sts::123456789012:assumed-role/") {
 		t.Errorf("own cluster: %v %q %s", ok, user, reason)
 	}
+	if ok, _, reason := review(t, w, "shop", token(t, w.FunctionConfig("perceive"), "shop")); !ok {
+		t.Errorf("token of a function: %s", reason)
+	}
 	for name, tc := range map[string]struct{ cluster, token string }{
 		"another cluster":     {"shop-green", good},
-		"no cluster signed":   {"shop", token(t, w, "")},
+		"no cluster signed":   {"shop", token(t, w.AWSConfig(), "")},
 		"not an EKS token":    {"shop", "abc"},
 		"not base64":          {"shop", "k8s-aws-v1.!!!"},
 		"not a URL of STS":    {"shop", "k8s-aws-v1." + base64.RawURLEncoding.EncodeToString([]byte("https://example.com/?Action=Other"))},
-		"a changed signature": {"shop", token(t, w, "shop")[:200]},
+		"a changed signature": {"shop", token(t, w.AWSConfig(), "shop")[:200]},
 	} {
 		if ok, _, reason := review(t, w, tc.cluster, tc.token); ok || reason == "" {
 			t.Errorf("%s: authenticated = %v, reason = %q", name, ok, reason)
@@ -80,7 +84,7 @@ func TestTokensLogInToTheirClusterOnly(t *testing.T) {
 
 func TestAPresignedIdentityCallIsServed(t *testing.T) {
 	w, _ := newWorld(t)
-	tok := strings.TrimPrefix(token(t, w, "shop"), "k8s-aws-v1.")
+	tok := strings.TrimPrefix(token(t, w.AWSConfig(), "shop"), "k8s-aws-v1.")
 	u, err := base64.RawURLEncoding.DecodeString(tok)
 	if err != nil {
 		t.Fatal(err)

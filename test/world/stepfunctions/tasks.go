@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/asl"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/lambda"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
@@ -87,8 +89,13 @@ func (t *tasks) api(i integration, args json.RawMessage) (json.RawMessage, *asl.
 	if err != nil {
 		return nil, &asl.Error{Name: asl.ErrRuntime, Cause: wire.Describe(err).Message}
 	}
-	if err := wire.FromPascal(args, in); err != nil {
+	if err := wire.FromPascal(args, in, !i.sdk); err != nil {
 		return nil, &asl.Error{Name: asl.ErrRuntime, Cause: fmt.Sprintf("The Parameters '%s' could not be used to start the Task: [%s]", args, wire.Describe(err).Message)}
+	}
+	if put, ok := in.(*eventbridge.PutEventsInput); ok && !i.sdk {
+		for n := range put.Entries { // as AWS does, so that rules can tell where an event is from
+			put.Entries[n].Resources = append(put.Entries[n].Resources, t.execution.arn, t.execution.machineArn)
+		}
 	}
 	out, err := t.s.o.Mux.Invoke(c, in)
 	if err != nil {
@@ -100,6 +107,9 @@ func (t *tasks) api(i integration, args json.RawMessage) (json.RawMessage, *asl.
 	}
 	if i.sdk {
 		return body, nil
+	}
+	if put, ok := out.(*eventbridge.PutEventsOutput); ok && put.FailedEntryCount > 0 {
+		return nil, &asl.Error{Name: "EventBridge.FailedEntry", Cause: string(body)}
 	}
 	return withMetadata(body, c.RequestID)
 }

@@ -10,8 +10,9 @@ import (
 // members' names in PascalCase and times in ISO 8601, whatever the service's
 // own protocol.
 
-// FromPascal fills an SDK Input from such JSON.
-func FromPascal(data json.RawMessage, in any) error {
+// FromPascal fills an SDK Input from such JSON. With textify, JSON may stand
+// where the Input has text, as the optimised integrations allow it.
+func FromPascal(data json.RawMessage, in any, textify bool) error {
 	v := reflect.ValueOf(in).Elem()
 	tree, err := fromJSON(data)
 	if err != nil {
@@ -21,7 +22,7 @@ func FromPascal(data json.RawMessage, in any) error {
 	if !ok {
 		return mismatch("", "a structure", tree)
 	}
-	return treeDecoder{stylePascal}.decodeStruct("", v, nil, m, nil)
+	return treeDecoder{stylePascal, textify}.decodeStruct("", v, nil, m, nil)
 }
 
 // ToPascal writes an SDK Output, or a structure of it, as such JSON.

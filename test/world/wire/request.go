@@ -153,7 +153,7 @@ func decodeTreeBody(st style, v reflect.Value, body []byte, parse func([]byte) (
 	if !ok {
 		return mismatch("", "a structure", tree)
 	}
-	return treeDecoder{st}.decodeStruct("", v, schemaOf(v.Type()), m, skip)
+	return treeDecoder{style: st}.decodeStruct("", v, schemaOf(v.Type()), m, skip)
 }
 
 // decodeREST fills v from path, query and JSON body as its schema says.

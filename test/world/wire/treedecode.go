@@ -21,6 +21,8 @@ var timeType = reflect.TypeFor[time.Time]()
 // treeDecoder fills SDK values from trees.
 type treeDecoder struct {
 	style style
+	// textify writes structures and lists as JSON text where a string is wanted.
+	textify bool
 }
 
 // decode fills v from in. path names the place in errors.
@@ -52,6 +54,16 @@ func (d treeDecoder) decode(path string, v reflect.Value, s *smithy.Schema, in a
 		return d.decodeSlice(path, v, s, in)
 	case reflect.Map:
 		return d.decodeMap(path, v, s, in)
+	}
+	if d.textify && v.Kind() == reflect.String {
+		switch in.(type) {
+		case map[string]any, []any:
+			b, err := json.Marshal(in)
+			if err != nil {
+				return serialization("%s: %v", path, err)
+			}
+			in = string(b)
+		}
 	}
 	return decodeScalar(path, v, in)
 }
