@@ -11,7 +11,7 @@ TOOLS := $(CACHE)/tools
 STATICCHECK := $(TOOLS)/staticcheck-$(STATICCHECK_VERSION)/staticcheck
 ASL_VALIDATOR := $(TOOLS)/asl-validator-$(ASL_VALIDATOR_VERSION)/node_modules/.bin/asl-validator
 
-# The Lambda's zip is the same bytes on every machine: no build id, no paths, a fixed time.
+# The Lambda's zip is the same bytes on every machine: no build id, no commit, no paths, a fixed time.
 LAMBDAS := $(notdir $(patsubst %/main.go,%,$(wildcard lambdas/*/main.go)))
 LDFLAGS := -s -w -buildid=
 
@@ -64,7 +64,7 @@ bin/eks-upgrade:
 .PHONY: $(LAMBDAS:%=dist/%.zip)
 $(LAMBDAS:%=dist/%.zip): dist/%.zip:
 	@mkdir -p dist/$*
-	@CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -tags lambda.norpc -trimpath -ldflags '$(LDFLAGS)' -o dist/$*/bootstrap ./lambdas/$*
+	@CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -tags lambda.norpc -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o dist/$*/bootstrap ./lambdas/$*
 	@go run ./scripts/zip dist/$*/bootstrap $@
 	@rm -r dist/$*
 	@printf '  %-22s %s bytes\n' $@ "$$(stat -c %s $@ 2>/dev/null || stat -f %z $@)"
