@@ -53,12 +53,16 @@ func (p *Plain) flush() {
 }
 
 // matters leaves out the states, the phases that come anew with every step, and
-// looks at a waiting step that say nothing new.
+// looks at a waiting step that say nothing new. Findings that are low and stand
+// in nobody's way are for the report.
 func (p *Plain) matters(e Event) bool {
 	if p.verbose {
 		return true
 	}
 	if e.Kind == State || e.Kind == Phase && (e.Phase == upgrade.PhaseExecute || e.Phase == upgrade.PhaseValidate || e.Phase == upgrade.PhaseRecord) {
+		return false
+	}
+	if f := e.Finding; e.Kind == Finding && f != nil && !f.Blocks && !f.NotChecked && f.Severity.Rank() > upgrade.Medium.Rank() {
 		return false
 	}
 	if e.Kind == Step || e.Kind == Phase {

@@ -189,6 +189,23 @@ func TestThinKeepsCounts(t *testing.T) {
 	}
 }
 
+// What needs a person's judgement is never folded into a group.
+func TestDigest(t *testing.T) {
+	findings := []upgrade.Finding{
+		{Check: "pdb", Severity: upgrade.High}, {Check: "pdb", Severity: upgrade.High},
+		{Check: "api", Severity: upgrade.Low, Evidence: "first"}, {Check: "api", Severity: upgrade.Low, Blocks: true}, {Check: "api", Severity: upgrade.Low, NotChecked: true},
+		{Check: "other", Severity: upgrade.Low}, {Check: "api", Severity: upgrade.Low}, {Check: "api", Severity: upgrade.Low},
+		{Check: "api", Severity: "unknown"}, {Check: "api", Severity: "unknown"},
+	}
+	var got []int
+	for _, g := range Digest(findings) {
+		got = append(got, g.More)
+	}
+	if diff := cmp.Diff([]int{0, 0, 2, 0, 0, 0, 0, 0}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestTicks(t *testing.T) {
 	for _, length := range []time.Duration{time.Second, time.Minute, 86 * time.Minute, 9 * time.Hour, 3 * 24 * time.Hour, 400 * 24 * time.Hour} {
 		s := span{start: start, end: start.Add(length)}

@@ -183,26 +183,27 @@ func (p *printer) findings(a *upgrade.Assessment) {
 		return
 	}
 	title := "Findings: " + progress.Clean(string(a.Decision)+", "+a.Reason)
+	groups := Digest(a.Findings)
 	if p.width < listWidth {
 		p.line("")
 		p.text(p.bold.Render(title))
-		for _, f := range a.Findings {
+		for _, f := range groups {
 			p.line("")
-			p.text(progress.Clean(severityText(f) + ": " + f.Check))
-			p.text(progress.Clean(findingEvidence(f)))
+			p.text(progress.Clean(severityText(f.Finding) + ": " + f.Check))
+			p.text(progress.Clean(groupEvidence(f)))
 			p.text("-> " + progress.Clean(f.Remedy))
 		}
 		return
 	}
-	rows := make([][]string, len(a.Findings))
-	for i, f := range a.Findings {
-		rows[i] = []string{severityText(f), f.Check, findingEvidence(f), f.Remedy}
+	rows := make([][]string, len(groups))
+	for i, f := range groups {
+		rows[i] = []string{severityText(f.Finding), f.Check, groupEvidence(f), f.Remedy}
 	}
 	p.table(title, func(row, column int) *lipgloss.Style {
 		if column != 0 {
 			return nil
 		}
-		switch f := a.Findings[row]; {
+		switch f := groups[row]; {
 		case f.Blocks:
 			return &p.bad
 		case f.NotChecked, f.Severity.Rank() <= upgrade.High.Rank():
@@ -222,11 +223,15 @@ func severityText(f upgrade.Finding) string {
 	return string(f.Severity)
 }
 
-func findingEvidence(f upgrade.Finding) string {
-	if f.Object == nil {
-		return f.Evidence
+func groupEvidence(g Group) string {
+	s := g.Evidence
+	if g.Object != nil {
+		s = g.Object.String() + ": " + s
 	}
-	return f.Object.String() + ": " + f.Evidence
+	if g.More > 0 {
+		s += fmt.Sprintf(" (and %d more like it)", g.More)
+	}
+	return s
 }
 
 func (p *printer) failures(failures []Failure) {

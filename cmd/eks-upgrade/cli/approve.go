@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/report"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
@@ -89,10 +90,13 @@ func approvalText(asked Approval) string {
 	line("  Decision: %s: %s", assessment.Decision, progress.Clean(assessment.Reason))
 	line("")
 	line("Findings: %d", len(assessment.Findings))
-	for _, f := range assessment.Findings {
+	for _, f := range report.Digest(assessment.Findings) {
 		object := ""
 		if f.Object != nil {
 			object = ", " + f.Object.String()
+		}
+		if f.More > 0 {
+			object += fmt.Sprintf(" and %d more", f.More)
 		}
 		line("  %-8s %s", f.Severity, progress.Clean(f.Check+": "+f.Title+object))
 		line("           %s", progress.Clean(f.Evidence))
