@@ -32,9 +32,9 @@ type Assets struct {
 	Scheduler         Command
 	KWOK              Command
 
-	// ReportsVersion says that the API server can answer on /version with the
-	// version of the cluster instead of its own: ours can, upstream's cannot.
-	ReportsVersion bool
+	// Bundled says that these are the programs of test/controlplane, which can
+	// answer on /version with the version of the cluster instead of their own.
+	Bundled bool
 }
 
 // FindAssets looks for the programs: with KUBEBUILDER_ASSETS set in that folder
@@ -70,7 +70,7 @@ func findAssets(getenv func(string) string, dir string) (Assets, error) {
 			ControllerManager: Command{binary, "kube-controller-manager"},
 			Scheduler:         Command{binary, "kube-scheduler"},
 			KWOK:              Command{kwok},
-			ReportsVersion:    true,
+			Bundled:           true,
 		}, nil
 	}
 

@@ -43,7 +43,7 @@ func TestAssetsOutsideASourceTreeAreTheNewestBuild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if assets.APIServer[0] != newer || assets.APIServer[1] != "kube-apiserver" || !assets.ReportsVersion {
+	if assets.APIServer[0] != newer || assets.APIServer[1] != "kube-apiserver" || !assets.Bundled {
 		t.Errorf("assets = %+v, want those of %s", assets, newer)
 	}
 }
@@ -66,7 +66,7 @@ func TestKubebuilderAssets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if assets.KWOK[0] != cached || assets.Etcd[0] != filepath.Join(folder, "etcd") || assets.ReportsVersion {
+	if assets.KWOK[0] != cached || assets.Etcd[0] != filepath.Join(folder, "etcd") || assets.Bundled {
 		t.Errorf("assets = %+v", assets)
 	}
 	own := program(t, filepath.Join(folder, "kwok"))

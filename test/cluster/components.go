@@ -189,7 +189,8 @@ func (i *instance) apiServerArgs(tokenWebhook bool) []string {
 }
 
 // idleControllers have nothing to do here: no cloud, no metrics, no kubelet's
-// certificates, no volumes to attach.
+// certificates, no volumes to attach. Other versions know them by other names, so
+// that only the bundled programs are told.
 var idleControllers = []string{
 	"certificatesigningrequest-approving-controller", "certificatesigningrequest-cleaner-controller",
 	"certificatesigningrequest-signing-controller", "podcertificaterequest-cleaner-controller",
@@ -201,14 +202,18 @@ var idleControllers = []string{
 	"storageversion-garbage-collector-controller", "ttl-controller", "service-cidr-controller",
 }
 
-func (i *instance) controllerManagerArgs() []string {
+func (i *instance) controllerManagerArgs(bundled bool) []string {
+	controllers := "*"
+	if bundled {
+		controllers += ",-" + strings.Join(idleControllers, ",-")
+	}
 	return []string{
 		"--emulated-version=" + i.version,
 		"--kubeconfig=" + i.kubeconfig("kube-controller-manager"),
 		"--service-account-private-key-file=" + i.pki.path("sa.key"),
 		"--root-ca-file=" + i.pki.path("ca.crt"),
 		"--use-service-account-credentials", // each controller has a role of its own
-		"--controllers=*,-" + strings.Join(idleControllers, ",-"),
+		"--controllers=" + controllers,
 		"--leader-elect=false",
 		"--secure-port=0",
 		"--profiling=false",

@@ -16,7 +16,7 @@ func (f *Fleet) startControlPlane(ctx context.Context, i *instance) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("%v have passed", startTimeout))
 	defer cancel()
 	var env []string
-	if f.options.Assets.ReportsVersion {
+	if f.options.Assets.Bundled {
 		env = append(env, "CONTROLPLANE_REPORT_VERSION="+GitVersion(i.version))
 	}
 	webhook := f.options.TokenWebhook(i.name) != ""
@@ -30,7 +30,7 @@ func (f *Fleet) startControlPlane(ctx context.Context, i *instance) error {
 		return err
 	}
 	i.controllerManager, err = f.supervisor.start("kube-controller-manager of "+i.name, f.options.Assets.ControllerManager,
-		i.controllerManagerArgs(), environment(), i.logFile("kube-controller-manager"))
+		i.controllerManagerArgs(f.options.Assets.Bundled), environment(), i.logFile("kube-controller-manager"))
 	if err != nil {
 		return err
 	}
