@@ -80,13 +80,22 @@ func (c *Collector) tally(ctx context.Context, client *kube.Client, r kube.Resou
 	return t, err
 }
 
+// controlPlane are the managers that are replaced together with the control
+// plane: what they write is theirs to change. The controller manager keeps an
+// Endpoints object, deprecated since 1.33, for each Service.
+var controlPlane = []string{"kube-apiserver", "kube-controller-manager", "kube-scheduler", "cloud-controller-manager", "api-priority-and-fairness-config"}
+
+func ofControlPlane(manager string) bool {
+	return slices.ContainsFunc(controlPlane, func(name string) bool { return strings.HasPrefix(manager, name) })
+}
+
 // trace looks for signs that the object was written through api: each manager
 // in managedFields says through which version it wrote last, and the annotation
 // of "kubectl apply" holds the manifest.
 func trace(object *metav1.PartialObjectMetadata, api lifecycle.API) (upgrade.DeprecatedAPI, bool) {
 	var writers []string
 	for _, m := range object.ManagedFields {
-		if m.APIVersion != api.APIVersion() {
+		if m.APIVersion != api.APIVersion() || ofControlPlane(m.Manager) {
 			continue
 		}
 		writer := "still written by " + m.Manager

@@ -69,8 +69,15 @@ func shop(t *testing.T) *kubetest.Server {
 		&autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "fine", Annotations: map[string]string{"kubectl.kubernetes.io/last-applied-configuration": "{cut off"}}})
 	server.Serve(t, oldScalers) // the same objects in another version
 	server.Serve(t, configMaps, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "a"}}, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "a"}})
+	server.Serve(t, kube.Resource{Version: "v1", Name: "endpoints", Kind: "Endpoints", Namespaced: true}, // deprecated since 1.33
+		endpoints("web", "kube-controller-manager"), endpoints("lock", "leader"))
 	server.Serve(t, reviews)
 	return server
+}
+
+func endpoints(name, manager string) map[string]any {
+	return map[string]any{"metadata": map[string]any{"namespace": "default", "name": name,
+		"managedFields": []any{map[string]any{"manager": manager, "apiVersion": "v1"}}}}
 }
 
 func collect(t *testing.T, server *kubetest.Server, target upgrade.Version) (upgrade.Snapshot, string, error) {
@@ -104,14 +111,15 @@ func TestCollectSeesTheWholeCluster(t *testing.T) {
 		Budgets: []upgrade.DisruptionBudget{{Object: budget("web"), MinAvailable: "1", ExpectedPods: 2, CurrentHealthy: 2, DesiredHealthy: 1, DisruptionsAllowed: 1, Observed: true},
 			{Object: budget("new"), MaxUnavailable: "50%"}},
 		DeprecatedAPIs: []upgrade.DeprecatedAPI{
+			{Object: upgrade.ObjectRef{APIVersion: "v1", Kind: "Endpoints", Namespace: "default", Name: "lock"}, Deprecated: v(33), Replacement: "discovery.k8s.io/v1 EndpointSlice", Written: true, Evidence: "still written by leader"},
 			scaler("applied", false, "only the manifest that kubectl applied last (annotation kubectl.kubernetes.io/last-applied-configuration) is in autoscaling/v2beta2; no client writes it now"),
 			scaler("written", true, "still written by helm at 2026-07-01T10:00:00Z")},
-		Objects: map[string]int{"v1, Node": 2, "apps/v1, Deployment": 2, "apps/v1, StatefulSet": 1, "apps/v1, DaemonSet": 1, "policy/v1, PodDisruptionBudget": 2, "autoscaling/v2, HorizontalPodAutoscaler": 3, "v1, ConfigMap": 2},
+		Objects: map[string]int{"v1, Node": 2, "apps/v1, Deployment": 2, "apps/v1, StatefulSet": 1, "apps/v1, DaemonSet": 1, "policy/v1, PodDisruptionBudget": 2, "autoscaling/v2, HorizontalPodAutoscaler": 3, "v1, ConfigMap": 2, "v1, Endpoints": 2},
 	}}
 	if diff := cmp.Diff(want, snapshot); diff != "" {
 		t.Error(diff)
 	}
-	if summary != "Kubernetes v1.34.2-eks-2d5f9a1, 2 nodes, 4 applications, 13 objects, 2 on deprecated APIs" {
+	if summary != "Kubernetes v1.34.2-eks-2d5f9a1, 2 nodes, 4 applications, 15 objects, 3 on deprecated APIs" {
 		t.Errorf("summary %q", summary)
 	}
 }

@@ -14,25 +14,57 @@ var apiChecks = []Check{
 	{ID: "scanners", Title: "kubent and pluto find nothing that goes away", Severity: upgrade.High, Source: deprecationGuide, run: scanned},
 }
 
+// deprecatedAPIs makes one finding for each object that loses its API by this
+// upgrade, and one for each API that is merely old: there can be thousands.
 func deprecatedAPIs(v View, c Check) []upgrade.Finding {
 	if v.Kubernetes == nil {
 		return nil // perception-complete blocks
 	}
 	var out []upgrade.Finding
+	old := map[ageing][]upgrade.DeprecatedAPI{}
+	var order []ageing
 	for _, d := range v.Kubernetes.DeprecatedAPIs {
-		remedy := replace(d)
-		switch fate := fateOf(d, v); {
-		case fate == goes && d.Written:
-			out = append(out, on(c.blocking(fmt.Sprintf("%s is not served any more in %s; %s", d.Object.APIVersion, d.Removed, d.Evidence), remedy), d.Object))
-		case fate == goes:
-			out = append(out, on(at(c.finding(fmt.Sprintf("%s is not served any more in %s; %s", d.Object.APIVersion, d.Removed, d.Evidence), remedy), upgrade.High), d.Object))
-		case fate == gone:
-			out = append(out, on(at(c.finding(fmt.Sprintf("%s is not served since %s already, so that the running cluster lives without it; %s", d.Object.APIVersion, d.Removed, d.Evidence), remedy), upgrade.Low), d.Object))
-		default:
-			out = append(out, on(at(c.finding(fmt.Sprintf("%s is deprecated since %s%s; %s", d.Object.APIVersion, d.Deprecated, later(d), d.Evidence), remedy), upgrade.Low), d.Object))
+		fate := fateOf(d, v)
+		if fate != goes {
+			key := ageing{d.Object.APIVersion, d.Object.Kind, fate}
+			if old[key] == nil {
+				order = append(order, key)
+			}
+			old[key] = append(old[key], d)
+			continue
 		}
+		f := c.finding(fmt.Sprintf("%s is not served any more in %s; %s", d.Object.APIVersion, d.Removed, d.Evidence), replace(d))
+		if f.Blocks = d.Written; !d.Written {
+			f = at(f, upgrade.High)
+		}
+		out = append(out, on(f, d.Object))
+	}
+	for _, key := range order {
+		out = append(out, at(c.finding(key.evidence(old[key]), replace(old[key][0])), upgrade.Low))
 	}
 	return out
+}
+
+// ageing is an API whose objects share one finding.
+type ageing struct {
+	apiVersion, kind string
+	fate             fate
+}
+
+func (a ageing) evidence(all []upgrade.DeprecatedAPI) string {
+	names := make([]string, len(all))
+	for i, d := range all {
+		names[i] = d.Object.Name
+		if d.Object.Namespace != "" {
+			names[i] = d.Object.Namespace + "/" + d.Object.Name
+		}
+	}
+	d := all[0]
+	what := fmt.Sprintf("is deprecated since %s%s", d.Deprecated, later(d))
+	if a.fate == gone {
+		what = fmt.Sprintf("is not served since %s already, so that the running cluster lives without it", d.Removed)
+	}
+	return fmt.Sprintf("%s %s %s; %d objects: %s; the first: %s", a.apiVersion, a.kind, what, len(all), some(names), d.Evidence)
 }
 
 // scanned judges what the external scanners say. Their tables are kept by hand

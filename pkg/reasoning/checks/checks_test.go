@@ -93,7 +93,12 @@ func TestChecksFindWhatIsWrong(t *testing.T) {
 		{"only an old manifest has an API that the target removes", deprecated(func(d *upgrade.DeprecatedAPI) { d.Written = false }), []want{{"deprecated-apis", upgrade.High, false, false, "1.35"}}},
 		{"an API was removed long ago", deprecated(func(d *upgrade.DeprecatedAPI) { d.Removed = v(26) }), []want{{"deprecated-apis", upgrade.Low, false, false, "since 1.26 already"}}},
 		{"an API goes later", deprecated(func(d *upgrade.DeprecatedAPI) { d.Removed = v(36) }), []want{{"deprecated-apis", upgrade.Low, false, false, "goes in 1.36"}}},
-		{"an API goes some day", deprecated(func(d *upgrade.DeprecatedAPI) { d.Removed = upgrade.Version{} }), []want{{"deprecated-apis", upgrade.Low, false, false, "deprecated since 1.23;"}}},
+		{"an API goes some day", deprecated(func(d *upgrade.DeprecatedAPI) { d.Removed = upgrade.Version{} }), []want{{"deprecated-apis", upgrade.Low, false, false, "deprecated since 1.23; 1 objects: default/web"}}},
+		{"many objects on an API that goes later", func(r *request, c *cluster) {
+			for _, name := range []string{"a", "b", "c", "d", "e", "f", "g"} {
+				deprecated(func(d *upgrade.DeprecatedAPI) { d.Removed, d.Object.Name = v(36), name })(r, c)
+			}
+		}, []want{{"deprecated-apis", upgrade.Low, false, false, "7 objects: default/a, default/b, default/c, default/d, default/e and 2 more"}}},
 		{"a scanner finds an API that the target removes", func(_ *request, c *cluster) {
 			c.Scans = []upgrade.Scan{{Tool: "pluto", Version: "5", Findings: []upgrade.DeprecatedAPI{hpa}}, {Tool: "kubent", Version: "0.7", Findings: []upgrade.DeprecatedAPI{hpa}}}
 		}, []want{{"scanners", upgrade.High, false, false, "pluto 5"}}},
