@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
@@ -77,10 +76,4 @@ func count(findings []upgrade.Finding) string {
 }
 
 // clean makes one harmless line of a text.
-func clean(text string) string {
-	text = strings.Join(strings.FieldsFunc(logging.Redact(text), func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
-	if runes := []rune(text); len(runes) > maxText {
-		return string(runes[:maxText]) + " ..."
-	}
-	return text
-}
+func clean(text string) string { return logging.Line(text, maxText) }

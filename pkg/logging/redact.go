@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"io"
 	"regexp"
+	"strings"
+	"unicode"
 )
 
 // Removed stands where a secret was.
@@ -58,6 +60,17 @@ func Redact(text string) string {
 		text = s.ReplaceAllString(text, "${1}"+Removed+"${2}")
 	}
 	return text
+}
+
+// Line makes one harmless line of a text that is not trusted: without secrets,
+// of valid UTF-8, printable, and cut after so many characters.
+func Line(text string, characters int) string {
+	words := strings.FieldsFunc(strings.ToValidUTF8(Redact(text), "?"), func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) })
+	line := []rune(strings.Join(words, " "))
+	if len(line) > characters {
+		return string(line[:characters]) + " ..."
+	}
+	return string(line)
 }
 
 var (

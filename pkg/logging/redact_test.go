@@ -123,6 +123,22 @@ func TestFieldsWithASecretsName(t *testing.T) {
 	}
 }
 
+func TestLine(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                            "",
+		"a\n\tb  c":                   "a b c",
+		"\x1b[31mred\x00":             "[31mred",
+		"\u202egnp.exe":               "gnp.exe",
+		"a\xffb":                      "a?b",
+		"password: hunter2hunter2":    "password: [REDACTED]",
+		strings.Repeat("é", 50) + "x": strings.Repeat("é", 50) + " ...",
+	} {
+		if got := logging.Line(text, 50); got != want {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
+}
+
 func FuzzRedact(f *testing.F) {
 	for _, c := range corpus {
 		f.Add(c.text, c.text)

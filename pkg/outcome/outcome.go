@@ -7,7 +7,6 @@ package outcome
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
@@ -82,7 +81,7 @@ type gatherer struct {
 // read notes what could not be read and reports whether it was.
 func (g *gatherer) read(what string, err error) bool {
 	if err != nil {
-		g.result.NotRead = append(g.result.NotRead, fmt.Sprintf("%s: %s", what, logging.Redact(err.Error())))
+		g.result.NotRead = append(g.result.NotRead, what+": "+logging.Line(err.Error(), maxCause))
 	}
 	return err == nil
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
@@ -291,4 +293,20 @@ func TestASuccessThatSomebodyUndidSaysSo(t *testing.T) {
 	if err != nil || !strings.Contains(out.Reason, "somebody changed the weights") {
 		t.Errorf("%q, %v", out.Reason, err)
 	}
+}
+
+func FuzzReasonIsOneBoundedLine(f *testing.F) {
+	f.Add("StepFailed", `{"errorMessage":"a\nb","errorType":"StepFailed"}`)
+	f.Add("States.Timeout", "")
+	f.Add("Internal", "\x1b[2J\u202e{")
+	f.Fuzz(func(t *testing.T, name, text string) {
+		w := &world{documents: true, sets: weighted(100, 0)}
+		out, err := w.report(t, input(upgrade.Failed, &upgrade.Cause{Error: name, Text: text}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !utf8.ValidString(out.Reason) || strings.ContainsFunc(out.Reason, unicode.IsControl) || utf8.RuneCountInString(out.Reason) > 1200 {
+			t.Errorf("%q", out.Reason)
+		}
+	})
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
@@ -92,14 +91,5 @@ func words(c *upgrade.Cause) string {
 	case strings.HasPrefix(c.Error, "States.") || c.Error == string(upgrade.CodeInternal):
 		text = c.Error + ": " + text
 	}
-	return clean(text)
-}
-
-// clean makes one line of a text, without secrets.
-func clean(text string) string {
-	text = strings.Join(strings.FieldsFunc(logging.Redact(text), func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
-	if runes := []rune(text); len(runes) > maxCause {
-		return string(runes[:maxCause]) + " ..."
-	}
-	return text
+	return logging.Line(text, maxCause)
 }
