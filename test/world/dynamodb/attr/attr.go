@@ -4,7 +4,6 @@ package attr
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"math/big"
 	"slices"
@@ -150,6 +149,13 @@ func Set(typ string, elements []Value) Value {
 	return out
 }
 
+// Invalid says what makes a value invalid, in DynamoDB's own words.
+type Invalid string
+
+func (e Invalid) Error() string { return string(e) }
+
+func invalid(format string, args ...any) error { return Invalid(fmt.Sprintf(format, args...)) }
+
 // maxDepth is how deep documents may nest.
 const maxDepth = 32
 
@@ -158,11 +164,11 @@ func Check(v Value) error { return check(v, 0) }
 
 func check(v Value, depth int) error {
 	if depth > maxDepth {
-		return errors.New("Nesting Levels have exceeded supported limits: Attributes can be nested up to 32 levels")
+		return invalid("Nesting Levels have exceeded supported limits: Attributes can be nested up to 32 levels")
 	}
 	switch x := v.(type) {
 	case nil:
-		return errors.New("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes")
+		return invalid("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes")
 	case *types.AttributeValueMemberN:
 		n, err := ParseNumber(x.Value)
 		if err != nil {
@@ -171,7 +177,7 @@ func check(v Value, depth int) error {
 		x.Value = FormatNumber(n)
 	case *types.AttributeValueMemberNULL:
 		if !x.Value {
-			return errors.New("One or more parameter values were invalid: Null attribute value types must have the value of true")
+			return invalid("One or more parameter values were invalid: Null attribute value types must have the value of true")
 		}
 	case *types.AttributeValueMemberM:
 		for _, e := range x.Value {
@@ -194,7 +200,7 @@ func check(v Value, depth int) error {
 func checkSet(v Value) error {
 	elements := Elements(v)
 	if len(elements) == 0 {
-		return errors.New("One or more parameter values were invalid: An string set  may not be empty")
+		return invalid("One or more parameter values were invalid: An string set  may not be empty")
 	}
 	if ns, ok := v.(*types.AttributeValueMemberNS); ok {
 		for i, text := range ns.Value {
@@ -207,7 +213,7 @@ func checkSet(v Value) error {
 	}
 	for i, e := range elements {
 		if slices.ContainsFunc(elements[:i], func(o Value) bool { return Equal(e, o) }) {
-			return errors.New("One or more parameter values were invalid: Input collection contains duplicates")
+			return invalid("One or more parameter values were invalid: Input collection contains duplicates")
 		}
 	}
 	return nil
@@ -300,19 +306,19 @@ const (
 // ParseNumber reads a number of up to 38 significant digits.
 func ParseNumber(text string) (*big.Rat, error) {
 	if len(text) > 200 || strings.ContainsAny(text, "/xXpP_nN") {
-		return nil, fmt.Errorf("The parameter cannot be converted to a numeric value: %s", text)
+		return nil, invalid("The parameter cannot be converted to a numeric value: %s", text)
 	}
 	mantissa, exp, _ := strings.Cut(strings.ToLower(text), "e")
 	if len(strings.TrimLeft(exp, "+-0")) > 3 {
-		return nil, errors.New("Number overflow. Attempting to store a number with magnitude larger than supported range")
+		return nil, invalid("Number overflow. Attempting to store a number with magnitude larger than supported range")
 	}
 	r, ok := new(big.Rat).SetString(text)
 	if !ok {
-		return nil, fmt.Errorf("The parameter cannot be converted to a numeric value: %s", text)
+		return nil, invalid("The parameter cannot be converted to a numeric value: %s", text)
 	}
 	digits := strings.TrimLeft(strings.NewReplacer(".", "", "-", "", "+", "").Replace(mantissa), "0")
 	if len(strings.TrimRight(digits, "0")) > maxDigits {
-		return nil, errors.New("Attempting to store more than 38 significant digits in a Number")
+		return nil, invalid("Attempting to store more than 38 significant digits in a Number")
 	}
 	if err := inRange(r); err != nil {
 		return nil, err
@@ -326,10 +332,10 @@ func inRange(r *big.Rat) error {
 	}
 	abs := new(big.Rat).Abs(r)
 	if abs.Cmp(pow10(maxExponent+1)) >= 0 {
-		return errors.New("Number overflow. Attempting to store a number with magnitude larger than supported range")
+		return invalid("Number overflow. Attempting to store a number with magnitude larger than supported range")
 	}
 	if abs.Cmp(pow10(minExponent)) < 0 {
-		return errors.New("Number underflow. Attempting to store a number with magnitude smaller than supported range")
+		return invalid("Number underflow. Attempting to store a number with magnitude smaller than supported range")
 	}
 	return nil
 }

@@ -14,6 +14,13 @@ import (
 // Pattern is a parsed event pattern.
 type Pattern struct{ root *object }
 
+// Invalid says why a pattern is refused, in EventBridge's own words.
+type Invalid string
+
+func (e Invalid) Error() string { return string(e) }
+
+func invalid(format string, args ...any) error { return Invalid(fmt.Sprintf(format, args...)) }
+
 // object matches a JSON object: every field, and one of each group of
 // alternatives.
 type object struct {
@@ -36,22 +43,22 @@ func Parse(text string) (*Pattern, error) {
 	dec.UseNumber()
 	var v any
 	if err := dec.Decode(&v); err != nil {
-		return nil, fmt.Errorf("Event pattern is not valid. Reason: %w", err)
+		return nil, invalid("Event pattern is not valid. Reason: %v", err)
 	}
 	m, ok := v.(map[string]any)
 	if !ok || dec.More() {
-		return nil, fmt.Errorf("Event pattern is not valid. Reason: Filter is not an object")
+		return nil, invalid("Event pattern is not valid. Reason: Filter is not an object")
 	}
 	root, err := parseObject("", m)
 	if err != nil {
-		return nil, fmt.Errorf("Event pattern is not valid. Reason: %w", err)
+		return nil, invalid("Event pattern is not valid. Reason: %v", err)
 	}
 	return &Pattern{root}, nil
 }
 
 func parseObject(path string, m map[string]any) (*object, error) {
 	if len(m) == 0 {
-		return nil, fmt.Errorf("Empty objects are not allowed (%s)", orRoot(path))
+		return nil, invalid("Empty objects are not allowed (%s)", orRoot(path))
 	}
 	o := &object{}
 	for _, name := range slices.Sorted(maps.Keys(m)) {
@@ -77,7 +84,7 @@ func parseObject(path string, m map[string]any) (*object, error) {
 			f.sub = sub
 		case []any:
 			if len(v) == 0 {
-				return nil, fmt.Errorf("Empty arrays are not allowed (%s)", here)
+				return nil, invalid("Empty arrays are not allowed (%s)", here)
 			}
 			for _, item := range v {
 				r, err := parseRule(here, item)
@@ -87,7 +94,7 @@ func parseObject(path string, m map[string]any) (*object, error) {
 				f.rules = append(f.rules, r)
 			}
 		default:
-			return nil, fmt.Errorf("%q must be an object or an array", here)
+			return nil, invalid("%q must be an object or an array", here)
 		}
 		o.fields = append(o.fields, f)
 	}
@@ -109,17 +116,17 @@ func parseRule(path string, item any) (matcher, error) {
 	m, ok := item.(map[string]any)
 	if !ok {
 		if _, list := item.([]any); list {
-			return nil, fmt.Errorf("%s: arrays within arrays are not allowed", path)
+			return nil, invalid("%s: arrays within arrays are not allowed", path)
 		}
 		return equals(item), nil
 	}
 	if len(m) != 1 {
-		return nil, fmt.Errorf("%s: Only one key allowed in match expression", path)
+		return nil, invalid("%s: Only one key allowed in match expression", path)
 	}
 	for op, arg := range m {
 		r, err := parseOperator(op, arg)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
+			return nil, invalid("%s: %v", path, err)
 		}
 		return r, nil
 	}
@@ -131,7 +138,7 @@ func parseOperator(op string, arg any) (matcher, error) {
 	case "exists":
 		want, ok := arg.(bool)
 		if !ok {
-			return nil, fmt.Errorf("exists match pattern must be either true or false.")
+			return nil, invalid("exists match pattern must be either true or false.")
 		}
 		return func(_ any, present bool) bool { return present == want }, nil
 	case "anything-but":
@@ -142,7 +149,7 @@ func parseOperator(op string, arg any) (matcher, error) {
 		text, _ := arg.(string)
 		p, err := netip.ParsePrefix(text)
 		if err != nil {
-			return nil, fmt.Errorf("Malformed CIDR, one '/' required: %v", arg)
+			return nil, invalid("Malformed CIDR, one '/' required: %v", arg)
 		}
 		return onText(func(s string) bool { a, err := netip.ParseAddr(s); return err == nil && p.Contains(a) }), nil
 	}
@@ -158,7 +165,7 @@ func parseText(op string, arg any) (func(string) bool, error) {
 	if m, ok := arg.(map[string]any); ok && (op == "prefix" || op == "suffix") && len(m) == 1 {
 		text, ok := m["equals-ignore-case"].(string)
 		if !ok {
-			return nil, fmt.Errorf("%s takes a string or equals-ignore-case", op)
+			return nil, invalid("%s takes a string or equals-ignore-case", op)
 		}
 		text = strings.ToLower(text)
 		if op == "prefix" {
@@ -168,7 +175,7 @@ func parseText(op string, arg any) (func(string) bool, error) {
 	}
 	text, ok := arg.(string)
 	if !ok {
-		return nil, fmt.Errorf("%s match pattern must be a string", op)
+		return nil, invalid("%s match pattern must be a string", op)
 	}
 	switch op {
 	case "prefix":
@@ -180,7 +187,7 @@ func parseText(op string, arg any) (func(string) bool, error) {
 	case "wildcard":
 		return parseWildcard(text)
 	}
-	return nil, fmt.Errorf("Unrecognized match type %s", op)
+	return nil, invalid("Unrecognized match type %s", op)
 }
 
 // Match reports whether an event (as decoded by encoding/json with UseNumber)

@@ -2,7 +2,6 @@ package pattern
 
 import (
 	"encoding/json"
-	"fmt"
 	"math/big"
 	"slices"
 	"strings"
@@ -53,18 +52,18 @@ func parseAnythingBut(arg any) (matcher, error) {
 	switch x := arg.(type) {
 	case map[string]any:
 		if len(x) != 1 {
-			return nil, fmt.Errorf("anything-but takes one operator")
+			return nil, invalid("anything-but takes one operator")
 		}
 		for op, sub := range x {
 			return parseNotText(op, sub)
 		}
 	case []any:
 		if len(x) == 0 {
-			return nil, fmt.Errorf("anything-but takes a list that is not empty")
+			return nil, invalid("anything-but takes a list that is not empty")
 		}
 		for _, v := range x {
 			if !scalar(v) {
-				return nil, fmt.Errorf("anything-but takes strings and numbers")
+				return nil, invalid("anything-but takes strings and numbers")
 			}
 		}
 		return func(v any, present bool) bool {
@@ -72,7 +71,7 @@ func parseAnythingBut(arg any) (matcher, error) {
 		}, nil
 	}
 	if !scalar(arg) {
-		return nil, fmt.Errorf("anything-but takes strings and numbers")
+		return nil, invalid("anything-but takes strings and numbers")
 	}
 	return func(v any, present bool) bool { return present && !same(v, arg) }, nil
 }
@@ -108,14 +107,14 @@ func parseNotText(op string, arg any) (matcher, error) {
 func parseNumeric(arg any) (matcher, error) {
 	list, ok := arg.([]any)
 	if !ok || (len(list) != 2 && len(list) != 4) {
-		return nil, fmt.Errorf("Value of numeric must be an array of one or two comparisons.")
+		return nil, invalid("Value of numeric must be an array of one or two comparisons.")
 	}
 	var tests []func(*big.Rat) bool
 	for i := 0; i < len(list); i += 2 {
 		op, _ := list[i].(string)
 		limit, ok := number(list[i+1])
 		if !ok {
-			return nil, fmt.Errorf("Value of %s must be numeric", op)
+			return nil, invalid("Value of %s must be numeric", op)
 		}
 		test, ok := map[string]func(*big.Rat) bool{
 			"=":  func(n *big.Rat) bool { return n.Cmp(limit) == 0 },
@@ -125,7 +124,7 @@ func parseNumeric(arg any) (matcher, error) {
 			">=": func(n *big.Rat) bool { return n.Cmp(limit) >= 0 },
 		}[op]
 		if !ok {
-			return nil, fmt.Errorf("Unrecognized numeric range operator: %s", op)
+			return nil, invalid("Unrecognized numeric range operator: %s", op)
 		}
 		tests = append(tests, test)
 	}
@@ -147,10 +146,10 @@ func parseWildcard(text string) (func(string) bool, error) {
 			i++
 			part.WriteByte(text[i])
 		case text[i] == '\\':
-			return nil, fmt.Errorf("Invalid escape character at pos %d", i)
+			return nil, invalid("Invalid escape character at pos %d", i)
 		case text[i] == '*':
 			if i > 0 && text[i-1] == '*' && stars > 0 && part.Len() == 0 {
-				return nil, fmt.Errorf("Consecutive wildcard characters at pos %d", i)
+				return nil, invalid("Consecutive wildcard characters at pos %d", i)
 			}
 			stars++
 			parts = append(parts, part.String())
