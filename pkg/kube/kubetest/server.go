@@ -47,7 +47,7 @@ func New(t testing.TB, gitVersion string) *Server {
 	return s
 }
 
-// Client returns a client of the server.
+// KubeClient returns a client of the server, as of cluster "shop".
 func (s *Server) KubeClient(t testing.TB) *kube.Client {
 	t.Helper()
 	client, err := kube.New(&rest.Config{Host: s.URL}, "shop")
