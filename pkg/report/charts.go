@@ -145,21 +145,28 @@ func (p plotter) weights() chart {
 		Legend: []legend{{"blue", "blue, the old cluster (above)"}, {"green", "green, the new cluster (below)"}}}
 }
 
+// requests compares where requests went with the weights. It shows shares, not
+// counts: a rehearsal sends requests in real time, so that a simulated minute
+// in which the clock was held has thousands and the next one a few.
 func (p plotter) requests() chart {
-	var top, perMinute float64
+	var total int64
 	for _, q := range p.series {
-		top = max(top, float64(q.BlueRequests+q.GreenRequests), float64(q.Requests))
-		perMinute += float64(q.Requests)
+		total += q.Requests
 	}
-	top = niceMax(top)
-	green := func(q Point) (float64, bool) { return float64(q.GreenRequests), true }
-	both := func(q Point) (float64, bool) { return float64(q.GreenRequests + q.BlueRequests), true }
-	all := func(q Point) (float64, bool) { return float64(q.Requests), true }
-	return chart{ID: "requests", Title: "Requests per " + p.interval(),
-		Text:   fmt.Sprintf("Requests that users sent, by the cluster that answered: %s in all.", number(int64(perMinute))),
-		YTicks: yTicks(top, func(v float64) string { return number(int64(v)) }),
-		Shapes: []shape{{"area blue", p.area(green, both, top)}, {"area green", p.area(zero, green, top)}, {"line text", p.line(all, top)}},
-		Legend: []legend{{"blue", "answered by blue"}, {"green", "answered by green"}, {"text", "sent"}}}
+	answered := func(q Point) bool { return q.BlueRequests+q.GreenRequests > 0 }
+	green := func(q Point) (float64, bool) {
+		if !answered(q) {
+			return 0, false
+		}
+		return 100 * float64(q.GreenRequests) / float64(q.BlueRequests+q.GreenRequests), true
+	}
+	all := func(q Point) (float64, bool) { return 100, answered(q) }
+	weight := func(q Point) (float64, bool) { return float64(q.GreenWeight), q.GreenWeight >= 0 }
+	return chart{ID: "requests", Title: "Where requests went",
+		Text:   fmt.Sprintf("Share of the requests that each cluster got in each %s, of %s in all. It should follow the weights as far as chance and DNS caches let it.", p.interval(), number(total)),
+		YTicks: yTicks(100, func(v float64) string { return fmt.Sprintf("%.0f %%", v) }),
+		Shapes: []shape{{"area blue", p.area(green, all, 100)}, {"area green", p.area(zero, green, 100)}, {"line text", p.line(weight, 100)}},
+		Legend: []legend{{"blue", "blue"}, {"green", "green"}, {"text", "weight of green"}}}
 }
 
 // interval is what one point stands for.

@@ -143,7 +143,10 @@ func cards(d Data) []card {
 		requests.Class, requests.Note = "bad", requests.Note+", "+percent(d.Requests.Failed, d.Requests.Total)
 	}
 	steps := card{Name: "Steps verified", Value: fmt.Sprintf("%d of %d", passed, len(d.Result.Steps)), Note: "that were started", Class: "good"}
-	if passed < len(d.Result.Steps) || passed == 0 {
+	switch {
+	case len(d.Result.Steps) == 0:
+		steps = card{steps.Name, "none", "is recorded", "warn"}
+	case passed < len(d.Result.Steps):
 		steps.Class = "warn"
 	}
 	traffic := card{Name: "Traffic at the end", Value: "unknown", Note: "the weights could not be read", Class: "warn"}

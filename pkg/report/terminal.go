@@ -125,7 +125,7 @@ func (p *printer) table(title string, style func(row, column int) *lipgloss.Styl
 func (p *printer) steps(records []upgrade.StepRecord) {
 	if len(records) == 0 {
 		p.line("")
-		p.line("No step was started.")
+		p.line("No step is recorded.")
 		return
 	}
 	rows := make([][]string, len(records))
