@@ -27,7 +27,11 @@ func permissions(t *testing.T) map[string][]permission {
 	for id, r := range resources {
 		switch r.Type {
 		case "AWS::IAM::Role":
-			name := r.Properties["RoleName"].(string)
+			name, named := r.Properties["RoleName"].(string)
+			if !named {
+				name = id
+				t.Errorf("%s is a role without a name: nobody wrote it by hand", id)
+			}
 			for _, p := range list(r.Properties["Policies"]) {
 				out[name] = append(out[name], statements(t, id, p.(map[string]any)["PolicyDocument"])...)
 			}
