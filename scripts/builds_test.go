@@ -96,7 +96,7 @@ func TestScanNeedsItsEnvironment(t *testing.T) {
 func TestProvisionRunsTheProgramOnItsSpecification(t *testing.T) {
 	env := []string{"UPGRADE_ID=up-1", "SPEC_BUCKET=b", "SPEC_KEY=provision/x.json"}
 	_, out, err := bash(t, "provision.sh", map[string]string{"eks-upgrade": `echo "ran: $*"`}, env...)
-	if err != nil || strings.TrimSpace(out) != "ran: provision --spec s3://b/provision/x.json" {
+	if err != nil || strings.TrimSpace(out) != "ran: provision s3://b/provision/x.json" {
 		t.Errorf("%v: %s", err, out)
 	}
 	if _, out, err := bash(t, "provision.sh", map[string]string{"eks-upgrade": "exit 3"}, env...); err == nil || err.(*exec.ExitError).ExitCode() != 3 {

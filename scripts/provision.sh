@@ -13,4 +13,4 @@ if ! command -v "$program" >/dev/null; then
   echo "provision: there is no program $program; put it on PATH or set EKS_UPGRADE to its path" >&2
   exit 127
 fi
-exec "$program" provision --spec "s3://$SPEC_BUCKET/$SPEC_KEY"
+exec "$program" provision "s3://$SPEC_BUCKET/$SPEC_KEY"

@@ -73,7 +73,7 @@ func TestRehearsals(t *testing.T) {
 			data, states := rehearse(t, c.inject)
 			r := data.Result
 			if r.Outcome != c.outcome {
-				t.Fatalf("outcome %s (%s), want %s", r.Outcome, r.Reason, c.outcome)
+				t.Fatalf("outcome %s (%s; not read: %v), want %s", r.Outcome, r.Reason, r.NotRead, c.outcome)
 			}
 			if !strings.Contains(r.Reason, c.why) || r.Reason == "" {
 				t.Errorf("reason %q does not say why: %q", r.Reason, c.why)
@@ -157,6 +157,9 @@ func calls(all []report.Call) string {
 			continue
 		}
 		line := fmt.Sprintf("%s: %s.%s", c.Caller, c.Service, c.Operation)
+		if c.Service == "route53" {
+			line += ": " + c.Resource // the weights
+		}
 		if len(lines) == 0 || lines[len(lines)-1] != line {
 			lines = append(lines, line)
 		}

@@ -6,12 +6,15 @@ import (
 	"sort"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/route53"
+
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/artifacts"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/asl"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/report"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/traffic"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world"
 )
 
 // unwatched are callers that are not the agent: their calls are not reported.
@@ -40,26 +43,45 @@ func (s *stage) collect(ctx context.Context, n *narrator, e *asl.Execution, bega
 		if !c.Mutating || slices.Contains(unwatched, c.Caller) {
 			continue
 		}
-		caller := c.Caller
-		if caller == "" {
-			caller = "eks-upgrade provision (CodeBuild)"
-		}
-		data.Calls = append(data.Calls, report.Call{At: upgrade.At(c.Time), Service: c.Service, Operation: c.Operation, Resource: c.Resource, Caller: caller, Error: c.Err})
+		data.Calls = append(data.Calls, report.Call{At: upgrade.At(c.Time), Service: c.Service, Operation: c.Operation, Resource: resource(c), Caller: caller(c), Error: c.Err})
 	}
 	return data
+}
+
+// caller says who made a call. The build's process and the state machine's own
+// integrations are no functions; of the two only the build calls EKS.
+func caller(c world.CallRecord) string {
+	switch {
+	case c.Caller != "":
+		return c.Caller
+	case c.Service == "eks":
+		return "eks-upgrade provision (CodeBuild)"
+	}
+	return "state machine " + machineName
+}
+
+// resource says what a call changed; of a shift, the weights.
+func resource(c world.CallRecord) string {
+	if in, isShift := c.Input.(*route53.ChangeResourceRecordSetsInput); isShift && in.ChangeBatch != nil && in.ChangeBatch.Comment != nil {
+		return *in.ChangeBatch.Comment
+	}
+	return c.Resource
 }
 
 // result reads what the report handler stored. When there is nothing, because
 // the upgrade never got its lease or the report failed, the execution itself
 // says how it ended.
 func (s *stage) result(ctx context.Context, n *narrator, e *asl.Execution, began time.Time) upgrade.Result {
+	missing := "the report of the upgrade: it was not written"
 	if n.result.Key != "" {
-		if r, err := artifacts.Get[upgrade.Result](ctx, n.store, n.result); err == nil {
+		r, err := artifacts.Get[upgrade.Result](ctx, n.store, n.result)
+		if err == nil {
 			return r
 		}
+		missing = "the report of the upgrade: " + err.Error()
 	}
 	r := upgrade.Result{Upgrade: executionName, Cluster: Cluster, Green: Green, From: s.o.From, Target: s.o.Target, Outcome: upgrade.Failed,
-		StartedAt: upgrade.At(began), EndedAt: upgrade.At(s.clock.Now()), Steps: []upgrade.StepRecord{}, NotRead: []string{"the report of the upgrade"}}
+		StartedAt: upgrade.At(began), EndedAt: upgrade.At(s.clock.Now()), Steps: []upgrade.StepRecord{}, NotRead: []string{missing}}
 	if err := e.Err(); err != nil {
 		r.Reason = err.Error()
 	}

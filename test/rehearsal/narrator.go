@@ -17,7 +17,6 @@ import (
 // narrator tells the execution's history to people: it turns history events
 // into progress events and the bars of the timeline.
 type narrator struct {
-	now    func() time.Time
 	store  *artifacts.Store
 	notify func(progress.Event)
 
@@ -29,6 +28,7 @@ type narrator struct {
 	reason   upgrade.ReasonOutput
 	result   upgrade.Ref
 	entries  []report.Entry
+	over     chan struct{} // closed when the execution's end was told
 }
 
 // phaseOf says which phase a state of the machine belongs to. States that are
@@ -55,7 +55,7 @@ func (n *narrator) hear(e asl.Event) {
 	defer n.mu.Unlock()
 	d := e.Details
 	if d == nil {
-		return
+		d = &asl.Details{}
 	}
 	switch {
 	case strings.HasSuffix(e.Type, "StateEntered"):
@@ -73,24 +73,23 @@ func (n *narrator) hear(e asl.Event) {
 		n.say(progress.Event{Time: upgrade.At(e.Timestamp), Kind: progress.Warning, Phase: n.phase, State: n.lastTask, Text: n.lastTask + ": " + d.Error + ": " + causeText(d.Cause)})
 	case e.Type == "ExecutionFailed" || e.Type == "ExecutionTimedOut" || e.Type == "ExecutionAborted":
 		n.end(e.Timestamp, progress.Failed)
+		close(n.over)
 	case e.Type == "ExecutionSucceeded":
 		n.end(e.Timestamp, progress.Passed)
+		close(n.over)
 	}
 }
 
 func (n *narrator) entered(at time.Time, state string) {
+	n.lastTask = state
 	phase, known := phaseOf[state]
 	n.say(progress.Event{Time: upgrade.At(at), Kind: progress.State, Phase: phase, State: state})
 	if !known {
 		if broken[state] {
 			n.end(at, progress.Failed)
 		}
-		if strings.HasPrefix(state, "Perceive") || state == "Scan" {
-			n.lastTask = state
-		}
 		return
 	}
-	n.lastTask = state
 	if phase == n.phase {
 		return
 	}

@@ -46,7 +46,7 @@ func (s *stage) upgrade(ctx context.Context) (report.Data, error) {
 		return report.Data{}, err
 	}
 	store := artifacts.New(awsclient.S3(s.as("narrator")), s.config.Bucket)
-	n := &narrator{store: store, notify: s.say, plans: map[upgrade.Mode]upgrade.Plan{}}
+	n := &narrator{store: store, notify: s.say, plans: map[upgrade.Mode]upgrade.Plan{}, over: make(chan struct{})}
 	s.world.StepFunctions().OnEvent(func(_ string, e asl.Event) { n.hear(e) })
 	if err := s.registerFunctions(ctx); err != nil {
 		return report.Data{}, err
@@ -164,7 +164,7 @@ func (s *stage) follow(ctx context.Context, e *asl.Execution, n *narrator) error
 		case <-ctx.Done():
 			e.Stop("Cancelled", "the rehearsal was interrupted")
 			return ctx.Err()
-		case <-e.Done():
+		case <-n.over:
 			s.count()
 			return nil
 		case <-tick.C:

@@ -9,11 +9,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	sdkbuild "github.com/aws/aws-sdk-go-v2/service/codebuild"
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
@@ -166,6 +168,7 @@ func (s *stage) close() error {
 	}
 	s.cancel(nil)
 	if s.builds != nil {
+		errs = append(errs, s.keepBuildLogs())
 		s.builds.Close()
 	}
 	if s.eks != nil {
@@ -185,6 +188,22 @@ func (s *stage) close() error {
 		errs = append(errs, f.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// keepBuildLogs writes what the builds printed, for whoever asks why.
+func (s *stage) keepBuildLogs() error {
+	api := sdkbuild.NewFromConfig(s.as("narrator"))
+	var text strings.Builder
+	for _, project := range []string{s.config.Projects.Scan, s.config.Projects.Provision} {
+		out, err := api.ListBuildsForProject(context.Background(), &sdkbuild.ListBuildsForProjectInput{ProjectName: &project})
+		if err != nil {
+			return err
+		}
+		for _, id := range out.Ids {
+			fmt.Fprintf(&text, "== %s\n%s\n", id, s.builds.Logs(id))
+		}
+	}
+	return os.WriteFile(filepath.Join(s.o.Dir, "codebuild.log"), []byte(text.String()), 0o600)
 }
 
 // announcing tells the injections when green's control plane is there.
