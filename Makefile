@@ -5,10 +5,12 @@ SHELL := /usr/bin/env bash
 
 STATICCHECK_VERSION := v0.8.2
 ASL_VALIDATOR_VERSION := 4.0.0
+CDK_VERSION := 2.1148.1
 
 CACHE := $(or $(EKS_UPGRADE_AGENT_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/eks-upgrade-agent)
 TOOLS := $(CACHE)/tools
 STATICCHECK := $(TOOLS)/staticcheck-$(STATICCHECK_VERSION)/staticcheck
+CDK := $(TOOLS)/aws-cdk-$(CDK_VERSION)/node_modules/.bin/cdk
 ASL_VALIDATOR := $(TOOLS)/asl-validator-$(ASL_VALIDATOR_VERSION)/node_modules/.bin/asl-validator
 
 # The Lambda's zip is the same bytes on every machine: no build id, no commit, no paths, a fixed time.
@@ -16,6 +18,11 @@ LAMBDAS := $(notdir $(patsubst %/main.go,%,$(wildcard lambdas/*/main.go)))
 LDFLAGS := -s -w -buildid=
 
 ARGS ?=
+# What the synthesized stack may touch; there are no defaults in infra/.
+CDK_CONTEXT ?= -c account=123456789012 -c region=eu-west-1 -c clusters=shop,shop-green -c hostedZones=Z0123456789ABCDEFGHIJ -c roles=shop-cluster,shop-nodes
+# jsii says on standard error that it does not know the installed Node.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
+export CDK_DISABLE_CLI_TELEMETRY := true
 GOFLAGS_TEST ?= -race
 
 .PHONY: help
@@ -42,6 +49,11 @@ lint: $(STATICCHECK) $(ASL_VALIDATOR) ## gofmt, vet, staticcheck, the state mach
 .PHONY: build
 build: $(LAMBDAS:%=dist/%.zip) bin/eks-upgrade ## Build the Lambdas' zips (arm64, reproducible) and the CLI
 
+.PHONY: synth
+synth: $(LAMBDAS:%=dist/%.zip) dist/source $(CDK) ## Synthesize the CloudFormation template into cdk.out, offline
+	@AWS_EC2_METADATA_DISABLED=true $(CDK) synth --quiet $(CDK_CONTEXT)
+	@echo "cdk.out/EksUpgradeAgent.template.json"
+
 .PHONY: control-plane
 control-plane: ## Build the Kubernetes control plane of the rehearsal, once (6 to 12 minutes on two cores)
 	@scripts/build-control-plane.sh
@@ -67,6 +79,15 @@ $(LAMBDAS:%=dist/%.zip): dist/%.zip:
 	@go run ./scripts/zip dist/$*/bootstrap $@
 	@rm -r dist/$*
 	@printf '  %-22s %s bytes\n' $@ "$$(stat -c %s $@ 2>/dev/null || stat -f %z $@)"
+
+# What the CodeBuild projects check out: their scripts and the command that they run.
+.PHONY: dist/source
+dist/source:
+	@mkdir -p $@/scripts && cp scripts/provision.sh scripts/scan.sh $@/scripts/
+	@CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -trimpath -ldflags '$(LDFLAGS)' -o $@/eks-upgrade ./cmd/eks-upgrade
+
+$(CDK):
+	npm install --silent --no-fund --no-audit --prefix $(TOOLS)/aws-cdk-$(CDK_VERSION) aws-cdk@$(CDK_VERSION)
 
 $(STATICCHECK):
 	GOBIN=$(dir $@) go install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)

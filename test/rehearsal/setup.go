@@ -87,7 +87,7 @@ func (s *stage) createAgentResources(ctx context.Context, cfg config.Config) err
 	for project, spec := range map[string]string{cfg.Projects.Provision: scripts.ProvisionBuildspec, cfg.Projects.Scan: scripts.ScanBuildspec} {
 		if _, err := builds.CreateProject(ctx, &codebuild.CreateProjectInput{Name: &project, ServiceRole: aws.String(buildRole),
 			Source:           &cbtypes.ProjectSource{Type: cbtypes.SourceTypeGithub, Location: aws.String(sourceLocation), Buildspec: &spec},
-			Artifacts:        &cbtypes.ProjectArtifacts{Type: cbtypes.ArtifactsTypeS3, Location: &cfg.Bucket, Path: aws.String("scans"), NamespaceType: cbtypes.ArtifactNamespaceBuildId, Packaging: cbtypes.ArtifactPackagingNone},
+			Artifacts:        &cbtypes.ProjectArtifacts{Type: cbtypes.ArtifactsTypeS3, Name: aws.String("/"), Location: &cfg.Bucket, Path: aws.String("scans"), NamespaceType: cbtypes.ArtifactNamespaceBuildId, Packaging: cbtypes.ArtifactPackagingNone},
 			Environment:      &cbtypes.ProjectEnvironment{Type: cbtypes.EnvironmentTypeArmContainer, ComputeType: cbtypes.ComputeTypeBuildGeneral1Small, Image: aws.String(buildImage)},
 			TimeoutInMinutes: aws.Int32(buildTimeout)}); err != nil {
 			return fmt.Errorf("create CodeBuild project %s: %w", project, err)
