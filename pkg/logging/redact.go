@@ -65,6 +65,9 @@ func Redact(text string) string {
 // Line makes one harmless line of a text that is not trusted: without secrets,
 // of valid UTF-8, printable, and cut after so many characters.
 func Line(text string, characters int) string {
+	if most := 4*characters + 4096; len(text) > most { // more cannot show, and costs time; secrets that show are in it whole
+		text = text[:most]
+	}
 	words := strings.FieldsFunc(strings.ToValidUTF8(Redact(text), "?"), func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) })
 	line := []rune(strings.Join(words, " "))
 	if len(line) > characters {
