@@ -126,6 +126,7 @@ func (s *stage) addServices() error {
 	s.config, err = config.Load([]string{
 		config.Prefix + "BUCKET=eks-upgrade-artifacts-" + account + "-" + region,
 		config.Prefix + "TOPIC=arn:aws:sns:" + region + ":" + account + ":eks-upgrade-alerts",
+		config.Prefix + "RELEASE_NOTES_URL=" + config.Bundled,
 	})
 	return err
 }
