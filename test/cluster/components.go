@@ -197,7 +197,7 @@ var idleControllers = []string{
 	"kube-apiserver-serving-clustertrustbundle-publisher-controller",
 	"device-taint-eviction-controller", "resourceclaim-controller", "resourcepoolstatusrequest-controller",
 	"horizontal-pod-autoscaler-controller", "node-ipam-controller",
-	"persistentvolume-attach-detach-controller", "persistentvolume-expander-controller", "ephemeral-volume-controller",
+	"persistentvolume-attach-detach-controller", "persistentvolume-expander-controller",
 	"legacy-serviceaccount-token-cleaner-controller", "storage-version-migrator-controller",
 	"storageversion-garbage-collector-controller", "ttl-controller", "service-cidr-controller",
 }

@@ -19,6 +19,21 @@ import (
 
 var poddisruptionbudgets = schema.GroupVersionResource{Group: "policy", Version: "v1", Resource: "poddisruptionbudgets"}
 
+const database = `
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: database, namespace: default}
+spec:
+  serviceName: database
+  selector: {matchLabels: {app: database}}
+  template:
+    metadata: {labels: {app: database}}
+    spec: {containers: [{name: server, image: example.com/database:1, volumeMounts: [{name: data, mountPath: /data}]}]}
+  volumeClaimTemplates:
+  - metadata: {name: data}
+    spec: {accessModes: [ReadWriteOnce], storageClassName: gp2, resources: {requests: {storage: 1Gi}}}
+`
+
 const brokenRelease = `
 apiVersion: apps/v1
 kind: Deployment
@@ -95,6 +110,27 @@ func TestWhatGoesWrong(t *testing.T) {
 			}
 			return nil
 		})
+	})
+
+	t.Run("claims get volumes", func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "database.yaml")
+		if err := os.WriteFile(file, []byte(database), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Load(ctx, config, file); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.WaitSettled(ctx, "shop"); err != nil {
+			t.Fatal(err)
+		}
+		claims := schema.GroupVersionResource{Version: "v1", Resource: "persistentvolumeclaims"}
+		claim, err := client.Resource(claims).Namespace("default").Get(ctx, "data-database-0", metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := typed[corev1.PersistentVolumeClaim](claim); err != nil || got.Status.Phase != corev1.ClaimBound {
+			t.Errorf("claim is %s, %v", got.Status.Phase, err)
+		}
 	})
 
 	t.Run("injected errors", func(t *testing.T) {

@@ -6,6 +6,7 @@ package cluster
 
 import (
 	"context"
+	_ "embed" // defaults.yaml
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +26,9 @@ import (
 const startTimeout = 2 * time.Minute
 
 var errClosed = errors.New("cluster: the fleet is closed")
+
+//go:embed defaults.yaml
+var defaults []byte
 
 // Options configure a fleet.
 type Options struct {
@@ -168,6 +172,13 @@ func (f *Fleet) create(ctx context.Context, i *instance) error {
 		return err
 	}
 	if err := f.startKWOK(i); err != nil {
+		return err
+	}
+	manifests, err := ParseManifests("defaults.yaml", defaults)
+	if err != nil {
+		return err
+	}
+	if err := apply(ctx, i.adminConfig(), manifests); err != nil {
 		return err
 	}
 	if i.settler, err = startSettler(i.adminConfig(), f.options.Hold); err != nil {

@@ -44,9 +44,16 @@ func Load(ctx context.Context, config *rest.Config, paths ...string) (Loaded, er
 	if err != nil {
 		return Loaded{}, err
 	}
+	if err := apply(ctx, config, manifests); err != nil {
+		return Loaded{}, err
+	}
+	return Loaded{Objects: len(manifests), Took: time.Since(began)}, nil
+}
+
+func apply(ctx context.Context, config *rest.Config, manifests []Manifest) error {
 	client, httpClient, disconnect, err := connect(config)
 	if err != nil {
-		return Loaded{}, err
+		return err
 	}
 	defer disconnect()
 	l := &loader{client: client, http: httpClient, host: config.Host, resources: map[schema.GroupVersion][]metav1.APIResource{}}
@@ -57,11 +64,11 @@ func Load(ctx context.Context, config *rest.Config, paths ...string) (Loaded, er
 			end++
 		}
 		if err := l.applyAll(ctx, manifests[begin:end]); err != nil {
-			return Loaded{}, err
+			return err
 		}
 		begin = end
 	}
-	return Loaded{Objects: len(manifests), Took: time.Since(began)}, nil
+	return nil
 }
 
 type loader struct {

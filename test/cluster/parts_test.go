@@ -60,7 +60,7 @@ func TestStageConfigTellsReadyFromUnreadyByNamespace(t *testing.T) {
 			if there != test.notReady || got != test.notReadyY {
 				t.Errorf("pod-unready: %v %q", there, got)
 			}
-			for _, name := range []string{"node-initialize", "node-heartbeat-with-lease", "pod-complete", "pod-delete"} {
+			for _, name := range []string{"node-initialize", "node-heartbeat-with-lease", "pod-complete", "pod-delete", "volume-provision", "volume-delete"} {
 				if got, there := bound[name]; !there || got != "" {
 					t.Errorf("%s: %v %q", name, there, got)
 				}
