@@ -7,7 +7,6 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
@@ -35,7 +34,7 @@ func (w *World) config(accessKey string) aws.Config {
 		Region:       w.opts.Region,
 		BaseEndpoint: &url,
 		Credentials:  credentials.NewStaticCredentialsProvider(accessKey, Secret, ""),
-		HTTPClient:   awshttp.NewBuildableClient(),
+		HTTPClient:   wire.NewHTTPClient(),
 		Retryer: func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) {
 				o.MaxAttempts, o.MaxBackoff = maxAttempts, maxBackoff

@@ -3,7 +3,6 @@ package wire
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"net/http/httptest"
 	"reflect"
 	"strings"
@@ -209,7 +208,7 @@ func TestEveryOperationRoundTrips(t *testing.T) {
 	h := &host{t: t, mux: NewMux(func() time.Time { return epoch }, nil)}
 	srv := httptest.NewServer(h.mux)
 	defer srv.Close()
-	cfg := aws.Config{Region: "eu-west-1", BaseEndpoint: &srv.URL, RetryMaxAttempts: 1, HTTPClient: http.DefaultClient,
+	cfg := aws.Config{Region: "eu-west-1", BaseEndpoint: &srv.URL, RetryMaxAttempts: 1, HTTPClient: NewHTTPClient(),
 		Credentials: credentials.NewStaticCredentialsProvider("AKID", "SECRET", "")}
 	var route53Ops []string
 	for _, r := range route53Routes {

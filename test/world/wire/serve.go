@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 )
 
 // CallerHeader and InvocationHeader say which Lambda function, in which
@@ -41,6 +42,7 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header()[k] = v
 	}
 	w.Header().Set("X-Amzn-Requestid", c.RequestID)
+	w.Header().Set("Content-Length", strconv.Itoa(len(res.body)))
 	w.WriteHeader(res.status)
 	// A client that went away is not the server's error.
 	_, _ = w.Write(res.body)
