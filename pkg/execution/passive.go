@@ -3,6 +3,7 @@ package execution
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
@@ -29,7 +30,7 @@ func (s Soak) Reconcile(_ context.Context, _ upgrade.Run, _ upgrade.Plan, step u
 	}
 	remaining := in.For.D() - s.Clock.Now().Sub(record.StartedAt.Time)
 	if remaining > 0 {
-		return upgrade.Progress{After: upgrade.Duration(remaining), Note: fmt.Sprintf("soaking: %s of %s to go", upgrade.Duration(remaining), in.For)}, nil
+		return upgrade.Progress{After: upgrade.Duration(remaining), Note: fmt.Sprintf("soaking: %s of %s to go", remaining.Round(time.Second), in.For)}, nil
 	}
 	return upgrade.Progress{Done: true, Note: fmt.Sprintf("soaked for %s", in.For)}, nil
 }

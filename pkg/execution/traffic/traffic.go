@@ -133,7 +133,7 @@ func (t *Traffic) settled(ctx context.Context, run upgrade.Run, n Name, urgent f
 		}
 	}
 	if left := last.TTL.D() - t.Clock.Now().Sub(last.InSyncAt.Time); left > 0 && !urgent(seen.Weights) {
-		return now, last, &upgrade.Progress{After: upgrade.Duration(left), Note: fmt.Sprintf("%s: in sync, waiting %s for answers that clients still hold", last.After.Weights, upgrade.Duration(left))}, nil
+		return now, last, &upgrade.Progress{After: upgrade.Duration(left), Note: fmt.Sprintf("%s: in sync, waiting %s for answers that clients still hold", last.After.Weights, left.Round(time.Second))}, nil
 	}
 	return now, last, nil, nil
 }

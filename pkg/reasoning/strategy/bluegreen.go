@@ -15,8 +15,11 @@ const (
 	shiftTimeout        = 30 * time.Minute
 	decommissionTimeout = 60 * time.Minute
 	verifyTimeout       = 30 * time.Minute
-	lookTimeout         = 10 * time.Minute
-	settling            = 15 * time.Minute // images are pulled, load balancers become healthy
+	// trafficVerifyTimeout is shorter: users are on a cluster of which nothing is
+	// known, so the upgrade soon goes back to the safe side.
+	trafficVerifyTimeout = 15 * time.Minute
+	lookTimeout          = 10 * time.Minute
+	settling             = 15 * time.Minute // images are pulled, load balancers become healthy
 )
 
 // blueGreen makes a second cluster of the target version, delivers the
@@ -97,7 +100,7 @@ func (p plan) shift(w upgrade.Weights) (upgrade.Step, error) {
 	back, err := p.returnTraffic()
 	return upgrade.Step{ID: fmt.Sprintf("shift-%d", w.Green), Kind: upgrade.StepShift, Title: fmt.Sprintf("Send %d %% of the traffic to %s", w.Green, p.green), Input: data,
 		Verify: p.serving(w, p.Request.Traffic.Bake), Rollback: []upgrade.Step{back},
-		Timeout: upgrade.Duration(shiftTimeout), Bake: p.Request.Traffic.Bake, VerifyTimeout: upgrade.Duration(verifyTimeout)}, err
+		Timeout: upgrade.Duration(shiftTimeout), Bake: p.Request.Traffic.Bake, VerifyTimeout: upgrade.Duration(trafficVerifyTimeout)}, err
 }
 
 func (p plan) soak() (upgrade.Step, error) {
@@ -110,7 +113,7 @@ func (p plan) soak() (upgrade.Step, error) {
 	window := max(p.Request.Soak, upgrade.Duration(time.Minute))
 	return upgrade.Step{ID: "soak", Kind: upgrade.StepSoak, Title: fmt.Sprintf("Watch %s under all the traffic for %s", p.green, p.Request.Soak), Input: data,
 		Verify: p.serving(upgrade.AllGreen, window), Rollback: []upgrade.Step{back},
-		Timeout: p.Request.Soak + upgrade.Duration(30*time.Minute), VerifyTimeout: upgrade.Duration(verifyTimeout)}, err
+		Timeout: p.Request.Soak + upgrade.Duration(30*time.Minute), VerifyTimeout: upgrade.Duration(trafficVerifyTimeout)}, err
 }
 
 func (p plan) decommission() (upgrade.Step, error) {
