@@ -74,6 +74,7 @@ func apiServerDown(s *stage) {
 	s.onWeights(func(w upgrade.Weights) {
 		if w.Green == 25 {
 			s.injected("the API server of " + Green + " dies")
+			s.killed.Store(true)
 			if err := s.fleet.KillAPIServer(Green); err != nil {
 				s.fail(err)
 			}

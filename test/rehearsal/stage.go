@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -62,7 +63,8 @@ type stage struct {
 	load      *traffic.Load
 	files     []io.Closer
 
-	events sync.Mutex // one event at a time
+	events sync.Mutex  // one event at a time
+	killed atomic.Bool // green's API server was
 
 	mu      sync.Mutex
 	faults  []string       // that were put in
@@ -207,7 +209,8 @@ func (s *stage) keepBuildLogs() error {
 	return os.WriteFile(filepath.Join(s.o.Dir, "codebuild.log"), []byte(text.String()), 0o600)
 }
 
-// announcing tells the injections when green's control plane is there.
+// announcing tells the injections when green's control plane is there, and
+// what they did to it.
 type announcing struct {
 	eks.ClusterBackend
 	stage *stage
@@ -230,6 +233,15 @@ func (a announcing) CreateCluster(ctx context.Context, name, version string) (ek
 		}
 	}
 	return e, nil
+}
+
+// ScaleNodegroup implements eks.ClusterBackend. EC2 terminates the instances of
+// a node group that is deleted whether the API server answers or not.
+func (a announcing) ScaleNodegroup(ctx context.Context, name, nodegroup string, n eks.Nodes) error {
+	if n.Count == 0 && a.stage.killed.Load() {
+		return nil
+	}
+	return a.ClusterBackend.ScaleNodegroup(ctx, name, nodegroup, n)
 }
 
 // attach gives a new cluster its load balancers.
