@@ -43,7 +43,7 @@ func TestABuildRunsWithinAStateMachine(t *testing.T) {
 	defer builds.Close()
 	w.Mux().Register("codebuild", builds)
 	cb := awscb.NewFromConfig(w.AWSConfig())
-	if _, err := cb.CreateProject(t.Context(), &awscb.CreateProjectInput{Name: aws.String("p"), ServiceRole: aws.String("arn:aws:iam::123456789012:role/b"),
+	if _, err := cb.CreateProject(t.Context(), &awscb.CreateProjectInput{Name: aws.String("proj"), ServiceRole: aws.String("arn:aws:iam::123456789012:role/b"),
 		Source:    &cbtypes.ProjectSource{Type: cbtypes.SourceTypeNoSource, Buildspec: aws.String("version: 0.2\nphases:\n  build:\n    commands:\n      - exit $CODE\n")},
 		Artifacts: &cbtypes.ProjectArtifacts{Type: cbtypes.ArtifactsTypeNoArtifacts},
 		Environment: &cbtypes.ProjectEnvironment{Type: cbtypes.EnvironmentTypeLinuxContainer, ComputeType: cbtypes.ComputeTypeBuildGeneral1Small, Image: aws.String("aws/codebuild/standard:7.0"),
@@ -54,7 +54,7 @@ func TestABuildRunsWithinAStateMachine(t *testing.T) {
 	c := sfn.NewFromConfig(w.AWSConfig())
 	run := func(code int) *sfn.DescribeExecutionOutput {
 		definition := fmt.Sprintf(`{"QueryLanguage":"JSONata","StartAt":"B","States":{"B":{"Type":"Task","Resource":"arn:aws:states:::codebuild:startBuild.sync","TimeoutSeconds":3600,
-			"Arguments":{"ProjectName":"p","EnvironmentVariablesOverride":[{"Name":"CODE","Value":"%d"}]},"Output":"{%% $states.result.Build.BuildStatus %%}","End":true}}}`, code)
+			"Arguments":{"ProjectName":"proj","EnvironmentVariablesOverride":[{"Name":"CODE","Value":"%d"}]},"Output":"{%% $states.result.Build.BuildStatus %%}","End":true}}}`, code)
 		m, err := c.CreateStateMachine(t.Context(), &sfn.CreateStateMachineInput{Name: aws.String(fmt.Sprintf("m%d", code)), Definition: &definition, RoleArn: aws.String("arn:aws:iam::1:role/r")})
 		if err != nil {
 			t.Fatal(err)
