@@ -21,7 +21,8 @@ const (
 	// CrashAfterEffect lets the call take effect, drops its response, and lets
 	// every Lambda invocation in flight die as a crashed process does.
 	CrashAfterEffect
-	// Latency delays the call by Fault.Latency of simulated time.
+	// Latency delays the call by Fault.Latency of simulated time. On a virtual
+	// clock somebody else than the caller must advance it.
 	Latency
 )
 

@@ -1,5 +1,7 @@
 package wire
 
+import "net/http"
+
 // protocol is one of AWS's wire protocols.
 type protocol int
 
@@ -26,4 +28,13 @@ var protocols = map[string]protocol{
 	"sns":         awsQuery,
 	"ssm":         json11,
 	"sts":         awsQuery,
+}
+
+// protocolOf returns the protocol of a request. CloudWatch speaks two: the Go
+// SDK uses CBOR and the AWS CLI JSON.
+func protocolOf(service string, r *http.Request) protocol {
+	if service == "cloudwatch" && r.Header.Get("X-Amz-Target") != "" {
+		return json10
+	}
+	return protocols[service]
 }

@@ -69,8 +69,8 @@ func readBody(r *http.Request) ([]byte, error) {
 }
 
 // decodeRequest finds the operation of r and decodes its Input.
-func (m *Mux) decodeRequest(service string, r *http.Request, body []byte) (operation string, in any, err error) {
-	proto := protocols[service]
+func (m *Mux) decodeRequest(c *Call, r *http.Request, body []byte) (operation string, in any, err error) {
+	service, proto := c.Service, c.protocol
 	var labels map[string]string
 	var rt route
 	var form url.Values

@@ -33,7 +33,7 @@ func newResponse(proto protocol, status int) *response {
 
 // encodeOutput encodes the Output of an operation.
 func encodeOutput(c *Call, out any) (*response, error) {
-	proto := protocols[c.Service]
+	proto := c.protocol
 	res := newResponse(proto, http.StatusOK)
 	v := reflect.ValueOf(out).Elem()
 	var err error
@@ -141,7 +141,7 @@ func errorSchema(e error) *smithy.Schema {
 
 // encodeError encodes an error in the protocol of the call's service.
 func encodeError(c *Call, callErr error) (*response, error) {
-	proto := protocols[c.Service]
+	proto := c.protocol
 	info := Describe(callErr)
 	res := newResponse(proto, info.Status)
 	var err error

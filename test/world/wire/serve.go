@@ -53,7 +53,7 @@ func (m *Mux) NewCall(r *http.Request, id Identity) *Call {
 	return &Call{
 		Context: r.Context(), Service: id.Service, Region: id.Region, AccessKeyID: id.AccessKeyID,
 		RequestID: m.NewRequestID(), UserAgent: r.UserAgent(), Time: m.now(), HTTP: r,
-		Caller: r.Header.Get(CallerHeader), Invocation: r.Header.Get(InvocationHeader),
+		protocol: protocolOf(id.Service, r), Caller: r.Header.Get(CallerHeader), Invocation: r.Header.Get(InvocationHeader),
 	}
 }
 
@@ -68,7 +68,7 @@ func (m *Mux) serve(c *Call, r *http.Request) (*response, error) {
 	if err != nil {
 		return encodeError(c, err)
 	}
-	op, in, err := m.decodeRequest(c.Service, r, body)
+	op, in, err := m.decodeRequest(c, r, body)
 	c.Operation = op
 	if err != nil {
 		return encodeError(c, err)

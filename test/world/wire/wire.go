@@ -24,6 +24,8 @@ type Call struct {
 	Time time.Time
 	// HTTP is the request; nil for a call made in process.
 	HTTP *http.Request
+
+	protocol protocol // of the request
 }
 
 // Error is a service error with AWS's own code. The SDK's modelled error types
