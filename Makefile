@@ -37,12 +37,14 @@ rehearse: control-plane bin/eks-upgrade ## Rehearse an upgrade, no AWS account n
 test: control-plane ## Run all tests of all modules with the race detector
 	go test $(GOFLAGS_TEST) ./...
 	cd test/controlplane && GOFLAGS= go test -trimpath -vet=off ./... # shares the build's cache; vet would read 1,500 packages for minutes
+	cd infra && go test ./...
 
 .PHONY: lint
 lint: $(STATICCHECK) $(ASL_VALIDATOR) ## gofmt, vet, staticcheck, the state machine's validator, import rules
 	@unformatted="$$(gofmt -l $$(git ls-files '*.go'))"; if [ -n "$$unformatted" ]; then echo "gofmt would change (run gofmt -w):"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
 	$(STATICCHECK) ./...
+	cd infra && go vet ./... && $(STATICCHECK) ./...
 	@for f in statemachine/*.asl.json; do $(ASL_VALIDATOR) --json-path "$$f"; done
 	go test ./test/importrules
 
@@ -56,7 +58,7 @@ synth: $(LAMBDAS:%=dist/%.zip) dist/source $(CDK) ## Synthesize the CloudFormati
 
 .PHONY: control-plane
 control-plane: ## Build the Kubernetes control plane of the rehearsal, once (6 to 12 minutes on two cores)
-	@scripts/build-control-plane.sh
+	@scripts/build-control-plane.sh >/dev/null
 
 .PHONY: clean
 clean: ## Remove what was built in this folder; the control plane in the cache stays

@@ -92,7 +92,9 @@ func (c *Client) Config() *rest.Config { return rest.CopyConfig(c.config) }
 func (c *Client) Dynamic() dynamic.Interface { return c.dynamic }
 
 // Version returns what the API server says of itself, such as
-// "v1.34.2-eks-2d5f9a1", and the minor version in it.
+// "v1.34.2-eks-2d5f9a1", and the minor version that it serves: the one in it,
+// or, of a server that emulates an older one, that one. Source:
+// https://kubernetes.io/docs/concepts/cluster-administration/compatibility-version/
 func (c *Client) Version(ctx context.Context) (git string, minor upgrade.Version, err error) {
 	op := "read the version of " + c.cluster
 	data, err := c.typed.Get().AbsPath("/version").SetHeader("Accept", runtime.ContentTypeJSON).DoRaw(ctx)
@@ -100,12 +102,18 @@ func (c *Client) Version(ctx context.Context) (git string, minor upgrade.Version
 		return "", upgrade.Version{}, Wrap(op, err)
 	}
 	var info struct {
-		GitVersion string `json:"gitVersion"`
+		GitVersion     string `json:"gitVersion"`
+		EmulationMajor string `json:"emulationMajor"`
+		EmulationMinor string `json:"emulationMinor"`
 	}
 	if err := json.Unmarshal(data, &info); err != nil {
 		return "", upgrade.Version{}, upgrade.Errorf(upgrade.CodeUnavailable, op, "the answer is no version: %w", err)
 	}
-	minor, err = upgrade.ParseBuildVersion(info.GitVersion)
+	if info.EmulationMajor != "" && info.EmulationMinor != "" {
+		minor, err = upgrade.ParseVersion(info.EmulationMajor + "." + info.EmulationMinor)
+	} else {
+		minor, err = upgrade.ParseBuildVersion(info.GitVersion)
+	}
 	if err != nil {
 		return "", upgrade.Version{}, upgrade.Errorf(upgrade.CodeInternal, op, "%w", err)
 	}

@@ -21,6 +21,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube/kubetest"
@@ -80,6 +81,23 @@ func TestConnectProvesWhoItIsToTheRightServer(t *testing.T) {
 	if signed.Host != "sts.eu-west-1.amazonaws.com" || query.Get("Action") != "GetCallerIdentity" || query.Get("X-Amz-Expires") != "60" ||
 		query.Get("X-Amz-SignedHeaders") != "host;x-k8s-aws-id" || query.Get("X-Amz-Security-Token") != "session" {
 		t.Errorf("token is %s", signed)
+	}
+}
+
+func TestVersionIsTheOneThatIsServed(t *testing.T) {
+	for body, want := range map[string]upgrade.Version{
+		`{"gitVersion":"v1.37.2"}`: {Major: 1, Minor: 37},
+		`{"gitVersion":"v1.37.2","emulationMajor":"1","emulationMinor":"34"}`: {Major: 1, Minor: 34},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, body) }))
+		client, err := kube.New(&rest.Config{Host: server.URL}, "shop")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, minor, err := client.Version(t.Context()); err != nil || minor != want {
+			t.Errorf("%s: %s, %v, want %s", body, minor, err, want)
+		}
+		server.Close()
 	}
 }
 
