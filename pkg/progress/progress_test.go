@@ -61,7 +61,7 @@ func rehearsal() (preparing, shifting, rollingBack []Event) {
 	shifting = []Event{
 		{Time: second(60), Kind: Phase, Phase: upgrade.PhasePerceive, Status: Passed},
 		{Time: second(61), Kind: Finding, Finding: &upgrade.Finding{Check: "blocking-pdb", Title: "A disruption budget allows no disruption", Severity: upgrade.High, Object: &upgrade.ObjectRef{APIVersion: "policy/v1", Kind: "PodDisruptionBudget", Namespace: "monitoring", Name: "prometheus-k8s"}}},
-		{Time: second(61), Kind: Finding, Finding: &upgrade.Finding{Check: "deprecated-apis", Title: "Objects are written through API versions that stay", Severity: upgrade.Low}},
+		{Time: second(61), Kind: Finding, Finding: &upgrade.Finding{Check: "deprecated-apis", Title: "API version goes away", Severity: upgrade.Low}},
 		{Time: second(62), Kind: Phase, Phase: upgrade.PhaseReason, Status: Passed},
 		{Time: second(63), Kind: Step, Step: "provision", Steps: 3, Status: Planned, Text: "Create shop-green at 1.35 like shop"},
 		{Time: second(63), Kind: Step, Step: "shift-10", Index: 1, Steps: 3, Status: Planned, Text: "Shift 10 % of the traffic to shop-green"},

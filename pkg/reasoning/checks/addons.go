@@ -9,8 +9,8 @@ import (
 const addonsPage = "https://docs.aws.amazon.com/eks/latest/userguide/eks-add-ons.html"
 
 var addonChecks = []Check{
-	{ID: "addon-compatibility", Title: "EKS offers the add-ons for the target", Severity: upgrade.Critical, Source: addonsPage, run: addonCompatibility},
-	{ID: "addon-health", Title: "Add-ons are healthy", Severity: upgrade.High, Source: addonsPage, run: addonHealth},
+	{ID: "addon-compatibility", Title: "Add-on has no version for the target", Severity: upgrade.Critical, Source: addonsPage, run: addonCompatibility},
+	{ID: "addon-health", Title: "Add-on is not healthy", Severity: upgrade.High, Source: addonsPage, run: addonHealth},
 }
 
 func addonCompatibility(v View, c Check) []upgrade.Finding {

@@ -10,8 +10,8 @@ import (
 const deprecationGuide = "https://kubernetes.io/docs/reference/using-api/deprecation-guide/"
 
 var apiChecks = []Check{
-	{ID: "deprecated-apis", Title: "Objects are written through API versions that stay", Severity: upgrade.Critical, Source: deprecationGuide, run: deprecatedAPIs},
-	{ID: "scanners", Title: "kubent and pluto find nothing that goes away", Severity: upgrade.High, Source: deprecationGuide, run: scanned},
+	{ID: "deprecated-apis", Title: "API version goes away", Severity: upgrade.Critical, Source: deprecationGuide, run: deprecatedAPIs},
+	{ID: "scanners", Title: "A scanner found an API version that goes away", Severity: upgrade.High, Source: deprecationGuide, run: scanned},
 }
 
 // deprecatedAPIs makes one finding for each object that loses its API by this

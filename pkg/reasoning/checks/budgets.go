@@ -7,7 +7,7 @@ import (
 )
 
 var budgetChecks = []Check{
-	{ID: "disruption-budgets", Title: "Disruption budgets allow a disruption", Severity: upgrade.Medium,
+	{ID: "disruption-budgets", Title: "Disruption budget allows no disruption", Severity: upgrade.Medium,
 		Source: "https://kubernetes.io/docs/tasks/run-application/configure-pdb/", run: blockingBudgets},
 }
 

@@ -56,7 +56,7 @@ func NewView(request upgrade.Request, now time.Time, snapshots []upgrade.Snapsho
 // is milder or worse says so itself.
 type Check struct {
 	ID       string
-	Title    string
+	Title    string // names the problem: findings are made only when there is one
 	Severity upgrade.Severity
 	Source   string // link to the rule
 	run      func(View, Check) []upgrade.Finding

@@ -7,14 +7,14 @@ import (
 )
 
 var healthChecks = []Check{
-	{ID: "cluster-health", Title: "The cluster is active and healthy", Severity: upgrade.Critical,
+	{ID: "cluster-health", Title: "Cluster is not active or not healthy", Severity: upgrade.Critical,
 		Source: "https://docs.aws.amazon.com/eks/latest/userguide/troubleshooting.html#cluster-health-status", run: clusterHealth},
-	{ID: "nodegroup-health", Title: "Node groups are active and healthy", Severity: upgrade.High,
+	{ID: "nodegroup-health", Title: "Node group is not active or not healthy", Severity: upgrade.High,
 		Source: "https://docs.aws.amazon.com/eks/latest/userguide/troubleshooting.html", run: nodeGroupHealth},
-	{ID: "node-groups-known", Title: "Green can have the same nodes as blue", Severity: upgrade.High,
+	{ID: "node-groups-known", Title: "Nodes that green could not have", Severity: upgrade.High,
 		Source: "https://docs.aws.amazon.com/eks/latest/userguide/managed-node-groups.html", run: nodeGroupsKnown},
-	{ID: "node-health", Title: "Nodes are ready", Severity: upgrade.High, run: nodeHealth},
-	{ID: "application-health", Title: "Applications have their replicas", Severity: upgrade.High, run: applicationHealth},
+	{ID: "node-health", Title: "Node is not ready", Severity: upgrade.High, run: nodeHealth},
+	{ID: "application-health", Title: "Application lacks replicas", Severity: upgrade.High, run: applicationHealth},
 }
 
 func clusterHealth(v View, c Check) []upgrade.Finding {

@@ -11,7 +11,7 @@ import (
 const maxInsightAge = 48 * time.Hour
 
 var insightChecks = []Check{
-	{ID: "eks-insights", Title: "EKS's own upgrade insights pass", Severity: upgrade.Critical,
+	{ID: "eks-insights", Title: "EKS upgrade insight does not pass", Severity: upgrade.Critical,
 		Source: "https://docs.aws.amazon.com/eks/latest/userguide/cluster-insights.html", run: eksInsights},
 }
 

@@ -11,7 +11,7 @@ import (
 const freeIPs = 6
 
 var networkChecks = []Check{
-	{ID: "free-ips", Title: "The subnets have room for a second cluster", Severity: upgrade.Critical,
+	{ID: "free-ips", Title: "Subnet lacks room for a second cluster", Severity: upgrade.Critical,
 		Source: "https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html", run: freeAddresses},
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 var noteChecks = []Check{
-	{ID: "release-notes", Title: "Breaking changes that Kubernetes announces", Severity: upgrade.Info,
+	{ID: "release-notes", Title: "Kubernetes announces a breaking change", Severity: upgrade.Info,
 		Source: "https://github.com/kubernetes/kubernetes/tree/master/CHANGELOG", run: breaking},
 }
 

@@ -13,7 +13,7 @@ import (
 const maxAge = 2 * time.Hour
 
 var perceptionChecks = []Check{
-	{ID: "perception-complete", Title: "Everything that the checks need was seen", Severity: upgrade.High, run: complete},
+	{ID: "perception-complete", Title: "Something could not be seen", Severity: upgrade.High, run: complete},
 }
 
 // complete makes a finding of everything that perception could not see, and

@@ -12,8 +12,8 @@ import (
 const skewPolicy = "https://kubernetes.io/releases/version-skew-policy/"
 
 var skewChecks = []Check{
-	{ID: "kubelet-skew", Title: "Kubelets fit the control plane", Severity: upgrade.High, Source: skewPolicy + "#kubelet", run: kubeletSkew},
-	{ID: "kube-proxy-skew", Title: "kube-proxy fits the control plane", Severity: upgrade.High, Source: skewPolicy + "#kube-proxy", run: kubeProxySkew},
+	{ID: "kubelet-skew", Title: "Kubelet does not fit the control plane", Severity: upgrade.High, Source: skewPolicy + "#kubelet", run: kubeletSkew},
+	{ID: "kube-proxy-skew", Title: "kube-proxy does not fit the control plane", Severity: upgrade.High, Source: skewPolicy + "#kube-proxy", run: kubeProxySkew},
 }
 
 // kubeletSkew groups nodes by version: a thousand nodes with one problem are

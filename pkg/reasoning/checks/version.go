@@ -11,10 +11,10 @@ import (
 const versionsPage = "https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html"
 
 var versionChecks = []Check{
-	{ID: "target-one-minor", Title: "The target is the next minor version", Severity: upgrade.Critical,
+	{ID: "target-one-minor", Title: "Target is not the next minor version", Severity: upgrade.Critical,
 		Source: "https://docs.aws.amazon.com/eks/latest/userguide/update-cluster.html", run: oneMinor},
-	{ID: "target-offered", Title: "EKS offers the target version", Severity: upgrade.Critical, Source: versionsPage, run: offered},
-	{ID: "versions-agree", Title: "EKS and the API server name the same version", Severity: upgrade.Critical, run: versionsAgree},
+	{ID: "target-offered", Title: "EKS does not offer the target version", Severity: upgrade.Critical, Source: versionsPage, run: offered},
+	{ID: "versions-agree", Title: "EKS and the API server name different versions", Severity: upgrade.Critical, run: versionsAgree},
 }
 
 func oneMinor(v View, c Check) []upgrade.Finding {
