@@ -86,8 +86,13 @@ type Checker struct {
 	intents    map[string]string
 }
 
+// World is what the checker hears of the world.
+type World interface {
+	OnCall(func(world.CallRecord))
+}
+
 // Watch checks all invariants after every call that the world serves.
-func Watch(w *world.World, o Options) *Checker {
+func Watch(w World, o Options) *Checker {
 	c := &Checker{Options: o, weights: upgrade.AllBlue, reread: true, tokens: map[string]string{}, intents: map[string]string{}}
 	o.DNS.OnChange(c.changed)
 	w.OnCall(c.check)
