@@ -235,6 +235,8 @@ func TestWeightsHold(t *testing.T) {
 		"spreading": {dns{w, false, nil}, upgrade.Inconclusive, "still spreading"},
 		"others":    {dns{upgrade.AllBlue, true, nil}, upgrade.Fail, "blue 100, green 0 instead of blue 90"},
 		"no answer": {dns{err: errDown}, upgrade.Inconclusive, ""},
+		"drifted":   {dns{err: upgrade.Errorf(upgrade.CodeDrift, "read", "somebody else changed them")}, upgrade.Fail, "somebody else"},
+		"unfit":     {dns{err: upgrade.Errorf(upgrade.CodePrecondition, "read", "is not a CNAME")}, upgrade.Fail, "is not a CNAME"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			got, err := validation.WeightsHold{Traffic: c.dns}.Check(t.Context(), run, upgrade.Plan{}, upgrade.Criterion{Weights: w})

@@ -19,6 +19,8 @@ type WeightsHold struct{ Traffic Traffic }
 func (w WeightsHold) Check(ctx context.Context, run upgrade.Run, _ upgrade.Plan, c upgrade.Criterion) (Result, error) {
 	weights, inSync, err := w.Traffic.Weights(ctx, run, c.HostedZone, c.Record, c.Blue, c.Green)
 	switch {
+	case upgrade.CodeOf(err) == upgrade.CodeDrift, upgrade.CodeOf(err) == upgrade.CodePrecondition:
+		return fail("%v", err), nil // they were read, and are not what they must be
 	case err != nil:
 		return Result{}, err
 	case weights != c.Weights:

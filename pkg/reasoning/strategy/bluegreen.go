@@ -56,7 +56,7 @@ type plan struct {
 
 func (p plan) verifyBlue() (upgrade.Step, error) {
 	return upgrade.Step{ID: "verify-blue", Kind: upgrade.StepVerify, Title: "Verify " + p.blue + " before anything changes",
-		Verify:  append([]upgrade.Criterion{p.active(upgrade.Blue, p.Cluster.Version)}, p.healthy(upgrade.Blue, 0)...),
+		Verify:  append([]upgrade.Criterion{p.active(upgrade.Blue, p.Cluster.Version), p.weightsHold(upgrade.AllBlue)}, p.healthy(upgrade.Blue, 0)...),
 		Timeout: upgrade.Duration(lookTimeout), VerifyTimeout: upgrade.Duration(verifyTimeout)}, nil
 }
 
@@ -100,7 +100,7 @@ func (p plan) shift(w upgrade.Weights) (upgrade.Step, error) {
 	back, err := p.returnTraffic()
 	return upgrade.Step{ID: fmt.Sprintf("shift-%d", w.Green), Kind: upgrade.StepShift, Title: fmt.Sprintf("Send %d %% of the traffic to %s", w.Green, p.green), Input: data,
 		Verify: p.serving(w, p.Request.Traffic.Bake), Rollback: []upgrade.Step{back},
-		Timeout: upgrade.Duration(shiftTimeout), Bake: p.Request.Traffic.Bake, VerifyTimeout: upgrade.Duration(trafficVerifyTimeout)}, err
+		Timeout: p.andTTL(shiftTimeout), Bake: p.Request.Traffic.Bake, VerifyTimeout: upgrade.Duration(trafficVerifyTimeout)}, err
 }
 
 func (p plan) soak() (upgrade.Step, error) {
@@ -120,7 +120,7 @@ func (p plan) decommission() (upgrade.Step, error) {
 	data, err := input(p.decommissionOf(upgrade.Blue))
 	return upgrade.Step{ID: "decommission-blue", Kind: upgrade.StepDecommission, Title: "Delete " + p.blue, Input: data, NoReturn: true,
 		Verify:  []upgrade.Criterion{{Kind: upgrade.ClusterGone, Cluster: p.blue, Side: upgrade.Blue}},
-		Timeout: upgrade.Duration(decommissionTimeout), VerifyTimeout: upgrade.Duration(verifyTimeout)}, err
+		Timeout: p.andTTL(decommissionTimeout), VerifyTimeout: upgrade.Duration(verifyTimeout)}, err
 }
 
 // returnTraffic is the way back of every step that moves or watches traffic.
@@ -130,7 +130,7 @@ func (p plan) returnTraffic() (upgrade.Step, error) {
 	data, err := input(p.shiftTo(upgrade.AllBlue))
 	return upgrade.Step{ID: "return-traffic", Kind: upgrade.StepShift, Title: "Return all the traffic to " + p.blue, Input: data,
 		Verify:  []upgrade.Criterion{p.weightsHold(upgrade.AllBlue), p.endpointAnswers(upgrade.Blue, 0)},
-		Timeout: upgrade.Duration(shiftTimeout), VerifyTimeout: upgrade.Duration(verifyTimeout)}, err
+		Timeout: p.andTTL(shiftTimeout), VerifyTimeout: upgrade.Duration(verifyTimeout)}, err
 }
 
 // destroyGreen is the way back of every step that makes green.
@@ -138,7 +138,13 @@ func (p plan) destroyGreen() (upgrade.Step, error) {
 	data, err := input(p.decommissionOf(upgrade.Green))
 	return upgrade.Step{ID: "destroy-green", Kind: upgrade.StepDecommission, Title: "Delete " + p.green, Input: data,
 		Verify:  []upgrade.Criterion{{Kind: upgrade.ClusterGone, Cluster: p.green, Side: upgrade.Green}},
-		Timeout: upgrade.Duration(decommissionTimeout), VerifyTimeout: upgrade.Duration(verifyTimeout)}, err
+		Timeout: p.andTTL(decommissionTimeout), VerifyTimeout: upgrade.Duration(verifyTimeout)}, err
+}
+
+// andTTL is the timeout of a step that changes record sets: such a step is done
+// when the TTL has passed since.
+func (p plan) andTTL(timeout time.Duration) upgrade.Duration {
+	return upgrade.Duration(timeout) + p.Request.Traffic.TTL
 }
 
 func (p plan) shiftTo(w upgrade.Weights) upgrade.ShiftInput {

@@ -1,0 +1,58 @@
+package strategy_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/reasoning/reasoningtest"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/reasoning/strategy"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+)
+
+func stepsOf(t *testing.T, request upgrade.Request) []upgrade.Step {
+	t.Helper()
+	plan, err := strategy.For(upgrade.BlueGreen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps, err := plan(strategy.Input{Request: request, Cluster: *reasoningtest.Healthy().AWS})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return steps
+}
+
+// A step that changes record sets is done only when the TTL has passed since:
+// a timeout below that could never be kept, not even on the way back.
+func TestStepsThatWaitForTheTTLHaveTheTimeToDoSo(t *testing.T) {
+	request := reasoningtest.Request()
+	request.Traffic.TTL = upgrade.Duration(time.Hour) // the longest that a request may ask for
+	steps := stepsOf(t, request)
+	for _, step := range slices.Clone(steps) {
+		steps = append(steps, step.Rollback...)
+	}
+	seen := map[upgrade.StepKind]int{}
+	for _, step := range steps {
+		if step.Kind != upgrade.StepShift && step.Kind != upgrade.StepDecommission {
+			continue
+		}
+		seen[step.Kind]++
+		if step.Timeout.D() < time.Hour+15*time.Minute {
+			t.Errorf("step %s ends after %s, but waits for a TTL of 1h", step.ID, step.Timeout)
+		}
+	}
+	if seen[upgrade.StepShift] == 0 || seen[upgrade.StepDecommission] == 0 {
+		t.Errorf("looked at %v", seen)
+	}
+}
+
+// Record sets that cannot be shifted, or are shifted already, would otherwise
+// be found only when green was made, and nothing could be returned then.
+func TestTheRecordSetsAreVerifiedBeforeAnythingIsMade(t *testing.T) {
+	first := stepsOf(t, reasoningtest.Request())[0]
+	i := slices.IndexFunc(first.Verify, func(c upgrade.Criterion) bool { return c.Kind == upgrade.WeightsHold })
+	if first.ID != "verify-blue" || i < 0 || first.Verify[i].Weights != upgrade.AllBlue || first.Verify[i].Record != "shop.example.com" {
+		t.Errorf("step %s verifies %+v", first.ID, first.Verify)
+	}
+}
