@@ -188,7 +188,7 @@ func TestEndpointAnswers(t *testing.T) {
 }
 
 func TestErrorRate(t *testing.T) {
-	const window = 5 * time.Minute
+	const window = 15 * time.Minute
 	for what, c := range map[string]struct {
 		m      metrics
 		window time.Duration
@@ -206,6 +206,9 @@ func TestErrorRate(t *testing.T) {
 		"an error":                {metrics{err: errDown}, window, upgrade.Inconclusive, ""},
 		"a series that failed":    {metrics{requests: []float64{100}, errors: []float64{0}, status: cw.StatusCodeInternalError}, window, upgrade.Inconclusive, ""},
 		"a series we may not see": {metrics{requests: []float64{100}, errors: []float64{0}, status: cw.StatusCodeForbidden}, window, upgrade.Inconclusive, ""},
+		"CloudWatch lags":         {metrics{age: 4 * time.Minute, requests: []float64{100}, errors: []float64{0}}, window, upgrade.Pass, "0 of 100"},
+		"the data ended":          {metrics{age: 10 * time.Minute, requests: []float64{100}, errors: []float64{0}}, window, upgrade.Inconclusive, "stale"},
+		"the data ended badly":    {metrics{age: 10 * time.Minute, requests: []float64{100}, errors: []float64{50}}, window, upgrade.Fail, "50 of 100"},
 		"a window of no minute":   {metrics{requests: []float64{100}, errors: []float64{0}}, time.Second, upgrade.Inconclusive, "shorter than"},
 	} {
 		t.Run(what, func(t *testing.T) {

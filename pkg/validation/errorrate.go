@@ -22,9 +22,15 @@ type CloudWatch interface {
 // period is the resolution of the metrics.
 const period = time.Minute
 
+// lag is how old the newest data may be: metric streams deliver within some two
+// or three minutes.
+const lag = 5 * time.Minute
+
 // ErrorRate checks the share of failed requests over the window before now. The
 // metrics are Requests and Errors, sums by the minute, with the dimension
-// Cluster. Fewer requests than the criterion's MinRequests are no evidence.
+// Cluster. Fewer requests than the criterion's MinRequests are no evidence, and
+// data that ended before now are none of how it is now: an endpoint that is
+// gone counts nothing any more, neither requests nor errors.
 type ErrorRate struct {
 	CloudWatch CloudWatch
 	Namespace  string // "EKSUpgradeAgent/Ingress"
@@ -53,12 +59,16 @@ func (e ErrorRate) Check(ctx context.Context, _ upgrade.Run, _ upgrade.Plan, c u
 	if rate > c.MaxErrorRate {
 		return fail("%s", evidence), nil
 	}
+	if age := e.Clock.Now().Sub(requests.newest.Add(period)); age > lag {
+		return inconclusive("the data are stale, CloudWatch has none of the last %s: %s", age.Round(time.Second), evidence), nil
+	}
 	return pass("%s", evidence), nil
 }
 
 type series struct {
 	sum    float64
 	points int
+	newest time.Time // begin of the newest minute with data
 }
 
 func (e ErrorRate) sums(ctx context.Context, c upgrade.Criterion) (requests, errors series, err error) {
@@ -90,6 +100,11 @@ func (e ErrorRate) sums(ctx context.Context, c upgrade.Criterion) (requests, err
 			target.points += len(result.Values)
 			for _, v := range result.Values {
 				target.sum += v
+			}
+			for _, at := range result.Timestamps {
+				if at.After(target.newest) {
+					target.newest = at
+				}
 			}
 		}
 	}

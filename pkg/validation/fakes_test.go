@@ -99,8 +99,10 @@ func (w *web) Do(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader("hello"))}, nil
 }
 
-// metrics answers GetMetricData, one series a page.
+// metrics answers GetMetricData, one series a page; the newest value, which
+// comes first, is of the minute that ended age before the end asked for.
 type metrics struct {
+	age              time.Duration
 	requests, errors []float64
 	status           cw.StatusCode
 	err              error
@@ -113,13 +115,21 @@ func (m *metrics) GetMetricData(_ context.Context, in *cloudwatch.GetMetricDataI
 	}
 	if in.NextToken == nil {
 		m.asked = in
-		return &cloudwatch.GetMetricDataOutput{NextToken: aws.String("2"), MetricDataResults: []cw.MetricDataResult{{Id: aws.String("requests"), Values: m.requests, StatusCode: cw.StatusCodePartialData}}}, nil
+		return &cloudwatch.GetMetricDataOutput{NextToken: aws.String("2"), MetricDataResults: []cw.MetricDataResult{{Id: aws.String("requests"), Values: m.requests, Timestamps: m.minutes(in, len(m.requests)), StatusCode: cw.StatusCodePartialData}}}, nil
 	}
 	status := m.status
 	if status == "" {
 		status = cw.StatusCodeComplete
 	}
-	return &cloudwatch.GetMetricDataOutput{MetricDataResults: []cw.MetricDataResult{{Id: aws.String("errors"), Values: m.errors, StatusCode: status}}}, nil
+	return &cloudwatch.GetMetricDataOutput{MetricDataResults: []cw.MetricDataResult{{Id: aws.String("errors"), Values: m.errors, Timestamps: m.minutes(in, len(m.errors)), StatusCode: status}}}, nil
+}
+
+func (m *metrics) minutes(in *cloudwatch.GetMetricDataInput, n int) []time.Time {
+	var out []time.Time
+	for i := range n {
+		out = append(out, in.EndTime.Add(-m.age-time.Duration(i+1)*time.Minute))
+	}
+	return out
 }
 
 // dns is Route 53's weights.
