@@ -49,8 +49,10 @@ func (w *work) deliver(ctx context.Context, at *position) (complete bool, err er
 	if err != nil {
 		return false, err
 	}
-	for chunk := range slices.Chunk(load.parcels, batch) {
-		if !w.Clock.Now().Before(w.until) {
+	for i, chunk := range slices.Collect(slices.Chunk(load.parcels, batch)) {
+		// The first batch goes whatever the time: when listing alone outlasts a
+		// slice, the delivery would never get on.
+		if i > 0 && w.over() {
 			return false, nil
 		}
 		if err := w.Guard.Check(ctx, w.run, execution.Lease); err != nil {
@@ -74,6 +76,9 @@ func (w *work) deliver(ctx context.Context, at *position) (complete bool, err er
 	}
 	return true, nil
 }
+
+// over reports whether the slice has ended.
+func (w *work) over() bool { return !w.Clock.Now().Before(w.until) }
 
 // load is what a stage has to deliver.
 type load struct {

@@ -4,8 +4,9 @@
 //
 // Delivered is what people and their tools made. What a cluster makes itself is
 // not: see kept. Neither are data of volumes (a claim is delivered, and gets a
-// new, empty volume), Jobs (they would run a second time) and pods without a
-// controller. CronJobs are delivered as they are and run in both clusters while
+// new, empty volume), Jobs and what else runs once (they would run a second
+// time), what binds a cluster to targets or machines of its own, and pods
+// without a controller. CronJobs are delivered as they are and run in both clusters while
 // both exist.
 package workloads
 
@@ -111,6 +112,26 @@ var kept = map[schema.GroupResource]bool{
 	{Group: "storage.k8s.io", Resource: "csistoragecapacities"}:     true,
 	{Group: "storage.k8s.io", Resource: "volumeattachments"}:        true,
 	{Group: "certificates.k8s.io", Resource: "clustertrustbundles"}: true,
+
+	// Bound to load balancers and machines of this cluster: with the same target
+	// group, the controllers of both clusters would take out each other's targets.
+	{Group: "elbv2.k8s.aws", Resource: "targetgroupbindings"}: true,
+	{Group: "karpenter.sh", Resource: "nodeclaims"}:           true,
+
+	// They run once, as Jobs do, and would run again without their status.
+	{Group: "argoproj.io", Resource: "workflows"}:                  true,
+	{Group: "tekton.dev", Resource: "pipelineruns"}:                true,
+	{Group: "tekton.dev", Resource: "taskruns"}:                    true,
+	{Group: "tekton.dev", Resource: "customruns"}:                  true,
+	{Group: "velero.io", Resource: "backups"}:                      true,
+	{Group: "velero.io", Resource: "restores"}:                     true,
+	{Group: "velero.io", Resource: "deletebackuprequests"}:         true,
+	{Group: "velero.io", Resource: "podvolumebackups"}:             true,
+	{Group: "velero.io", Resource: "podvolumerestores"}:            true,
+	{Group: "velero.io", Resource: "datauploads"}:                  true,
+	{Group: "velero.io", Resource: "datadownloads"}:                true,
+	{Group: "sparkoperator.k8s.io", Resource: "sparkapplications"}: true,
+	{Group: "ray.io", Resource: "rayjobs"}:                         true,
 }
 
 // keptGroups are groups of which everything is kept.

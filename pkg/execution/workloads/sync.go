@@ -84,6 +84,9 @@ func (s *Sync) Reconcile(ctx context.Context, run upgrade.Run, plan upgrade.Plan
 		if err := w.save(ctx, &at); err != nil {
 			return upgrade.Progress{}, err
 		}
+		if at.Stage < stages && w.over() {
+			return upgrade.Progress{After: upgrade.Duration(time.Second), Note: at.note()}, nil
+		}
 	}
 	if at.Refused > 0 {
 		return upgrade.Progress{}, upgrade.Errorf(upgrade.CodeStepFailed, "sync workloads", "%s refused %d of %d objects: %s", in.To, at.Refused, at.Refused+at.Delivered, strings.Join(at.First, "; ")).
