@@ -44,6 +44,10 @@ func (t *Traffic) Reconcile(ctx context.Context, run upgrade.Run, _ upgrade.Plan
 		return upgrade.Progress{}, upgrade.Errorf(upgrade.CodePrecondition, "shift traffic", "there is no record set of %s to give weight to", in.Blue).
 			WithRemedy("create it with the host name of the cluster's load balancer and the weight 0")
 	}
+	if old := now.ttl(); old+room > step.Timeout.D() && in.Weights.Of(in.Safe) != 100 {
+		return upgrade.Progress{}, upgrade.Errorf(upgrade.CodePrecondition, "shift traffic", "clients hold answers for %s, longer than step %s may take (%s)", old, step.ID, step.Timeout).
+			WithRemedy(fmt.Sprintf("lower the TTL of the record set of %s to %s, wait for %s, then start a new upgrade", in.Record, in.TTL, old))
+	}
 	if open, err := t.healthy(ctx, run, in, seen.Weights, record); err != nil || open != nil {
 		return orZero(open), err
 	}
@@ -69,6 +73,10 @@ func (t *Traffic) Reconcile(ctx context.Context, run upgrade.Run, _ upgrade.Plan
 		Comment: fmt.Sprintf("EKS upgrade %s, %s: %s", run.ID, step.ID, in.Weights)}
 	return t.submit(ctx, run, n, c, upsert(n, now, next, in.TTL))
 }
+
+// room is what a shift needs besides the TTL: health checks, a busy zone and the
+// spreading of the change.
+const room = 10 * time.Minute
 
 func refuse(step upgrade.Step, last change, problem string) error {
 	e := upgrade.Errorf(upgrade.CodePrecondition, "shift traffic", "step %s may not run: %s", step.ID, problem)

@@ -62,7 +62,9 @@ func (t *Traffic) save(ctx context.Context, run upgrade.Run, n Name, c change) e
 }
 
 // Weights returns how traffic is split now, and whether the last change of
-// this upgrade, if there was one, is known to have reached all name servers.
+// this upgrade, if there was one, is known to have reached all name servers. It
+// is Drift when the record sets are not as that change left them: the weights
+// may be right and still lead elsewhere.
 func (t *Traffic) Weights(ctx context.Context, run upgrade.Run, n Name) (w upgrade.Weights, inSync bool, err error) {
 	last, err := t.load(ctx, run, n)
 	if err != nil {
@@ -72,7 +74,21 @@ func (t *Traffic) Weights(ctx context.Context, run upgrade.Run, n Name) (w upgra
 	if err != nil {
 		return upgrade.Weights{}, false, err
 	}
+	if err := drift(last, now.split(), n); err != nil {
+		return upgrade.Weights{}, false, err
+	}
 	return now.split().Weights, last.MadeAt.IsZero() || !last.InSyncAt.IsZero(), nil
+}
+
+// drift is the error that somebody else changed what this upgrade left, or nil.
+// A change whose answer is not known may have been made or not.
+func drift(last change, seen split, n Name) error {
+	if last.MadeAt.IsZero() || seen == last.After || (last.ID == "" && seen == last.Before) {
+		return nil
+	}
+	return upgrade.Errorf(upgrade.CodeDrift, "read the record sets of "+n.Record,
+		"somebody else changed them: this upgrade left %s, but there is %s", last.After, seen).
+		WithRemedy("find out who did; set the weights back to " + last.After.Weights.String() + " before the upgrade goes on")
 }
 
 // Present reports whether the name has a record set of that identifier,
@@ -108,10 +124,8 @@ func (t *Traffic) settled(ctx context.Context, run upgrade.Run, n Name, urgent f
 		return now, last, nil, nil
 	}
 	seen := now.split()
-	if seen != last.After && (last.ID != "" || seen != last.Before) {
-		return sets{}, change{}, nil, upgrade.Errorf(upgrade.CodeDrift, "read the record sets of "+n.Record,
-			"somebody else changed them: this upgrade left %s, but there is %s", last.After, seen).
-			WithRemedy("find out who did; set the weights back to " + last.After.Weights.String() + " before the upgrade goes on")
+	if err := drift(last, seen, n); err != nil {
+		return sets{}, change{}, nil, err
 	}
 	switch {
 	case last.ID == "" && seen == last.Before: // the intent was recorded, but nothing was changed

@@ -42,7 +42,7 @@ func shift(t testing.TB, w upgrade.Weights) upgrade.Step {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return upgrade.Step{ID: fmt.Sprintf("shift-%d", w.Green), Kind: upgrade.StepShift, Input: input}
+	return upgrade.Step{ID: fmt.Sprintf("shift-%d", w.Green), Kind: upgrade.StepShift, Input: input, Timeout: upgrade.Duration(31 * time.Minute)}
 }
 
 func look(t testing.TB, l *lab.Lab, w upgrade.Weights, started time.Time) (upgrade.Progress, error) {
@@ -363,5 +363,35 @@ func TestBlueKeepsWhatPeopleGaveItsRecordSet(t *testing.T) {
 	}
 	if id := l.Route53.Get(lab.Blue).HealthCheckId; id == nil || *id != "hc-1" {
 		t.Error("the health check is gone")
+	}
+}
+
+// Weights that are right and lead elsewhere are not the upgrade's: blue could
+// be deleted while users are still sent to it.
+func TestWeightsOfRecordSetsThatLeadElsewhereAreDrift(t *testing.T) {
+	l := lab.New(t)
+	for _, w := range steps {
+		if err := run(t, l, w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n := traffic.Name{Zone: lab.Zone, Record: lab.Record, Blue: lab.Blue, Green: lab.Green}
+	if w, inSync, err := executor(l).Weights(t.Context(), l.Run, n); err != nil || w != upgrade.AllGreen || !inSync {
+		t.Fatalf("%s, in sync %t, %v", w, inSync, err)
+	}
+	l.Route53.Set(lab.Green, 100, lab.BlueLB, 60)
+	_, _, err := executor(l).Weights(t.Context(), l.Run, n)
+	wantCode(t, err, upgrade.CodeDrift, "somebody else")
+}
+
+// A first shift lasts as long as clients hold answers of the record set as it
+// was: when that is longer than the step may take, nothing is begun.
+func TestATTLThatOutlastsTheStepIsRefusedBeforeAnyShift(t *testing.T) {
+	l := lab.New(t)
+	l.Route53.Set(lab.Blue, 100, lab.BlueLB, 86400)
+	_, err := look(t, l, steps[0], lab.Start)
+	wantCode(t, err, upgrade.CodePrecondition, "lower the TTL")
+	if len(l.Route53.Changes) != 0 {
+		t.Error("record sets were changed")
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/execution"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
@@ -188,13 +189,15 @@ func refusal(err error) bool {
 }
 
 // words returns what the server said, but for Secrets: there it may quote what
-// it refuses.
+// it refuses. Elsewhere too it quotes, and that can be long.
 func words(o *unstructured.Unstructured, err error) string {
 	if o.GetKind() == "Secret" {
 		return fmt.Sprintf("Secret %s/%s: %s", o.GetNamespace(), o.GetName(), upgrade.CodeOf(err))
 	}
-	return err.Error()
+	return logging.Line(err.Error(), mostWords)
 }
+
+const mostWords = 500 // characters
 
 // unestablished reports whether green does not yet serve some of its
 // definitions: custom resources would not be accepted.

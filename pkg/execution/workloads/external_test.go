@@ -2,6 +2,7 @@ package workloads_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -71,4 +72,15 @@ func TestListingThatOutlastsTheSliceDoesNotStopTheDelivery(t *testing.T) {
 		green.establish()
 	}
 	t.Errorf("not done after 60 looks: %d objects were applied", green.applies)
+}
+
+// An API server quotes what it refuses, which can be a whole custom resource.
+func TestLongRefusalsAreCut(t *testing.T) {
+	l := lab.New(t)
+	blue, green := clusters()
+	green.refuse["Widget/web/one"] = upgrade.Errorf(upgrade.CodeInvalidRequest, "apply Widget web/one", "Invalid value: %s", strings.Repeat("x", 300<<10))
+	_, err := deliver(t, l, blue, green)
+	if upgrade.CodeOf(err) != upgrade.CodeStepFailed || !strings.Contains(err.Error(), "apply Widget web/one: Invalid value") || len(err.Error()) > 2<<10 {
+		t.Errorf("%d bytes of error: %.200v", len(err.Error()), err)
+	}
 }
