@@ -88,8 +88,12 @@ func (d *Decommission) blue(ctx context.Context, run upgrade.Run, plan upgrade.P
 }
 
 // green takes the new cluster away: first the build that may still be making
-// it, then its record set, then the cluster.
+// it, then its record set, then the cluster. EKS is asked when the build has
+// ended: it may make the cluster with its last call.
 func (d *Decommission) green(ctx context.Context, run upgrade.Run, in upgrade.DecommissionInput, n traffic.Name) (upgrade.Progress, error) {
+	if stopping, err := d.stopBuild(ctx, run, in.Cluster); err != nil || stopping {
+		return upgrade.Progress{Note: "stopping the build that makes " + in.Cluster}, err
+	}
 	cluster, err := describe(ctx, d.EKS, in.Cluster)
 	if err != nil {
 		return upgrade.Progress{}, err
@@ -98,9 +102,6 @@ func (d *Decommission) green(ctx context.Context, run upgrade.Run, in upgrade.De
 		if why := foreign(run, cluster); why != "" {
 			return upgrade.Progress{Done: true, Note: fmt.Sprintf("cluster %s was not made by this upgrade and is left alone: %s", in.Cluster, why)}, nil
 		}
-	}
-	if stopping, err := d.stopBuild(ctx, run, in.Cluster); err != nil || stopping {
-		return upgrade.Progress{Note: "stopping the build that makes " + in.Cluster}, err
 	}
 	removal, err := d.Traffic.Remove(ctx, run, n, upgrade.Green)
 	if err != nil || !removal.Done {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/aws/aws-sdk-go-v2/service/codebuild"
 	build "github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 
@@ -318,6 +319,33 @@ func TestABuildThatStillMakesGreenIsStoppedFirst(t *testing.T) {
 	if l.EKS.Has(lab.Green) {
 		t.Error("green is still there")
 	}
+}
+
+// The build may make green at the very moment at which it is stopped: what was
+// seen before that is not what is there after.
+func TestAClusterThatTheBuildMadeLastIsFound(t *testing.T) {
+	l := lab.New(t)
+	_, err := provisionOnce(t, l, l.Run)
+	must(t, err)
+	l.Builds.Started[0].BuildStatus = build.StatusTypeStopped
+	d := decommission(l, upgrade.Go)
+	d.Builds = lastWords{l.Builds, func() { l.EKS.AddCluster(lab.Green, "1.35", ours) }}
+	p := backward(t)
+	progress, err := d.Reconcile(t.Context(), l.Run, p, p.Steps[0], upgrade.StepRecord{StartedAt: upgrade.At(lab.Start)})
+	if err != nil || progress.Done {
+		t.Fatalf("%+v, %v: green is there", progress, err)
+	}
+}
+
+// lastWords are builds that do something just before they are looked at.
+type lastWords struct {
+	*lab.Builds
+	do func()
+}
+
+func (b lastWords) BatchGetBuilds(ctx context.Context, in *codebuild.BatchGetBuildsInput, o ...func(*codebuild.Options)) (*codebuild.BatchGetBuildsOutput, error) {
+	b.do()
+	return b.Builds.BatchGetBuilds(ctx, in, o...)
 }
 
 func TestANodeGroupThatCannotBeDeletedFailsTheStep(t *testing.T) {
