@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/validation"
 )
@@ -17,11 +18,18 @@ const probeTimeout = 10 * time.Second
 
 // prober sends the probes of endpoints through the HTTP client of the AWS
 // configuration, so that proxies and test doubles of it count for probes too.
+// It follows no redirect: that names the record, and DNS may lead to the other
+// cluster. A client of another type than the SDK's is on its own there.
 func prober(cfg aws.Config) validation.Doer {
-	if cfg.HTTPClient == nil {
-		return limited{http.DefaultClient}
+	var transport http.RoundTripper
+	switch client := cfg.HTTPClient.(type) {
+	case nil:
+	case *awshttp.BuildableClient:
+		transport = client.GetTransport()
+	default:
+		return limited{client}
 	}
-	return limited{cfg.HTTPClient}
+	return limited{&http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
 type limited struct{ next aws.HTTPClient }

@@ -4,11 +4,13 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 )
 
 // client answers as told and keeps the request.
@@ -54,6 +56,31 @@ func TestAFailedProbeLeavesNothing(t *testing.T) {
 	}
 	if c.request.Context().Err() == nil {
 		t.Error("the limit outlives the probe")
+	}
+}
+
+// A redirect names the record, which DNS may resolve to the other cluster: its
+// answer says nothing of the one that was asked. The SDK's own client follows
+// 307 and 308, and ingress-nginx redirects to HTTPS by 308.
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the other cluster was asked") }))
+	defer other.Close()
+	for _, status := range []int{http.StatusFound, http.StatusPermanentRedirect} {
+		asked := httptest.NewServer(http.RedirectHandler(other.URL, status))
+		defer asked.Close()
+		for name, cfg := range map[string]aws.Config{"no client": {}, "the SDK's client": {HTTPClient: awshttp.NewBuildableClient()}} {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, asked.URL, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			response, err := prober(cfg).Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := response.Body.Close(); err != nil || response.StatusCode != status {
+				t.Errorf("%s: status %d instead of %d, %v", name, response.StatusCode, status, err)
+			}
+		}
 	}
 }
 
