@@ -123,7 +123,23 @@ func (r Request) Validate() error {
 	if r.Approval.Timeout.D() < time.Minute || r.Approval.Timeout.D() > 14*24*time.Hour {
 		return invalid("approval.timeout", fmt.Sprintf("%s is out of range", r.Approval.Timeout), "give 1m to 336h")
 	}
-	return under("traffic", r.Traffic.validate())
+	if err := r.Traffic.validate(); err != nil {
+		return under("traffic", err)
+	}
+	return r.validateLength()
+}
+
+// MaxWaiting is how long an upgrade may wait by request. The state machine ends
+// an execution after 30 days without another word; the rest is for the work.
+const MaxWaiting = 28 * 24 * time.Hour
+
+func (r Request) validateLength() error {
+	bakes := r.Traffic.Bake.D() * time.Duration(len(r.Traffic.Steps))
+	if left := MaxWaiting - bakes - r.Approval.Timeout.D(); r.Soak.D() > left {
+		return invalid("soak", fmt.Sprintf("%s, with %s of bakes and %s for the approval, is longer than an upgrade may wait", r.Soak, bakes, r.Approval.Timeout),
+			fmt.Sprintf("shorten soak, traffic.bake or approval.timeout to %s together", MaxWaiting))
+	}
+	return nil
 }
 
 func (t Traffic) validate() error {

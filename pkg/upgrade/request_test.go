@@ -47,7 +47,7 @@ func TestRequestRoundTripsThroughJSON(t *testing.T) {
 }
 
 func TestBadRequestsNameTheField(t *testing.T) {
-	edit := func(old, with string) string { return strings.Replace(goodRequest, old, with, 1) }
+	edit := func(pairs ...string) string { return strings.NewReplacer(pairs...).Replace(goodRequest) }
 	cases := map[string]struct{ request, field string }{
 		"unknown field":              {edit(`"cluster"`, `"clutser":"x","cluster"`), "clutser"},
 		"no cluster":                 {edit(`"cluster":"shop",`, ``), "cluster"},
@@ -69,6 +69,9 @@ func TestBadRequestsNameTheField(t *testing.T) {
 		"negative minimum":           {edit(`"service"`, `"minRequests":-1,"service"`), "traffic.minRequests"},
 		"negative soak":              {edit(`"target"`, `"soak":"-1h","target"`), "soak"},
 		"approval that never ends":   {edit(`"target"`, `"approval":{"timeout":"9999h"},"target"`), "approval.timeout"},
+		"a soak without an end":      {edit(`"target"`, `"soak":"2562047h","target"`), "soak"},
+		"longer than an execution":   {edit(`"target"`, `"soak":"168h","approval":{"timeout":"336h"},"target"`, `"service"`, `"bake":"48h","service"`), "soak"},
+		"as long as an execution":    {edit(`"service"`, `"bake":"168h","service"`), "soak"},
 		"unknown approval mode":      {edit(`"target"`, `"approval":{"mode":"maybe"},"target"`), "approval.mode"},
 		"unknown end of blue":        {edit(`"target"`, `"decommission":"shrug","target"`), "decommission"},
 		"a second value":             {goodRequest + `{}`, ""},
