@@ -31,7 +31,7 @@ var spinner = []rune("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
 // draw returns the picture: lines no wider than width, and no more than height
 // of them with the empty one at the end, which the terminal program needs.
 func (b *board) draw(k look, width, height, tick int) string {
-	top := append(b.header(k, width), b.phaseLines(k, width, tick)...)
+	top := append(b.header(k, width, tick), b.phaseLines(k, width, tick)...)
 	bottom := append(b.traffic(k, width), b.end(k)...)
 	room := max(height-len(top)-len(bottom)-2, 2) // one for the empty line, one spare for the prompt
 	notes := b.noteLines(k, min(len(b.notes), max(1, min(5, room/3))))
@@ -52,16 +52,21 @@ func (b *board) draw(k look, width, height, tick int) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-func (b *board) header(k look, width int) []string {
-	if b.run.Cluster == "" {
-		return []string{k.bold.Render("EKS upgrade") + "  " + k.faint.Render("getting ready")}
+func (b *board) header(k look, width, tick int) []string {
+	if b.run.Cluster == "" { // minutes on a busy machine, without an event: show that it lives, in real time
+		waited := (time.Duration(tick) * frameInterval).Truncate(time.Second)
+		return []string{k.bold.Render("EKS upgrade") + "  " + mark(k, Running, tick) + " " + k.faint.Render("getting ready  "+waited.String())}
 	}
 	versions := "to " + b.run.Target.String()
 	if b.run.From != (upgrade.Version{}) {
 		versions = b.run.From.String() + " → " + b.run.Target.String()
 	}
+	how := "new cluster " + Clean(b.run.Green)
+	if b.run.Green == "" {
+		how = Words(string(b.run.Strategy))
+	}
 	left := k.bold.Render("EKS upgrade") + "  " + k.bold.Render(Clean(b.run.Cluster)) + " " + versions +
-		k.faint.Render(fmt.Sprintf("  %s to %s", b.run.Strategy, Clean(b.run.Green)))
+		k.faint.Render("  "+how)
 	right := b.clock(k)
 	if gap := width - ansi.StringWidth(left) - ansi.StringWidth(right); gap >= 2 {
 		return []string{left + strings.Repeat(" ", gap) + right}
@@ -131,8 +136,11 @@ func (b *board) stepLines(k look, width, room, tick int) []string {
 	current := b.current()
 	first, last := window(len(b.steps), current, room-1)
 	title := fmt.Sprintf("Plan, step %d of %d", current+1, len(b.steps))
-	if b.steps[current].mode == upgrade.RollingBack {
+	switch {
+	case b.steps[current].mode == upgrade.RollingBack:
 		title = k.warn.Render("Rolling back")
+	case b.steps[current].status == Planned:
+		title = fmt.Sprintf("Plan, %d steps", len(b.steps))
 	}
 	if hidden := len(b.steps) - (last - first); hidden > 0 {
 		title += k.faint.Render(fmt.Sprintf("  (%d more)", hidden))
@@ -216,11 +224,11 @@ func (b *board) end(k look) []string {
 	case "":
 		return nil
 	case upgrade.Succeeded:
-		return []string{k.good.Render("✓ succeeded") + "  " + b.reason}
+		return []string{k.good.Render("✓ succeeded") + Why("succeeded", b.reason)}
 	case upgrade.RolledBack:
-		return []string{k.warn.Render("↩ rolled back") + "  " + b.reason}
+		return []string{k.warn.Render("↩ rolled back") + Why("rolled back", b.reason)}
 	default:
-		return []string{k.bad.Render("✗ "+string(b.outcome)) + "  " + b.reason}
+		return []string{k.bad.Render("✗ "+string(b.outcome)) + Why(string(b.outcome), b.reason)}
 	}
 }
 

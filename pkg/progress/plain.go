@@ -133,9 +133,9 @@ func text(e Event) string {
 		return findingLine(*e.Finding)
 	case e.Kind == Started && e.Run != nil:
 		r := e.Run
-		s := fmt.Sprintf("%s from %s to %s, %s, new cluster %s", r.Cluster, r.From, r.Target, r.Strategy, r.Green)
+		s := fmt.Sprintf("%s from %s to %s, %s, new cluster %s", r.Cluster, r.From, r.Target, Words(string(r.Strategy)), r.Green)
 		if r.From == (upgrade.Version{}) {
-			s = fmt.Sprintf("%s to %s, %s, new cluster %s", r.Cluster, r.Target, r.Strategy, r.Green)
+			s = fmt.Sprintf("%s to %s, %s, new cluster %s", r.Cluster, r.Target, Words(string(r.Strategy)), r.Green)
 		}
 		return joinText(s, e.Text)
 	}

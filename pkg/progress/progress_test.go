@@ -209,6 +209,28 @@ func TestClean(t *testing.T) {
 	}
 }
 
+func TestWords(t *testing.T) {
+	for in, want := range map[string]string{"goWithApproval": "go with approval", "noGo": "no go", "go": "go", "rolledBack": "rolled back", "blueGreen": "blue/green", "": ""} {
+		if got := Words(in); got != want {
+			t.Errorf("%q became %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestWhy(t *testing.T) {
+	for _, tc := range []struct{ outcome, reason, want string }{
+		{"succeeded", "succeeded: 10 steps verified", ": 10 steps verified"},
+		{"failed", "failed, and nothing was changed", ", and nothing was changed"},
+		{"failed", "failedOver", "  failedOver"},
+		{"rolled back", "no reason of that name", "  no reason of that name"},
+		{"failed", "failed", ""},
+	} {
+		if got := Why(tc.outcome, tc.reason); got != tc.want {
+			t.Errorf("%q, %q: %q, want %q", tc.outcome, tc.reason, got, tc.want)
+		}
+	}
+}
+
 func FuzzClean(f *testing.F) {
 	f.Add("a \x1b[31mb\x1b]0;t\x07 c\u202e")
 	f.Fuzz(func(t *testing.T, s string) {
