@@ -241,12 +241,20 @@ func (p plotter) latency() (chart, bool) {
 	if top == 0 {
 		return chart{}, false
 	}
-	text := fmt.Sprintf("How long users waited, in real time; at worst %.3g ms at the 99th percentile.", top)
+	text := "How long users waited, in real time; at worst " + latencyText(top) + " at the 99th percentile."
 	top = niceMax(top)
 	return chart{ID: "latency", Title: "Latency", Text: text,
-		YTicks: yTicks(top, func(v float64) string { return fmt.Sprintf("%.3g ms", v) }),
+		YTicks: yTicks(top, latencyText),
 		Shapes: []shape{{"line warn", p.line(p99, top)}, {"line text", p.line(p50, top)}},
 		Legend: []legend{{"warn", "99 of 100 were faster"}, {"text", "half were faster"}}}, true
+}
+
+// latencyText writes milliseconds with three digits: "66.4 ms", "2.73 s".
+func latencyText(ms float64) string {
+	if ms >= 1000 {
+		return fmt.Sprintf("%.3g s", ms/1000)
+	}
+	return fmt.Sprintf("%.3g ms", ms)
 }
 
 // shiftMarks are the starts of the steps that move traffic.

@@ -1,6 +1,10 @@
 package report
 
-import "github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+import (
+	"strings"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+)
 
 // Group is findings that say the same of several objects.
 type Group struct {
@@ -8,9 +12,21 @@ type Group struct {
 	More            int // how many others there are
 }
 
+// maxEvidence is how many characters of evidence a terminal gets of a finding
+// that needs nobody's judgement; the HTML page has all of it.
+const maxEvidence = 200
+
+func shorten(s string) string {
+	runes := []rune(s)
+	if len(runes) <= maxEvidence {
+		return s
+	}
+	return strings.TrimRight(string(runes[:maxEvidence-1]), " ") + "…"
+}
+
 // Digest shortens a list of findings for a terminal: those that need a person's
-// judgement stay one by one, the others become one group for each check. The
-// order stays.
+// judgement stay whole and one by one, the others become one group for each check,
+// with the beginning of the first one's evidence. The order stays.
 func Digest(findings []upgrade.Finding) []Group {
 	type key struct {
 		check    string
@@ -28,6 +44,7 @@ func Digest(findings []upgrade.Finding) []Group {
 		}
 		if !serious {
 			at[k] = len(out)
+			f.Evidence = shorten(f.Evidence)
 		}
 		out = append(out, Group{Finding: f})
 	}

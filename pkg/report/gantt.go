@@ -24,7 +24,7 @@ type bar struct{ X, Width, Class, Title string }
 // minBar is the narrowest bar that can still be seen, as a share of the span.
 const minBar = 0.004
 
-// gantt returns the rows: phases in their order, then steps as they began.
+// gantt returns the rows as they began.
 func gantt(entries []Entry, s span) []ganttRow {
 	type key struct {
 		phase upgrade.Phase
@@ -44,15 +44,6 @@ func gantt(entries []Entry, s span) []ganttRow {
 		groups[k] = append(groups[k], e)
 	}
 	slices.SortStableFunc(order, func(a, b key) int {
-		switch {
-		case (a.step == "") != (b.step == ""):
-			if a.step == "" {
-				return -1
-			}
-			return 1
-		case a.step == "":
-			return slices.Index(upgrade.Phases(), a.phase) - slices.Index(upgrade.Phases(), b.phase)
-		}
 		return groups[a][0].At.Compare(groups[b][0].At.Time)
 	})
 	var rows []ganttRow

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
@@ -22,7 +23,7 @@ var pageText string
 var pageStyle string
 
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"duration": durationText, "number": number, "stepTook": stepTook, "outcome": outcomeText,
+	"duration": durationText, "number": number, "stepTook": stepTook, "outcome": outcomeText, "words": words,
 	"severity": severityText, "statusMark": statusMark, "criterion": criterionText, "link": safeLink, "count": countText,
 	"odd": func(i int) bool { return i%2 == 1 },
 }).Parse(pageText))
@@ -177,6 +178,9 @@ func cards(d Data) []card {
 	}
 	return all
 }
+
+// words writes values of the domain, which are strings of several types.
+func words(value any) string { return progress.Words(fmt.Sprint(value)) }
 
 func countText(n int, one, many string) string {
 	if n == 1 {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi"
 	"github.com/google/go-cmp/cmp"
@@ -206,6 +207,37 @@ func TestDigest(t *testing.T) {
 	}
 }
 
+// Evidence that needs nobody's judgement is shortened, other evidence never.
+func TestDigestShortensEvidence(t *testing.T) {
+	long := strings.Repeat("é", 3*maxEvidence)
+	groups := Digest([]upgrade.Finding{{Check: "notes", Severity: upgrade.Info, Evidence: long}, {Check: "pdb", Severity: upgrade.High, Evidence: long}})
+	if got := utf8.RuneCountInString(groups[0].Evidence); got != maxEvidence {
+		t.Errorf("%d characters, want %d", got, maxEvidence)
+	}
+	if groups[1].Evidence != long {
+		t.Error("the evidence of a serious finding was shortened")
+	}
+}
+
+// A step that failed ends when it was last looked at, not with the upgrade.
+func TestStepEnd(t *testing.T) {
+	at := func(minutes int) upgrade.Time { return upgrade.At(start.Add(time.Duration(minutes) * time.Minute)) }
+	verdict := &upgrade.StepVerdict{Verdicts: []upgrade.Verdict{{ObservedAt: at(4)}, {ObservedAt: at(3)}}}
+	for name, tc := range map[string]struct {
+		record upgrade.StepRecord
+		want   upgrade.Time
+	}{
+		"verified":     {upgrade.StepRecord{DoneAt: at(1), VerifiedAt: at(5), Verdict: verdict}, at(5)},
+		"failed":       {upgrade.StepRecord{DoneAt: at(1), Verdict: verdict}, at(4)},
+		"no verdict":   {upgrade.StepRecord{DoneAt: at(1)}, at(1)},
+		"only started": {upgrade.StepRecord{StartedAt: at(1)}, upgrade.Time{}},
+	} {
+		if got := StepEnd(tc.record); !got.Equal(tc.want.Time) {
+			t.Errorf("%s: %s, want %s", name, got, tc.want)
+		}
+	}
+}
+
 func TestTicks(t *testing.T) {
 	for _, length := range []time.Duration{time.Second, time.Minute, 86 * time.Minute, 9 * time.Hour, 3 * 24 * time.Hour, 400 * 24 * time.Hour} {
 		s := span{start: start, end: start.Add(length)}
@@ -233,6 +265,11 @@ func TestTexts(t *testing.T) {
 	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1234: "-1,234", -123: "-123"} {
 		if got := number(n); got != want {
 			t.Errorf("%d is %q, want %q", n, got, want)
+		}
+	}
+	for ms, want := range map[float64]string{0: "0 ms", 66.41: "66.4 ms", 999: "999 ms", 1000: "1 s", 2731: "2.73 s"} {
+		if got := latencyText(ms); got != want {
+			t.Errorf("%v ms are %q, want %q", ms, got, want)
 		}
 	}
 	if got := percent(1, 10_000_000); got != "less than 0.001 %" {

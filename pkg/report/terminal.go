@@ -21,7 +21,7 @@ const minWidth = 40
 
 // listWidth is the width below which findings are a list: four columns of text
 // need more.
-const listWidth = 72
+const listWidth = 100
 
 // printer writes the terminal report.
 type printer struct {
@@ -68,7 +68,7 @@ func (p *printer) outcome(d Data) {
 		title = p.warn.Render("↩ " + outcomeText(r.Outcome))
 	}
 	p.line("")
-	p.text(title + "  " + progress.Clean(r.Reason))
+	p.text(title + progress.Why(outcomeText(r.Outcome), progress.Clean(r.Reason)))
 	for _, violated := range d.Invariants {
 		p.text(p.bad.Render("✗ invariant broken") + "  " + progress.Clean(violated))
 	}
@@ -146,12 +146,27 @@ func (p *printer) steps(records []upgrade.StepRecord) {
 	}, rows, "Step", "Verdict", "Took", "Evidence")
 }
 
-// stepTook is the time from the start of a step to its verification.
-func stepTook(r upgrade.StepRecord) string {
-	end := r.VerifiedAt
-	if end.IsZero() {
-		end = r.DoneAt
+// StepEnd is when a step was verified, or when it last was looked at; zero when
+// it was begun and no more.
+func StepEnd(r upgrade.StepRecord) upgrade.Time {
+	if !r.VerifiedAt.IsZero() {
+		return r.VerifiedAt
 	}
+	end := r.DoneAt
+	if r.Verdict == nil {
+		return end
+	}
+	for _, v := range r.Verdict.Verdicts {
+		if v.ObservedAt.After(end.Time) {
+			end = v.ObservedAt
+		}
+	}
+	return end
+}
+
+// stepTook is the time from the start of a step to its end.
+func stepTook(r upgrade.StepRecord) string {
+	end := StepEnd(r)
 	if end.IsZero() || r.StartedAt.IsZero() {
 		return "-"
 	}
@@ -182,7 +197,7 @@ func (p *printer) findings(a *upgrade.Assessment) {
 	if a == nil || len(a.Findings) == 0 {
 		return
 	}
-	title := "Findings: " + progress.Clean(string(a.Decision)+", "+a.Reason)
+	title := "Findings: " + progress.Clean(progress.Words(string(a.Decision))+", "+a.Reason)
 	groups := Digest(a.Findings)
 	if p.width < listWidth {
 		p.line("")
