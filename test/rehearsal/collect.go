@@ -33,7 +33,7 @@ func (s *stage) collect(ctx context.Context, n *narrator, e *asl.Execution, bega
 			entry.Text = r.Verdict.Reason
 		}
 		if r.VerifiedAt.IsZero() {
-			entry.Status, entry.End = progress.Failed, data.Result.EndedAt
+			entry.Status, entry.End = progress.Failed, report.StepEnd(r)
 		}
 		data.Timeline = append(data.Timeline, entry)
 	}

@@ -162,6 +162,7 @@ func (n *narrator) answered(at time.Time, output string) {
 	case "Report":
 		if r, err := upgrade.Decode[upgrade.ReportOutput](out.Payload); err == nil {
 			n.result = r.Result
+			n.end(at, progress.Passed) // the machine may still end as failed: not because of its report
 		}
 	default:
 		if p, err := upgrade.Decode[upgrade.PerceiveOutput](out.Payload); err == nil && p.Source != "" {
@@ -181,7 +182,7 @@ func (n *narrator) reasoned(at time.Time, payload json.RawMessage) {
 			n.say(progress.Event{Time: upgrade.At(at), Kind: progress.Finding, Phase: upgrade.PhaseReason, Finding: &a.Findings[i]})
 		}
 	}
-	n.say(progress.Event{Time: upgrade.At(at), Kind: progress.Note, Phase: upgrade.PhaseReason, Text: "decision: " + string(out.Decision) + ": " + out.Reason})
+	n.say(progress.Event{Time: upgrade.At(at), Kind: progress.Note, Phase: upgrade.PhaseReason, Text: "decision: " + progress.Words(string(out.Decision)) + ": " + out.Reason})
 	if out.Steps > 0 {
 		n.planned(at, out.Plan)
 	}
