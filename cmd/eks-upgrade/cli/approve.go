@@ -8,10 +8,15 @@ import (
 	"os/user"
 	"strings"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/report"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
+
+// minTextWidth is the narrowest that text is wrapped to.
+const minTextWidth = 30
 
 // suspender is a renderer that can leave the terminal to a prompt.
 type suspender interface {
@@ -41,7 +46,7 @@ func (a *app) approver(yes bool, renderer progress.Renderer) func(context.Contex
 		}
 		typed := readLine(a.stdin)
 		answer := upgrade.ApprovalAnswer{PlanHash: asked.PlanHash, By: userName()}
-		if _, err := io.WriteString(out, approvalText(asked)); err != nil {
+		if _, err := io.WriteString(out, approvalText(asked, widthOf(out))); err != nil {
 			return answer, err
 		}
 		select {
@@ -80,14 +85,21 @@ func readLine(in io.Reader) <-chan string {
 	return lines
 }
 
-func approvalText(asked Approval) string {
+// approvalText is the question, with lines of at most width columns: what goes
+// over one goes on below, indented as far.
+func approvalText(asked Approval, width int) string {
 	plan, assessment := asked.Plan, asked.Assessment
 	var b strings.Builder
-	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line := func(format string, args ...any) {
+		text := fmt.Sprintf(format, args...)
+		body := strings.TrimLeft(text, " ")
+		indent := strings.Repeat(" ", len(text)-len(body))
+		b.WriteString(indent + strings.ReplaceAll(ansi.Wrap(body, max(width-len(indent), minTextWidth), " "), "\n", "\n"+indent) + "\n")
+	}
 	line("")
 	line("Approval of upgrade %s", progress.Clean(asked.Upgrade))
-	line("  %s from %s to %s, %s, new cluster %s", progress.Clean(plan.Cluster), plan.From, plan.Target, plan.Strategy, progress.Clean(plan.Green))
-	line("  Decision: %s: %s", assessment.Decision, progress.Clean(assessment.Reason))
+	line("  %s from %s to %s, %s, new cluster %s", progress.Clean(plan.Cluster), plan.From, plan.Target, progress.Words(string(plan.Strategy)), progress.Clean(plan.Green))
+	line("  Decision: %s: %s", progress.Words(string(assessment.Decision)), progress.Clean(assessment.Reason))
 	line("")
 	line("Findings: %d", len(assessment.Findings))
 	for _, f := range report.Digest(assessment.Findings) {

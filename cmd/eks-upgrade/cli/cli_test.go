@@ -111,7 +111,7 @@ func TestApprovalOnTheTerminal(t *testing.T) {
 			t.Errorf("%q: answer %+v, want approved %v", typed, f.answer, approved)
 		}
 		asked := f.err.String()
-		for _, want := range []string{"goWithApproval", "blocking-pdb", "add a replica", " 1. Create shop-green", "point of no return", " 2. Delete shop", "2026-08-01 13:00:00 UTC", "Approve? [y/N] "} {
+		for _, want := range []string{"go with approval", "blocking-pdb", "add a replica", " 1. Create shop-green", "point of no return", " 2. Delete shop", "2026-08-01 13:00:00 UTC", "Approve? [y/N] "} {
 			if !strings.Contains(asked, want) {
 				t.Errorf("the question does not contain %q:\n%s", want, asked)
 			}
@@ -232,6 +232,55 @@ func TestOptionsReachTheRehearsal(t *testing.T) {
 		Speed: 600, Rate: 20, Seed: 7, Bake: 5 * time.Minute, Soak: 30 * time.Minute}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Options{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestTargetFollowsFrom(t *testing.T) {
+	f := newFixture(t)
+	if code := f.run(t.Context(), []string{"rehearse", "-y", "--from", "1.36", "--manifests", good(t)}); code != exitOK {
+		t.Fatalf("exit code %d, stderr %q", code, f.err.String())
+	}
+	if got := f.runs[0].Target.String(); got != "1.37" {
+		t.Errorf("the target is %s, want 1.37", got)
+	}
+}
+
+// A report from before is only replaced by one that exists.
+func TestReportFromBeforeStaysWhileItRuns(t *testing.T) {
+	f := newFixture(t)
+	path := filepath.Join(t.TempDir(), "report.html")
+	if err := os.WriteFile(path, []byte("from before"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	f.rehearse = func(ctx context.Context, o Options) (report.Data, error) {
+		if data, err := os.ReadFile(path); err != nil || string(data) != "from before" {
+			t.Errorf("the report from before is now %q, %v", data, err)
+		}
+		return f.pretend(ctx, o)
+	}
+	f.run(t.Context(), []string{"rehearse", "--yes", "--report", path, "--manifests", good(t)})
+	if data, err := os.ReadFile(path); err != nil || !strings.HasPrefix(string(data), "<!doctype html>") {
+		t.Errorf("the report is %.40q, %v", data, err)
+	}
+}
+
+// Nothing goes over the edge of a narrow terminal, and what goes on below keeps
+// its indentation.
+func TestApprovalFitsTheTerminal(t *testing.T) {
+	asked := Approval{Plan: upgrade.Plan{Strategy: upgrade.BlueGreen, Cluster: "shop", Green: "shop-green"}, Assessment: upgrade.Assessment{Findings: []upgrade.Finding{{
+		Check: "release-notes", Title: "A change", Severity: upgrade.High, Evidence: strings.Repeat("word --a-flag ", 30), Remedy: "read it"}}}}
+	text := approvalText(asked, 60)
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\n")
+		if len(line) > 60 {
+			t.Errorf("%d columns: %q", len(line), line)
+		}
+		if strings.Contains(line, "word") && !strings.HasPrefix(line, strings.Repeat(" ", 11)) {
+			t.Errorf("not indented: %q", line)
+		}
+	}
+	if !strings.Contains(text, "blue/green, new cluster shop-green") {
+		t.Errorf("the strategy is not said:\n%s", text)
 	}
 }
 

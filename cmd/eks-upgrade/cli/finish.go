@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -28,6 +29,9 @@ func (a *app) makeFolder(reportPath string) (files, error) {
 	if err != nil {
 		return files{}, err
 	}
+	if err := checkReport(reportPath); err != nil {
+		return files{}, err
+	}
 	dir := filepath.Join(wd, "rehearsal-"+a.clock.Now().Format("20060102-150405"))
 	work := filepath.Join(dir, "work")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -42,10 +46,31 @@ func (a *app) makeFolder(reportPath string) (files, error) {
 	if reportPath, err = filepath.Abs(reportPath); err != nil {
 		return files{}, err
 	}
-	if err := os.MkdirAll(filepath.Dir(reportPath), 0o755); err != nil {
-		return files{}, usage("--report", err.Error(), "name a file in a folder that you may write to")
-	}
 	return files{dir: dir, work: work, report: reportPath}, nil
+}
+
+// checkReport finds out whether the report can be written, before a rehearsal
+// is spent on it: it makes the folder and opens the file, which stays as it is.
+func checkReport(path string) error {
+	if path == "" {
+		return nil // in the folder of the rehearsal
+	}
+	remedy := "name a file in a folder that you may write to"
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return usage("--report", err.Error(), remedy)
+	}
+	_, statErr := os.Stat(path)
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		return usage("--report", err.Error(), remedy)
+	}
+	if err := file.Close(); err != nil {
+		return usage("--report", err.Error(), remedy)
+	}
+	if errors.Is(statErr, fs.ErrNotExist) {
+		return os.Remove(path)
+	}
+	return nil
 }
 
 // finish writes the report, shows the end, and returns its exit code. What a
@@ -88,14 +113,8 @@ func (a *app) showEnd(f rehearseFlags, files files, data report.Data) error {
 	if f.output == outputJSON {
 		return json.NewEncoder(a.stdout).Encode(report.Summary(data, files.report))
 	}
-	width, color := 100, false
-	if f, ok := a.stdout.(term.File); ok && term.IsTerminal(f.Fd()) {
-		color = os.Getenv("NO_COLOR") == ""
-		if w, _, err := term.GetSize(f.Fd()); err == nil && w > 0 {
-			width = w
-		}
-	}
-	if err := report.Terminal(a.stdout, data, color, width); err != nil {
+	color := isTerminal(a.stdout) && os.Getenv("NO_COLOR") == ""
+	if err := report.Terminal(a.stdout, data, color, widthOf(a.stdout)); err != nil {
 		return err
 	}
 	text := "\n"
@@ -107,6 +126,16 @@ func (a *app) showEnd(f rehearseFlags, files files, data report.Data) error {
 	}
 	_, err := io.WriteString(a.stdout, text)
 	return err
+}
+
+// widthOf is how many columns a terminal has; what is none is as wide as a page.
+func widthOf(out io.Writer) int {
+	if f, ok := out.(term.File); ok {
+		if w, _, err := term.GetSize(f.Fd()); err == nil && w > 0 {
+			return w
+		}
+	}
+	return 100
 }
 
 // abandon keeps what there is of a rehearsal that could not be carried out, and

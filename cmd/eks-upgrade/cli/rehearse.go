@@ -57,7 +57,7 @@ simulated, and users send real requests all the time. The state machine and its
 handlers are those that run in AWS. Nothing outside this machine is touched.`,
 		Example: `  eks-upgrade rehearse
   eks-upgrade rehearse --inject error-rate-at-50 --yes
-  eks-upgrade rehearse --manifests ./deploy --from 1.35 --target 1.36
+  eks-upgrade rehearse --manifests ./deploy --from 1.36
   eks-upgrade rehearse --yes --output json | tail -n 1 | jq .outcome`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -73,7 +73,7 @@ handlers are those that run in AWS. Nothing outside this machine is touched.`,
 	flags := c.Flags()
 	flags.SortFlags = false
 	flags.StringVar(&f.from, "from", "1.34", "version of the cluster")
-	flags.StringVar(&f.target, "target", "1.35", "version to upgrade to, one minor newer")
+	flags.StringVar(&f.target, "target", "", "version to upgrade to (default: one minor newer than --from)")
 	flags.StringArrayVar(&f.manifests, "manifests", nil, "folder of Kubernetes manifests to load; repeatable (default: "+strings.Join(bundled, " and ")+" of the source tree)")
 	flags.StringSliceVar(&f.inject, "inject", nil, "make it go wrong: name of a fault, see above; repeatable")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "approve the plan without asking")
@@ -93,7 +93,7 @@ func (a *app) injectionHelp() string {
 	var b strings.Builder
 	b.WriteString("Faults for --inject:")
 	for _, i := range a.injections {
-		fmt.Fprintf(&b, "\n  %-18s %s (ends: %s)", i.Name, i.Description, i.Expect)
+		fmt.Fprintf(&b, "\n  %-18s %s (ends: %s)", i.Name, i.Description, progress.Words(string(i.Expect)))
 	}
 	return b.String()
 }
@@ -105,6 +105,12 @@ func (a *app) options(f rehearseFlags) (Options, error) {
 	from, err := parseVersion("--from", f.from)
 	if err != nil {
 		return none, err
+	}
+	if f.target == "" {
+		f.target = from.Next().String()
+		if from == rehearsal.Newest {
+			return none, usage("--from", fmt.Sprintf("%s is the newest version that a rehearsal has", from), "start from an older one: --from "+rehearsal.Oldest.String())
+		}
 	}
 	target, err := parseVersion("--target", f.target)
 	if err != nil {
@@ -182,7 +188,7 @@ func checkHop(from, target upgrade.Version) error {
 	}
 	if len(hops) > 1 {
 		return usage("--target", fmt.Sprintf("%s is %d minors newer than %s, and EKS upgrades one minor at a time", target, len(hops), from),
-			fmt.Sprintf("give --target %s, then rehearse from there", from.Next()))
+			fmt.Sprintf("give --target %s, or start nearer: --from %d.%d", from.Next(), target.Major, target.Minor-1))
 	}
 	return nil
 }
