@@ -72,6 +72,7 @@ clean-cache: ## Remove the cached control plane and tools too
 .PHONY: bin/eks-upgrade
 bin/eks-upgrade:
 	@mkdir -p bin
+	@[ -x $@ ] || echo "building $@; the first time takes minutes" >&2
 	@go build -trimpath -o $@ ./cmd/eks-upgrade
 
 .PHONY: $(LAMBDAS:%=dist/%.zip)
