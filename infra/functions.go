@@ -33,6 +33,20 @@ func memory(phase upgrade.Phase) float64 {
 	return 512
 }
 
+// timeout is in seconds, less than any state that invokes the function waits: a
+// state that gives up invokes it again, and two must never act at a time.
+func timeout(phase upgrade.Phase) float64 {
+	switch phase {
+	case upgrade.PhaseLease, upgrade.PhaseRecord:
+		return 50
+	case upgrade.PhaseApprove, upgrade.PhaseRollback, upgrade.PhaseReport:
+		return 110
+	case upgrade.PhasePerceive:
+		return 590
+	}
+	return 290
+}
+
 func newFunction(scope constructs.Construct, a arns, phase upgrade.Phase) awsiam.Role {
 	name := functionName(phase)
 	group := "/aws/lambda/" + name
@@ -49,7 +63,7 @@ func newFunction(scope constructs.Construct, a arns, phase upgrade.Phase) awsiam
 		Handler:      jsii.String("bootstrap"),
 		Code:         awslambda.Code_FromAsset(jsii.String(filepath.Join(a.Dist, string(phase)+".zip")), nil),
 		MemorySize:   jsii.Number(memory(phase)),
-		Timeout:      awscdk.Duration_Minutes(jsii.Number(15)), // the state machine's own timeouts are shorter
+		Timeout:      awscdk.Duration_Seconds(jsii.Number(timeout(phase))),
 		Environment:  a.environment(),
 		Role:         fixed,
 		LogGroup:     newLogGroup(scope, group),

@@ -138,7 +138,7 @@ func TestFunctions(t *testing.T) {
 		t.Run(string(phase), func(t *testing.T) {
 			holds(t, func() {
 				template.HasResourceProperties(jsii.String("AWS::Lambda::Function"), map[string]any{
-					"FunctionName": functionName(phase), "Architectures": []string{"arm64"}, "Runtime": "provided.al2023", "Timeout": 900,
+					"FunctionName": functionName(phase), "Architectures": []string{"arm64"}, "Runtime": "provided.al2023", "Timeout": timeout(phase),
 					"TracingConfig": map[string]any{"Mode": "Active"},
 				})
 			})
