@@ -45,6 +45,34 @@ func TestClusterActive(t *testing.T) {
 	}
 }
 
+// A protected blue would be found out at the very last step, which then takes
+// the whole upgrade back.
+func TestABlueThatMayNotBeDeletedIsFoundBeforeAnythingChanges(t *testing.T) {
+	protected := cluster("ACTIVE", "1.34")
+	protected.DeletionProtection = aws.Bool(true)
+	destroy := upgrade.Plan{Mode: upgrade.Forward, Cluster: "b", Green: "g", Steps: []upgrade.Step{{Kind: upgrade.StepDecommission}}}
+	keep := upgrade.Plan{Mode: upgrade.Forward, Cluster: "b", Green: "g", Steps: []upgrade.Step{{Kind: upgrade.StepSoak}}}
+	for what, c := range map[string]struct {
+		cluster string
+		plan    upgrade.Plan
+		status  upgrade.Status
+	}{
+		"blue is to go": {"b", destroy, upgrade.Fail},
+		"blue is kept":  {"b", keep, upgrade.Pass},
+		"green stays":   {"g", destroy, upgrade.Pass},
+		"the way back":  {"b", upgrade.Plan{Mode: upgrade.RollingBack, Cluster: "b", Green: "g", Steps: destroy.Steps}, upgrade.Pass},
+	} {
+		t.Run(what, func(t *testing.T) {
+			got, err := validation.ClusterActive{EKS: account{"b": protected, "g": protected}}.Check(t.Context(), run, c.plan, upgrade.Criterion{Cluster: c.cluster})
+			text := "ACTIVE"
+			if c.status == upgrade.Fail {
+				text = "deletion protection"
+			}
+			want(t, got, err, c.status, text)
+		})
+	}
+}
+
 func TestClusterGone(t *testing.T) {
 	tagged := func(id string) types.Cluster {
 		c := cluster("ACTIVE", "1.35")

@@ -3,6 +3,7 @@ package validation
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -20,11 +21,12 @@ type EKS interface {
 }
 
 // ClusterActive checks that EKS says ACTIVE, of the criterion's version when it
-// names one, without health issues.
+// names one, without health issues. A cluster that the plan deletes in the end
+// must not be protected from it.
 type ClusterActive struct{ EKS EKS }
 
 // Check implements Checker.
-func (a ClusterActive) Check(ctx context.Context, _ upgrade.Run, _ upgrade.Plan, c upgrade.Criterion) (Result, error) {
+func (a ClusterActive) Check(ctx context.Context, _ upgrade.Run, plan upgrade.Plan, c upgrade.Criterion) (Result, error) {
 	cluster, err := describe(ctx, a.EKS, c.Cluster)
 	if err != nil {
 		return Result{}, err
@@ -42,8 +44,14 @@ func (a ClusterActive) Check(ctx context.Context, _ upgrade.Run, _ upgrade.Plan,
 		return fail("it has version %s instead of %s", version, c.Version), nil
 	case cluster.Health != nil && len(cluster.Health.Issues) > 0:
 		return fail("EKS reports %s", issues(cluster.Health.Issues)), nil
+	case aws.ToBool(cluster.DeletionProtection) && plan.Mode == upgrade.Forward && c.Cluster == plan.Cluster && deletesBlue(plan):
+		return fail("its deletion protection is on, and the plan deletes it in the end; turn it off in EKS, or ask with decommission: keep"), nil
 	}
 	return pass("ACTIVE at %s", version), nil
+}
+
+func deletesBlue(plan upgrade.Plan) bool {
+	return slices.ContainsFunc(plan.Steps, func(s upgrade.Step) bool { return s.Kind == upgrade.StepDecommission })
 }
 
 func issues(all []types.ClusterIssue) string {
