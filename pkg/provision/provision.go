@@ -149,10 +149,15 @@ func (r *run) describe(ctx context.Context, name string) (*types.Cluster, error)
 
 func notFound(err error) bool { return awserr.Is(err, "ResourceNotFoundException") }
 
-// await calls look until it reports done.
+// await calls look until it reports done. A look that EKS does not answer now is
+// repeated like one that is too early: the caller's context bounds both.
 func (r *run) await(ctx context.Context, look func() (bool, error)) error {
 	for {
 		done, err := look()
+		if err != nil && ctx.Err() == nil && upgrade.CodeOf(err).Retryable() {
+			r.say("EKS", "%v", err)
+			err = nil
+		}
 		if err != nil || done {
 			return err
 		}

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -65,6 +67,30 @@ func TestProvisionMakesAClusterLikeTheOther(t *testing.T) {
 	}
 	if text := strings.Join(lines, "\n"); strings.Count(text, "cluster green: CREATING") != 1 || !strings.Contains(text, "node group plain: ACTIVE") || !strings.Contains(text, "add-on vpc-cni: ACTIVE") {
 		t.Error(text)
+	}
+}
+
+// flaky does not answer some looks at node groups.
+type flaky struct {
+	*account
+	looks int
+}
+
+func (f *flaky) DescribeNodegroup(ctx context.Context, in *eks.DescribeNodegroupInput, o ...func(*eks.Options)) (*eks.DescribeNodegroupOutput, error) {
+	f.looks++
+	if f.looks == 6 || f.looks == 7 { // the first looks are before the node groups are made
+		return nil, &types.ServerException{Message: aws.String("internal error")}
+	}
+	return f.account.DescribeNodegroup(ctx, in, o...)
+}
+
+// One look that EKS does not answer is no reason to fail a cluster that has
+// taken half an hour, and with it the upgrade.
+func TestALookThatIsNotAnsweredIsRepeated(t *testing.T) {
+	f := &flaky{account: newAccount()}
+	must(t, provision.Provision(t.Context(), f, spec, provision.Options{Upgrade: "up-1", Step: "provision", Poll: time.Minute, Clock: impatient{f.now}}))
+	if f.looks < 8 {
+		t.Errorf("only %d looks", f.looks)
 	}
 }
 
