@@ -266,6 +266,8 @@ func TestWeights(t *testing.T) {
 		"one set on each page":   {weighted(75, 25), 1, &upgrade.Weights{Blue: 75, Green: 25}, ""},
 		"blue alone":             {weighted(100, 0)[:1], 0, &upgrade.Weights{Blue: 100}, ""},
 		"green alone":            {weighted(0, 100)[1:2], 0, &upgrade.Weights{Green: 100}, ""},
+		"blue alone with a 1":    {weighted(1, 0), 0, &upgrade.Weights{Blue: 100}, ""},
+		"blue alone with a 255":  {weighted(255, 0)[:1], 0, &upgrade.Weights{Blue: 100}, ""},
 		"as somebody left them":  {weighted(90, 20), 0, &upgrade.Weights{Blue: 90, Green: 20}, ""},
 		"after many other names": {append(neighbours, weighted(50, 50)...), 2, &upgrade.Weights{Blue: 50, Green: 50}, ""},
 		"a third one takes part": {append([]types.ResourceRecordSet{other}, weighted(50, 50)...), 0, nil, "a-third"},

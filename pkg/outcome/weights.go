@@ -53,6 +53,12 @@ func finish(op string, w upgrade.Weights, found bool, r upgrade.Request) (upgrad
 	if !found {
 		return w, upgrade.Errorf(upgrade.CodeNotFound, op, "%s has no weighted CNAME record sets", r.Traffic.Record)
 	}
+	switch { // a side that is alone with its weight has it all, whatever the number
+	case w.Blue > 0 && w.Green == 0:
+		w = upgrade.AllBlue
+	case w.Green > 0 && w.Blue == 0:
+		w = upgrade.AllGreen
+	}
 	return w, nil
 }
 
