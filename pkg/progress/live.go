@@ -26,6 +26,7 @@ type Live struct {
 	err   error
 
 	running *program
+	closed  bool
 }
 
 // program is one run of the terminal program; a new one starts after a prompt.
@@ -52,8 +53,11 @@ func (l *Live) Event(e Event) {
 }
 
 // Close implements Renderer: it draws the last frame and gives the terminal
-// back.
+// back, for good.
 func (l *Live) Close() error {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
 	l.Suspend()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -82,8 +86,15 @@ func (l *Live) Abort() {
 	}
 }
 
-// Resume draws again, below what was printed meanwhile.
+// Resume draws again, below what was printed meanwhile; after Close it does
+// nothing.
 func (l *Live) Resume() {
+	l.mu.Lock()
+	closed := l.closed
+	l.mu.Unlock()
+	if closed {
+		return
+	}
 	p := &program{ended: make(chan struct{}), showKeys: hideKeys(l.in)}
 	width, height := size(l.w)
 	// The program gets no input: it would switch the terminal to raw mode,

@@ -217,6 +217,14 @@ func TestWords(t *testing.T) {
 	}
 }
 
+func TestSpan(t *testing.T) {
+	for d, want := range map[time.Duration]string{10 * time.Minute: "10m", time.Hour: "1h", 90 * time.Minute: "1h30m", time.Hour + 30*time.Second: "1h0m30s", 10 * time.Second: "10s", 0: "0s", 20 * time.Hour: "20h"} {
+		if got := Span(d); got != want {
+			t.Errorf("%s is %q, want %q", d, got, want)
+		}
+	}
+}
+
 func TestWhy(t *testing.T) {
 	for _, tc := range []struct{ outcome, reason, want string }{
 		{"succeeded", "succeeded: 10 steps verified", ": 10 steps verified"},
@@ -384,6 +392,12 @@ func TestLive(t *testing.T) {
 	}
 	if err := live.Close(); err != nil {
 		t.Errorf("closing twice: %v", err)
+	}
+	closed := w.String()
+	live.Resume() // a prompt that ends after the end
+	live.Suspend()
+	if got := w.String(); got != closed {
+		t.Errorf("something was drawn after the end: %q", got[len(closed):])
 	}
 }
 

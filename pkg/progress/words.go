@@ -2,6 +2,7 @@ package progress
 
 import (
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
@@ -22,6 +23,18 @@ func Words(value string) string {
 		b.WriteRune(r)
 	}
 	return strings.TrimSpace(b.String())
+}
+
+// Span writes a duration without the units that are zero: "10m", "1h".
+func Span(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
 
 // Why is what follows the outcome on its line: the reason, without the outcome

@@ -145,7 +145,7 @@ func (n *narrator) answered(at time.Time, output string) {
 		}
 		n.say(e)
 		if p.BakeSeconds > 0 {
-			e.Status, e.Text = progress.Waiting, "baking for "+(time.Duration(p.BakeSeconds)*time.Second).String()
+			e.Status, e.Text = progress.Waiting, "baking for "+progress.Span(time.Duration(p.BakeSeconds)*time.Second)
 			n.say(e)
 		}
 	case "Validate":

@@ -134,7 +134,7 @@ func bakeText(s upgrade.Step) string {
 	if s.Bake <= 0 {
 		return ""
 	}
-	return fmt.Sprintf(" (then %s of observation)", s.Bake)
+	return fmt.Sprintf(" (then %s of observation)", progress.Span(s.Bake.D()))
 }
 
 // userName is who answers, as the operating system knows them.

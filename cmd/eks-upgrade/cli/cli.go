@@ -51,8 +51,8 @@ type app struct {
 	rehearse   func(context.Context, Options) (report.Data, error)
 	provision  func(ctx context.Context, location string, out io.Writer) error
 
-	started bool                   // the arguments were good; a command runs
-	restore atomic.Pointer[func()] // gives the terminal back at once; nil: nothing to do
+	started bool                          // the arguments were good; a command runs
+	live    atomic.Pointer[progress.Live] // what draws on the terminal; nil: nothing
 }
 
 // Run runs the program with args and returns its exit code. It ends early when

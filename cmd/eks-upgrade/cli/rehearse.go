@@ -264,9 +264,8 @@ func (a *app) runRehearsal(ctx context.Context, f rehearseFlags, options Options
 	}
 	renderer := a.renderer(f)
 	if live, ok := renderer.(*progress.Live); ok {
-		restore := live.Abort
-		a.restore.Store(&restore)
-		defer a.restore.Store(nil)
+		a.live.Store(live)
+		defer a.live.Store(nil)
 	}
 	options.Events = renderer.Event
 	options.Approve = a.approver(f.yes, renderer)

@@ -20,11 +20,16 @@ func Main() int {
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		first := <-signals
-		cancel(errInterrupted)
-		fmt.Fprintf(os.Stderr, "\n%s: stopping everything that was started; press Ctrl-C again to end at once\n", first)
+		go func() {
+			defer cancel(errInterrupted)
+			if live := a.live.Load(); live != nil {
+				_ = live.Close() // or it would draw over the next line; whoever made it closes it too, and gets the error
+			}
+			fmt.Fprintf(os.Stderr, "\n%s: stopping everything that was started; press Ctrl-C again to end at once\n", first)
+		}()
 		<-signals
-		if restore := a.restore.Load(); restore != nil {
-			(*restore)()
+		if live := a.live.Load(); live != nil {
+			live.Abort()
 		}
 		os.Exit(exitInterrupted)
 	}()
