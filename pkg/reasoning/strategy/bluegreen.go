@@ -129,7 +129,7 @@ func (p plan) decommission() (upgrade.Step, error) {
 func (p plan) returnTraffic() (upgrade.Step, error) {
 	data, err := input(p.shiftTo(upgrade.AllBlue))
 	return upgrade.Step{ID: "return-traffic", Kind: upgrade.StepShift, Title: "Return all the traffic to " + p.blue, Input: data,
-		Verify:  []upgrade.Criterion{p.weightsHold(upgrade.AllBlue), p.endpointAnswers(upgrade.Blue, 0)},
+		Verify:  []upgrade.Criterion{p.weightsHold(upgrade.AllBlue), p.endpointAnswers(upgrade.Blue, settling)},
 		Timeout: p.andTTL(shiftTimeout), VerifyTimeout: upgrade.Duration(verifyTimeout)}, err
 }
 

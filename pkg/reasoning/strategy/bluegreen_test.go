@@ -56,3 +56,17 @@ func TestTheRecordSetsAreVerifiedBeforeAnythingIsMade(t *testing.T) {
 		t.Errorf("step %s verifies %+v", first.ID, first.Verify)
 	}
 }
+
+// Blue has just got all the traffic back: one answer that fails must not end the
+// rollback, which nobody but a person could then finish.
+func TestTheWayBackBearsAMomentOfTrouble(t *testing.T) {
+	for _, step := range stepsOf(t, reasoningtest.Request()) {
+		for _, back := range step.Rollback {
+			for _, c := range back.Verify {
+				if c.Kind == upgrade.EndpointAnswers && c.Within <= 0 {
+					t.Errorf("%s of %s fails by one look at %s", back.ID, step.ID, c.Cluster)
+				}
+			}
+		}
+	}
+}
