@@ -24,6 +24,7 @@ var codes = map[upgrade.Code][]string{
 	upgrade.CodeThrottled: {
 		"Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "RequestThrottledException",
 		"TooManyRequestsException", "TooManyRequests", "RequestLimitExceeded", "BandwidthLimitExceeded", "LimitExceededException",
+		"AccountLimitExceededException",
 		"ProvisionedThroughputExceededException", "TransactionInProgressException", "PriorRequestNotComplete", "SlowDown", "EC2ThrottledException",
 	},
 	upgrade.CodePermissionDenied: {

@@ -33,6 +33,7 @@ func TestWrapGivesTheCodeThatFits(t *testing.T) {
 	}{
 		{"throttled by code", api("ThrottlingException", smithy.FaultClient), upgrade.CodeThrottled},
 		{"Route 53 asks to wait", answered(400, api("PriorRequestNotComplete", smithy.FaultClient)), upgrade.CodeThrottled},
+		{"CodeBuild runs all the builds that it may", answered(400, api("AccountLimitExceededException", smithy.FaultClient)), upgrade.CodeThrottled},
 		{"denied by code", answered(400, api("AccessDeniedException", smithy.FaultClient)), upgrade.CodePermissionDenied},
 		{"EC2 denies in its own words", api("UnauthorizedOperation", smithy.FaultClient), upgrade.CodePermissionDenied},
 		{"expired credentials", api("ExpiredToken", smithy.FaultClient), upgrade.CodePermissionDenied},
