@@ -85,7 +85,7 @@ func readSettings(context func(key string) any) (Settings, error) {
 		Clusters:    list("clusters", clusterName, "name the EKS clusters that the agent may upgrade, and their green ones: -c clusters=shop,shop-green"),
 		HostedZones: list("hostedZones", hostedZone, "give the ids of the hosted zones with the weighted records: -c hostedZones=Z0123456789ABCDEFGHIJ"),
 		Roles:       list("roles", roleName, "name the IAM roles of the clusters, their node groups and add-ons: -c roles=shop-cluster,shop-nodes"),
-		Dist:        text("dist", "give the folder with the built zips: -c dist=../dist"),
+		Dist:        text("dist", "give the folder with the built zips: -c dist=dist"),
 	}
 	return s, errors.Join(problems...)
 }
