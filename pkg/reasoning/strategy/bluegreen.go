@@ -99,7 +99,7 @@ func (p plan) shift(w upgrade.Weights) (upgrade.Step, error) {
 	}
 	back, err := p.returnTraffic()
 	return upgrade.Step{ID: fmt.Sprintf("shift-%d", w.Green), Kind: upgrade.StepShift, Title: fmt.Sprintf("Send %d %% of the traffic to %s", w.Green, p.green), Input: data,
-		Verify: p.serving(w, p.Request.Traffic.Bake), Rollback: []upgrade.Step{back},
+		Verify: p.serving(w, p.Request.Traffic.Bake, p.Request.Traffic.Bake), Rollback: []upgrade.Step{back},
 		Timeout: p.andTTL(shiftTimeout), Bake: p.Request.Traffic.Bake, VerifyTimeout: upgrade.Duration(trafficVerifyTimeout)}, err
 }
 
@@ -112,7 +112,7 @@ func (p plan) soak() (upgrade.Step, error) {
 	// Metrics have a resolution of a minute; a shorter window holds no value.
 	window := max(p.Request.Soak, upgrade.Duration(time.Minute))
 	return upgrade.Step{ID: "soak", Kind: upgrade.StepSoak, Title: fmt.Sprintf("Watch %s under all the traffic for %s", p.green, p.Request.Soak), Input: data,
-		Verify: p.serving(upgrade.AllGreen, window), Rollback: []upgrade.Step{back},
+		Verify: p.serving(upgrade.AllGreen, 0, window), Rollback: []upgrade.Step{back},
 		Timeout: p.Request.Soak + upgrade.Duration(30*time.Minute), VerifyTimeout: upgrade.Duration(trafficVerifyTimeout)}, err
 }
 

@@ -70,3 +70,28 @@ func TestTheWayBackBearsAMomentOfTrouble(t *testing.T) {
 		}
 	}
 }
+
+// One node of thousands that is being replaced at the moment of the look must
+// not roll an upgrade back; failing users must, at once.
+func TestAfterABakeNodesAndReplicasHaveAMomentButUsersHaveNone(t *testing.T) {
+	request := reasoningtest.Request()
+	looked := 0
+	for _, step := range stepsOf(t, request) {
+		if step.Kind != upgrade.StepShift && step.Kind != upgrade.StepSoak {
+			continue
+		}
+		for _, c := range step.Verify {
+			looked++
+			patient := c.Kind == upgrade.NodesReady || c.Kind == upgrade.WorkloadsReady
+			if want := step.Bake + upgrade.Duration(5*time.Minute); patient && c.Within != want {
+				t.Errorf("%s, %s of %s: within %s, want %s", step.ID, c.Kind, c.Cluster, c.Within, want)
+			}
+			if !patient && c.Within != 0 {
+				t.Errorf("%s, %s of %s is excused for %s", step.ID, c.Kind, c.Cluster, c.Within)
+			}
+		}
+	}
+	if looked == 0 {
+		t.Error("no criterion was looked at")
+	}
+}

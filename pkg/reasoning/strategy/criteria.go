@@ -13,13 +13,24 @@ func (p plan) name(side upgrade.Side) string {
 	return p.blue
 }
 
+// blip is how long a node or a replica may be not ready when the bake is over:
+// in a large cluster some node is always being replaced and some pod is always
+// restarting. What users see, the endpoint and the error rate, bears no delay.
+const blip = 5 * time.Minute
+
 // serving verifies a split of the traffic: the weights hold, both sides are
 // healthy, and those that take traffic answer it. The side without traffic is
-// looked at too, so that its verdict is fresh when traffic is to go there.
-func (p plan) serving(w upgrade.Weights, window upgrade.Duration) []upgrade.Criterion {
+// looked at too, so that its verdict is fresh when traffic is to go there. bake
+// is the time between the change and the verification.
+func (p plan) serving(w upgrade.Weights, bake, window upgrade.Duration) []upgrade.Criterion {
 	out := []upgrade.Criterion{p.weightsHold(w)}
 	for _, side := range []upgrade.Side{upgrade.Blue, upgrade.Green} {
-		out = append(out, p.healthy(side, 0)...)
+		for _, c := range p.healthy(side, 0) {
+			if c.Kind != upgrade.EndpointAnswers {
+				c.Within = bake + upgrade.Duration(blip)
+			}
+			out = append(out, c)
+		}
 		if w.Of(side) > 0 {
 			t := p.Request.Traffic
 			out = append(out, upgrade.Criterion{Kind: upgrade.ErrorRate, Cluster: p.name(side), Side: side, Service: t.Service,
