@@ -151,8 +151,11 @@ func findingLine(f upgrade.Finding) string {
 		s += ", not checked"
 	}
 	s += ": " + f.Title
-	if f.Object != nil {
+	switch {
+	case f.Object != nil:
 		s += ": " + f.Object.String()
+	case f.Evidence != "": // or findings with one title could not be told apart
+		s += ": " + f.Evidence
 	}
 	return s
 }
