@@ -97,7 +97,8 @@ func (s *stage) prepare(ctx context.Context) error {
 		return fmt.Errorf("load the workloads into %s: %w", Cluster, err)
 	}
 	s.setup("loaded %d objects into %s in %s; waiting until its pods are ready", loaded.Objects, Cluster, loaded.Took.Round(100*time.Millisecond))
-	if err := s.fleet.WaitSettled(ctx, Cluster); err != nil {
+	wait := func(ctx context.Context) error { return s.fleet.WaitSettled(ctx, Cluster) }
+	if err := settle(ctx, wait, func(missing error) { s.setup("not ready yet: %v", missing) }); err != nil {
 		return fmt.Errorf("the workloads of %s do not become ready: %w", Cluster, err)
 	}
 	release()
