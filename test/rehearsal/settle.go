@@ -26,8 +26,19 @@ func settle(ctx context.Context, wait func(context.Context) error, tell func(mis
 		case err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded):
 			return err
 		case waited >= settleLimit:
-			return fmt.Errorf("after %s: %w; do their requests and node selectors fit the nodes?", settleLimit, err)
+			return fmt.Errorf("after %s of real time: %w; do their requests and node selectors fit the nodes?", settleLimit, missing(err))
 		}
-		tell(err)
+		tell(missing(err))
 	}
+}
+
+// missing takes what was last seen out of an error of giving up, which wraps it
+// after the reason for giving up.
+func missing(err error) error {
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
+		if all := several.Unwrap(); len(all) > 0 {
+			return all[len(all)-1]
+		}
+	}
+	return err
 }

@@ -36,7 +36,12 @@ func TestSettle(t *testing.T) {
 					case <-ctx.Done():
 						return errors.Join(ctx.Err(), errors.New("Deployment default/web has 0 of 2 pods ready"))
 					}
-				}, func(error) { told++ })
+				}, func(missing error) {
+					told++
+					if missing.Error() != "Deployment default/web has 0 of 2 pods ready" {
+						t.Errorf("told %q", missing)
+					}
+				})
 				if told != tc.told || (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
 					t.Errorf("told %d times, want %d; error %v, want %q", told, tc.told, err, tc.want)
 				}
