@@ -27,6 +27,11 @@ import (
 // executionName is the upgrade's id: there is one upgrade in a rehearsal.
 const executionName = "rehearsal"
 
+// userTimeout is how long a user waits for an answer, in real time. It is long
+// because two clusters and a build may keep a small machine busy for seconds,
+// which is no failure of the upgrade.
+const userTimeout = 10 * time.Second
+
 // play sets the scene, runs the upgrade and says what happened.
 func (s *stage) play(parent context.Context) (report.Data, error) {
 	ctx, cancel := context.WithCancel(parent)
@@ -73,6 +78,7 @@ func (s *stage) upgrade(ctx context.Context) (report.Data, error) {
 	}
 	data := s.collect(ctx, n, execution, began, firstCall)
 	data.Invariants = checker.Violations()
+	s.say(progress.Event{Time: data.Result.EndedAt, Kind: progress.Summary, Outcome: data.Result.Outcome, Text: data.Result.Reason})
 	return data, nil
 }
 
@@ -108,7 +114,7 @@ func (s *stage) prepare(ctx context.Context) error {
 	s.meter.namespace = s.config.Metrics.Namespace
 	s.background(s.meter.run)
 	s.load, err = traffic.Start(traffic.Options{Records: authority{s.route53}, Clock: s.clock, Name: Record, Address: s.balancers.lookup,
-		Rate: float64(s.o.Rate), Seed: uint64(s.o.Seed)})
+		Rate: float64(s.o.Rate), Timeout: userTimeout, Seed: uint64(s.o.Seed)})
 	if err != nil {
 		return err
 	}
