@@ -17,17 +17,26 @@ const (
 
 // protocols names the protocol of each service, by SDK package.
 var protocols = map[string]protocol{
-	"cloudwatch":  rpcCBOR,
-	"codebuild":   json11,
-	"dynamodb":    json10,
-	"ec2":         ec2Query,
-	"eks":         restJSON,
-	"eventbridge": json11,
-	"route53":     restXML,
-	"sfn":         json10,
-	"sns":         awsQuery,
-	"ssm":         json11,
-	"sts":         awsQuery,
+	"bedrockruntime": restJSON,
+	"cloudwatch":     rpcCBOR,
+	"cloudwatchlogs": json11,
+	"codebuild":      json11,
+	"comprehend":     json11,
+	"dynamodb":       json10,
+	"ec2":            ec2Query,
+	"eks":            restJSON,
+	"elasticache":    awsQuery,
+	"eventbridge":    json11,
+	"iam":            awsQuery,
+	"kms":            json11,
+	"lambda":         restJSON,
+	"rds":            awsQuery,
+	"route53":        restXML,
+	"scheduler":      restJSON,
+	"sfn":            json10,
+	"sns":            awsQuery,
+	"ssm":            json11,
+	"sts":            awsQuery,
 }
 
 // protocolOf returns the protocol of a request. CloudWatch speaks two: the Go

@@ -21,7 +21,7 @@ import (
 const maxBody = 32 << 20
 
 // serviceBySigning maps signing names to SDK packages where they differ.
-var serviceBySigning = map[string]string{"states": "sfn", "monitoring": "cloudwatch", "events": "eventbridge"}
+var serviceBySigning = map[string]string{"bedrock": "bedrockruntime", "events": "eventbridge", "logs": "cloudwatchlogs", "monitoring": "cloudwatch", "states": "sfn"}
 
 // Identity is what the credential scope of a request says.
 type Identity struct{ AccessKeyID, Region, Service string }

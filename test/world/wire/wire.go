@@ -20,6 +20,9 @@ type Call struct {
 	Caller string
 	// Invocation is the request id of that function's invocation.
 	Invocation string
+	// Role is the ARN of the IAM role on whose behalf a service of AWS makes the
+	// call in process: a state machine's, a rule's target's; "" otherwise.
+	Role string
 	// Time is the simulated time at which the call was received.
 	Time time.Time
 	// HTTP is the request; nil for a call made in process.
