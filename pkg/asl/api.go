@@ -27,6 +27,10 @@ const (
 	ErrQueryEvaluation  = "States.QueryEvaluationError"
 	ErrNoChoiceMatched  = "States.NoChoiceMatched"
 	ErrIntrinsicFailure = "States.IntrinsicFailure"
+
+	ErrExceedToleratedFailures = "States.ExceedToleratedFailureThreshold"
+	ErrItemReaderFailed        = "States.ItemReaderFailed"
+	ErrResultWriterFailed      = "States.ResultWriterFailed"
 )
 
 // Error is how a state or an execution fails: a name that Retry and Catch
@@ -53,7 +57,7 @@ type TaskRequest struct {
 	Arguments     json.RawMessage // evaluated Arguments or Parameters; the state's input without them
 	State         string          // name of the state
 	TaskToken     string          // set for .waitForTaskToken and activities
-	ExecutionArn  string
+	ExecutionArn  string          // in a Distributed Map: of the child execution
 	ExecutionName string
 	Attempt       int             // 0 for the first attempt, then the number of retries
 	Credentials   json.RawMessage // evaluated Credentials, or nil
@@ -98,15 +102,24 @@ const (
 type Options struct {
 	Clock   clock.Clock
 	Tasks   Tasks
+	Objects Objects       // what a Distributed Map's ItemReader and ResultWriter use
 	Rand    *rand.Rand    // jitter and random functions; nil: a fixed seed
 	ID      func() string // task tokens and UUIDs; nil: derived from the execution's ARN
 	OnEvent func(Event)   // called for each history event, in order, outside the execution's lock
 
-	StateMachineArn string
-	ExecutionArn    string
-	ExecutionName   string // default: the last part of ExecutionArn
-	RoleArn         string
-	Input           json.RawMessage // default: {}
+	// OnChild is called for every child execution of a Distributed Map, before
+	// its first event, and OnChildEvent for each of a child's events, in order;
+	// both outside the execution's lock.
+	OnChild      func(child *Execution)
+	OnChildEvent func(child *Execution, ev Event)
+
+	StateMachineArn        string // without version and alias
+	StateMachineVersionArn string // of the version or alias that was started, if any
+	StateMachineAliasArn   string
+	ExecutionArn           string
+	ExecutionName          string // default: the last part of ExecutionArn
+	RoleArn                string
+	Input                  json.RawMessage // default: {}
 
 	MaxEvents      int  // 0: AWS's limit of 25,000; below 0: no limit
 	DiscardHistory bool // keep no events; OnEvent still sees them

@@ -21,6 +21,9 @@ type Execution struct {
 	rt      *runtime
 	region  string
 	started time.Time
+	stopped time.Time // zero while it runs
+	mapRun  *MapRun
+	mapRuns []*MapRun
 	limit   int64
 	done    chan struct{}
 
@@ -196,6 +199,7 @@ func (e *Execution) finish(status Status, output *doc, err *Error) {
 		e.record(e.root, "ExecutionFailed", errorDetails(Details{}, err))
 	}
 	e.status, e.output, e.err = status, output, err
+	e.stopped = e.o.Clock.Now()
 	if e.timeout != nil {
 		e.timeout()
 	}
