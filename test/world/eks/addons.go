@@ -45,7 +45,7 @@ func (s *Service) CreateAddon(_ *wire.Call, in *sdk.CreateAddonInput) (*sdk.Crea
 		NamespaceConfig: &types.AddonNamespaceConfigResponse{Namespace: ptr(info.namespace)},
 	}
 	c.addons[*in.AddonName] = a
-	s.after(s.opts.Durations.Addon, nil, func(error) {
+	s.after(s.takes(WorkAddon, *c.Name+"/"+*a.AddonName), nil, func(error) {
 		if a.Status == types.AddonStatusCreating { // not deleted meanwhile
 			a.Status, a.ModifiedAt = types.AddonStatusActive, s.now()
 		}
@@ -132,7 +132,7 @@ func (s *Service) UpdateAddon(_ *wire.Call, in *sdk.UpdateAddonInput) (*sdk.Upda
 	u := s.startUpdate(c, types.UpdateTypeAddonUpdate, "", *a.AddonName, params...)
 	c.remember(in.ClientRequestToken, in, u)
 	a.Status = types.AddonStatusUpdating
-	s.after(s.opts.Durations.Addon, nil, func(error) {
+	s.after(s.takes(WorkAddon, *c.Name+"/"+*a.AddonName), nil, func(error) {
 		tags, health := a.Tags, a.Health // may have changed meanwhile
 		*a = next
 		a.Tags, a.Health, a.Status, a.ModifiedAt = tags, health, types.AddonStatusActive, s.now()
@@ -188,6 +188,6 @@ func (s *Service) DeleteAddon(_ *wire.Call, in *sdk.DeleteAddonInput) (*sdk.Dele
 			Message: ptr(fmt.Sprintf("Addon %s cannot be deleted as it is currently in %s state", *a.AddonName, a.Status))}
 	}
 	a.Status, a.ModifiedAt = types.AddonStatusDeleting, s.now()
-	s.after(s.opts.Durations.Addon, nil, func(error) { delete(c.addons, *a.AddonName) })
+	s.after(s.takes(WorkAddon, *c.Name+"/"+*a.AddonName), nil, func(error) { delete(c.addons, *a.AddonName) })
 	return &sdk.DeleteAddonOutput{Addon: ptr(*a)}, nil
 }

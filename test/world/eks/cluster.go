@@ -49,7 +49,7 @@ func (s *Service) CreateCluster(_ *wire.Call, in *sdk.CreateClusterInput) (*sdk.
 	}
 	c := s.newCluster(in, v, vpc)
 	s.clusters[*in.Name] = c
-	s.after(s.opts.Durations.CreateCluster, func(ctx context.Context) error {
+	s.after(s.takes(WorkCreateCluster, *in.Name), func(ctx context.Context) error {
 		e, err := s.opts.Clusters.CreateCluster(ctx, *in.Name, v.version)
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -219,7 +219,7 @@ func (s *Service) DeleteCluster(_ *wire.Call, in *sdk.DeleteClusterInput) (*sdk.
 	}
 	before := c.Status
 	c.Status = types.ClusterStatusDeleting
-	s.after(s.opts.Durations.DeleteCluster, func(ctx context.Context) error {
+	s.after(s.takes(WorkDeleteCluster, *in.Name), func(ctx context.Context) error {
 		return s.opts.Clusters.DeleteCluster(ctx, *in.Name)
 	}, func(err error) {
 		if err == nil {

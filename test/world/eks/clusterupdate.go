@@ -51,13 +51,13 @@ func (s *Service) UpdateClusterVersion(_ *wire.Call, in *sdk.UpdateClusterVersio
 	c.Status = types.ClusterStatusUpdating
 	accepted := ptr(u.Update)
 	if full := s.fullSubnets(c); len(full) > 0 {
-		s.after(s.opts.Durations.FailUpdate, nil, func(error) {
+		s.after(s.takes(WorkFailUpdate, *in.Name), nil, func(error) {
 			c.Status = types.ClusterStatusActive
 			u.end(types.ErrorCodeIpNotAvailable, fmt.Sprintf("One or more of the subnets of the cluster do not have at least %d available IP addresses", updateIPs), full...)
 		})
 		return &sdk.UpdateClusterVersionOutput{Update: accepted}, nil
 	}
-	s.after(s.opts.Durations.UpdateVersion, func(ctx context.Context) error {
+	s.after(s.takes(WorkUpdateVersion, *in.Name), func(ctx context.Context) error {
 		return s.opts.Clusters.UpgradeCluster(ctx, *in.Name, target.version)
 	}, func(err error) {
 		c.Status = types.ClusterStatusActive

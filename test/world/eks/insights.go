@@ -296,7 +296,7 @@ func (s *Service) StartInsightsRefresh(_ *wire.Call, in *sdk.StartInsightsRefres
 		return nil, invalidRequest(c.Name, "An insights refresh is already in progress for cluster %s", *c.Name)
 	}
 	c.refresh = refresh{status: types.InsightsRefreshStatusInProgress, started: s.now()}
-	s.after(s.opts.Durations.InsightsRefresh, nil, func(error) {
+	s.after(s.takes(WorkInsightsRefresh, *c.Name), nil, func(error) {
 		s.refreshInsights(c)
 		c.refresh.status, c.refresh.end = types.InsightsRefreshStatusCompleted, s.now()
 	})

@@ -42,7 +42,7 @@ func (s *Service) CreateNodegroup(_ *wire.Call, in *sdk.CreateNodegroupInput) (*
 		return nil, err
 	}
 	c.nodegroups[*n.NodegroupName] = n
-	s.after(s.opts.Durations.CreateNodegroup, s.scale(n, n.ScalingConfig.DesiredSize), func(err error) {
+	s.after(s.takes(WorkCreateNodegroup, *c.Name+"/"+*n.NodegroupName), s.scale(n, n.ScalingConfig.DesiredSize), func(err error) {
 		n.ModifiedAt = s.now()
 		n.Status = types.NodegroupStatusActive
 		if err != nil {
@@ -193,7 +193,7 @@ func (s *Service) DeleteNodegroup(_ *wire.Call, in *sdk.DeleteNodegroupInput) (*
 			Message: ptr(fmt.Sprintf("Cannot delete because nodegroup %s is in %s status", *n.NodegroupName, n.Status))}
 	}
 	n.Status, n.ModifiedAt = types.NodegroupStatusDeleting, s.now()
-	s.after(s.opts.Durations.DeleteNodegroup, s.scale(n, ptr(int32(0))), func(err error) {
+	s.after(s.takes(WorkDeleteNodegroup, *c.Name+"/"+*n.NodegroupName), s.scale(n, ptr(int32(0))), func(err error) {
 		if err == nil {
 			delete(c.nodegroups, *n.NodegroupName)
 			return

@@ -137,7 +137,7 @@ func (s *Service) updatable(cluster, nodegroup, token *string, request any, typ 
 func (s *Service) runNodegroupUpdate(n *types.Nodegroup, next types.Nodegroup, u *update, work func(context.Context) error) {
 	before := n.Status
 	n.Status = types.NodegroupStatusUpdating
-	s.after(s.opts.Durations.UpdateNodegroup, work, func(err error) {
+	s.after(s.takes(WorkUpdateNodegroup, *n.ClusterName+"/"+*n.NodegroupName), work, func(err error) {
 		if err != nil {
 			n.Status, n.ModifiedAt = before, s.now()
 			u.end(types.ErrorCodeNodeCreationFailure, err.Error(), *n.NodegroupName)

@@ -49,46 +49,6 @@ type Subnets interface {
 	LookupSubnet(id string) (vpc, zone string, freeIPs int, ok bool)
 }
 
-// Default durations, in simulated time, as one typically sees them on AWS.
-const (
-	DefaultCreateCluster   = 9 * time.Minute
-	DefaultUpdateVersion   = 12 * time.Minute
-	DefaultFailUpdate      = 2 * time.Minute // until an update that cannot work is Failed
-	DefaultDeleteCluster   = 3 * time.Minute
-	DefaultCreateNodegroup = 3 * time.Minute
-	DefaultUpdateNodegroup = 5 * time.Minute
-	DefaultDeleteNodegroup = 3 * time.Minute
-	DefaultAddon           = time.Minute // to create, update or delete an add-on
-	DefaultInsightsRefresh = time.Minute
-)
-
-// Durations says how long things take in simulated time. Zero means the
-// default, a negative value no time at all.
-type Durations struct {
-	CreateCluster, UpdateVersion, FailUpdate, DeleteCluster time.Duration
-	CreateNodegroup, UpdateNodegroup, DeleteNodegroup       time.Duration
-	Addon, InsightsRefresh                                  time.Duration
-}
-
-func (d Durations) withDefaults() Durations {
-	for _, f := range []struct {
-		d   *time.Duration
-		def time.Duration
-	}{
-		{&d.CreateCluster, DefaultCreateCluster}, {&d.UpdateVersion, DefaultUpdateVersion},
-		{&d.FailUpdate, DefaultFailUpdate}, {&d.DeleteCluster, DefaultDeleteCluster},
-		{&d.CreateNodegroup, DefaultCreateNodegroup}, {&d.UpdateNodegroup, DefaultUpdateNodegroup},
-		{&d.DeleteNodegroup, DefaultDeleteNodegroup}, {&d.Addon, DefaultAddon},
-		{&d.InsightsRefresh, DefaultInsightsRefresh},
-	} {
-		if *f.d == 0 {
-			*f.d = f.def
-		}
-		*f.d = max(*f.d, 0)
-	}
-	return d
-}
-
 // Options configures a Service. Clock, Account and Region are required.
 type Options struct {
 	Clock           clock.Clock
@@ -96,6 +56,10 @@ type Options struct {
 	Clusters        ClusterBackend // nil: clusters without a Kubernetes API
 	Subnets         Subnets        // nil: every subnet exists and has room
 	Durations       Durations
+	// RandomDurations draws what Durations leaves at zero from Distributions, by
+	// Seed, kind of work, name and how often it was done before.
+	RandomDurations bool
+	Seed            int64
 	// Hold keeps a fast clock at real time while the backend works. Nil: none.
 	Hold func() (release func())
 	// UnsupportedZones cannot hold a control plane, as us-east-1e on AWS.
@@ -112,6 +76,7 @@ type Service struct {
 	mu       sync.Mutex
 	clusters map[string]*cluster
 	seq      int
+	draws    map[string]int // durations drawn, by kind of work and name
 }
 
 // cluster is one cluster with everything that belongs to it. The SDK values in
@@ -131,12 +96,11 @@ type cluster struct {
 
 // New returns an EKS without clusters. Close it after use.
 func New(o Options) *Service {
-	o.Durations = o.Durations.withDefaults()
 	if o.Hold == nil {
 		o.Hold = func() func() { return func() {} }
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Service{opts: o, ctx: ctx, cancel: cancel, clusters: map[string]*cluster{}}
+	return &Service{opts: o, ctx: ctx, cancel: cancel, clusters: map[string]*cluster{}, draws: map[string]int{}}
 }
 
 // Close cancels what the backend is doing and waits for it to end.
