@@ -48,7 +48,10 @@ func (w *World) intercept(c *wire.Call, in any, next func() (any, error)) (any, 
 	if c.Invocation != "" && w.lambda.Dead(c.Invocation) {
 		return nil, wire.ErrDropped
 	}
-	out, err := w.faults.apply(w, c, in, next)
+	out, err := any(nil), w.mux.Authorize(c, in)
+	if err == nil {
+		out, err = w.faults.apply(w, c, in, next)
+	}
 	w.record(c, in, out, err)
 	return out, err
 }

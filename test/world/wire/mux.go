@@ -20,8 +20,12 @@ type Mux struct {
 	services  map[string]map[string]*operation
 	now       func() time.Time
 	intercept Interceptor
+	authorize Authorizer
 	requests  atomic.Uint64
 }
+
+// Authorizer judges a call before it is served; an error refuses it.
+type Authorizer func(c *Call, in any) error
 
 // operation is one method of a service.
 type operation struct {
@@ -33,10 +37,16 @@ type operation struct {
 // NewMux returns a Mux without services. now tells the simulated time;
 // intercept may be nil.
 func NewMux(now func() time.Time, intercept Interceptor) *Mux {
+	m := &Mux{services: map[string]map[string]*operation{}, now: now, intercept: intercept}
 	if intercept == nil {
-		intercept = func(_ *Call, _ any, next func() (any, error)) (any, error) { return next() }
+		m.intercept = func(c *Call, in any, next func() (any, error)) (any, error) {
+			if err := m.Authorize(c, in); err != nil {
+				return nil, err
+			}
+			return next()
+		}
 	}
-	return &Mux{services: map[string]map[string]*operation{}, now: now, intercept: intercept}
+	return m
 }
 
 var (
@@ -124,7 +134,7 @@ func (m *Mux) Invoke(c *Call, in any) (any, error) {
 	if c.Context == nil {
 		c.Context = context.Background()
 	}
-	return m.intercept(c, in, func() (any, error) { return op.call(c, in) })
+	return m.Intercepted(c, in, func() (any, error) { return op.call(c, in) })
 }
 
 // Peek calls an operation in process without the interceptor: it is neither
@@ -141,9 +151,32 @@ func (m *Mux) Peek(c *Call, in any) (any, error) {
 }
 
 // Intercepted runs next through the interceptor, for services that speak HTTP
-// themselves (S3).
+// themselves (S3) and for the part of a call that answers at once (Lambda).
 func (m *Mux) Intercepted(c *Call, in any, next func() (any, error)) (any, error) {
+	if c.Context == nil {
+		c.Context = context.Background()
+	}
 	return m.intercept(c, in, next)
+}
+
+// SetAuthorizer lets f judge every call of Invoke and Intercepted. The
+// interceptor asks it by Authorize, so that a refusal is recorded as a call and
+// no fault strikes in its stead. f must not change the Input.
+func (m *Mux) SetAuthorizer(f func(c *Call, in any) error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.authorize = f
+}
+
+// Authorize returns the error with which a call is refused, if it is.
+func (m *Mux) Authorize(c *Call, in any) error {
+	m.mu.RLock()
+	f := m.authorize
+	m.mu.RUnlock()
+	if f == nil {
+		return nil
+	}
+	return f(c, in)
 }
 
 func (op *operation) call(c *Call, in any) (any, error) {

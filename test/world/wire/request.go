@@ -11,9 +11,6 @@ import (
 	"net/url"
 	"reflect"
 	"strings"
-
-	smithy "github.com/aws/smithy-go"
-	"github.com/aws/smithy-go/traits"
 )
 
 // maxBody bounds a request's body; the largest that AWS takes on these
@@ -82,7 +79,7 @@ func (m *Mux) decodeRequest(c *Call, r *http.Request, body []byte) (operation st
 			operation = r.URL.Path[i+len("/operation/"):]
 		}
 	case restJSON, restXML:
-		rt, labels, _ = findRoute(service, r.Method, r.URL.EscapedPath())
+		rt, labels, _ = findRoute(service, r.Method, r.URL.EscapedPath(), r.URL.Query())
 		operation = rt.operation
 	case awsQuery, ec2Query:
 		if form, err = url.ParseQuery(string(body)); err != nil {
@@ -110,9 +107,11 @@ func (m *Mux) decodeRequest(c *Call, r *http.Request, body []byte) (operation st
 	case rpcCBOR:
 		err = decodeTreeBody(styleSchema, v, body, fromCBOR, nil)
 	case restJSON:
-		err = decodeREST(v, rt, labels, r.URL.Query(), body)
+		err = decodeREST(v, styleOf(service), rt, labels, r, body, func(skip map[string]bool) error {
+			return decodeTreeBody(styleOf(service), v, body, fromJSON, skip)
+		})
 	case restXML:
-		err = decodeRESTXML(v, rt, labels, r.URL.Query(), body)
+		err = decodeREST(v, styleXML, rt, labels, r, body, func(skip map[string]bool) error { return decodeXMLBody(v, body, skip) })
 	case awsQuery:
 		err = decodeForm(styleQuery, v, form)
 	case ec2Query:
@@ -122,8 +121,11 @@ func (m *Mux) decodeRequest(c *Call, r *http.Request, body []byte) (operation st
 }
 
 func styleOf(service string) style {
-	if service == "sfn" {
+	switch service {
+	case "sfn":
 		return styleCamel
+	case "scheduler":
+		return styleGo
 	}
 	return styleSchema
 }
@@ -156,76 +158,7 @@ func decodeTreeBody(st style, v reflect.Value, body []byte, parse func([]byte) (
 	return treeDecoder{style: st}.decodeStruct("", v, schemaOf(v.Type()), m, skip)
 }
 
-// decodeREST fills v from path, query and JSON body as its schema says.
-func decodeREST(v reflect.Value, rt route, labels map[string]string, query url.Values, body []byte) error {
-	s := schemaOf(v.Type())
-	sh := shapeOf(v.Type(), s, styleSchema, true)
-	elsewhere := map[string]bool{}
-	known := map[string]bool{"x-id": true}
-	for _, f := range sh.fields {
-		fv := v.Field(f.index)
-		if text, ok := labels[f.name]; ok && isLabel(f.schema) {
-			elsewhere[f.name] = true
-			if err := setText(f.name, fv, text); err != nil {
-				return err
-			}
-		}
-		q, ok := smithy.SchemaTrait[*traits.HTTPQuery](f.schema)
-		if !ok {
-			continue
-		}
-		elsewhere[f.name], known[q.Name] = true, true
-		if values, ok := query[q.Name]; ok {
-			if err := setQuery(q.Name, fv, values); err != nil {
-				return err
-			}
-		}
-	}
-	for name := range query {
-		if !known[name] {
-			return Errorf("ValidationException", "%s has no query parameter %q", rt.operation, name)
-		}
-	}
-	return decodeTreeBody(styleSchema, v, body, fromJSON, elsewhere)
-}
-
-func isLabel(s *smithy.Schema) bool {
-	_, ok := smithy.SchemaTrait[*traits.HTTPLabel](s)
-	return ok
-}
-
-func setQuery(name string, v reflect.Value, values []string) error {
-	if v.Kind() != reflect.Slice {
-		return setText(name, v, values[0])
-	}
-	out := reflect.MakeSlice(v.Type(), len(values), len(values))
-	for i, text := range values {
-		if err := setText(name, out.Index(i), text); err != nil {
-			return err
-		}
-	}
-	v.Set(out)
-	return nil
-}
-
-// decodeRESTXML fills v from path, query and XML body by its route.
-func decodeRESTXML(v reflect.Value, rt route, labels map[string]string, query url.Values, body []byte) error {
-	elsewhere := map[string]bool{}
-	for name, text := range labels {
-		elsewhere[name] = true
-		if err := setText(name, v.FieldByName(name), text); err != nil {
-			return err
-		}
-	}
-	for name, values := range query {
-		f, ok := rt.query[name]
-		if !ok {
-			return Errorf("InvalidInput", "%s has no query parameter %q", rt.operation, name)
-		}
-		if err := setQuery(name, v.FieldByName(f), values); err != nil {
-			return err
-		}
-	}
+func decodeXMLBody(v reflect.Value, body []byte, skip map[string]bool) error {
 	if len(body) == 0 {
 		return nil
 	}
@@ -233,7 +166,7 @@ func decodeRESTXML(v reflect.Value, rt route, labels map[string]string, query ur
 	if err != nil {
 		return Errorf("InvalidInput", "the body is not well-formed XML: %v", err)
 	}
-	return textDecoder{styleXML}.decodeStruct("", v, root, elsewhere)
+	return textDecoder{styleXML}.decodeStruct("", v, root, skip)
 }
 
 func decodeForm(st style, v reflect.Value, form url.Values) error {

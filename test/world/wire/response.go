@@ -38,26 +38,14 @@ func encodeOutput(c *Call, out any) (*response, error) {
 	v := reflect.ValueOf(out).Elem()
 	var err error
 	switch proto {
-	case json10, json11, restJSON, rpcCBOR:
+	case json10, json11, rpcCBOR:
 		var tree map[string]any
 		enc := treeEncoder{style: styleOf(c.Service), raw: proto == rpcCBOR}
 		if tree, err = enc.encodeStruct(v, schemaOf(v.Type()), nil); err == nil {
 			res.body, err = marshalTree(proto, tree)
 		}
-	case restXML:
-		skip := map[string]bool{}
-		if loc := v.FieldByName("Location"); loc.IsValid() && c.Service == "route53" {
-			skip["Location"] = true
-			res.status = http.StatusCreated
-			if p, _ := loc.Interface().(*string); p != nil {
-				res.header.Set("Location", *p)
-			}
-		}
-		e := &xmlEncoder{style: styleXML}
-		e.open(c.Operation + "Response")
-		err = e.structure(v, skip)
-		e.close(c.Operation + "Response")
-		res.body = e.buf.Bytes()
+	case restJSON, restXML:
+		err = encodeRESTOutput(c, res, v)
 	case awsQuery:
 		e := &xmlEncoder{style: styleQuery}
 		e.open(c.Operation + "Response")
@@ -81,6 +69,43 @@ func encodeOutput(c *Call, out any) (*response, error) {
 		return nil, fmt.Errorf("wire: encoding the output of %s.%s: %w", c.Service, c.Operation, err)
 	}
 	return res, nil
+}
+
+// encodeRESTOutput encodes the Output of an operation of a REST service.
+func encodeRESTOutput(c *Call, res *response, v reflect.Value) error {
+	rt, ok := routeOf(c.Service, c.Operation)
+	if !ok {
+		return errors.New("the operation has no route")
+	}
+	res.status = rt.status
+	st, s := styleOf(c.Service), schemaOf(v.Type())
+	if c.protocol == restXML {
+		st = styleXML
+	}
+	skip, payload, err := encodeREST(res, v, s, st, rt.out)
+	switch {
+	case err != nil:
+		return err
+	case payload != nil:
+		res.body, err = encodePayload(res, payload, v.Field(payload.index))
+		return err
+	case res.status == http.StatusNoContent:
+		res.header.Del("Content-Type")
+		return nil
+	case c.protocol == restXML:
+		e := &xmlEncoder{style: st}
+		e.open(c.Operation + "Response")
+		err = e.structure(v, skip)
+		e.close(c.Operation + "Response")
+		res.body = e.buf.Bytes()
+		return err
+	}
+	tree, err := treeEncoder{style: st}.encodeStruct(v, s, skip)
+	if err != nil {
+		return err
+	}
+	res.body, err = json.Marshal(tree)
+	return err
 }
 
 func marshalTree(proto protocol, tree map[string]any) ([]byte, error) {
@@ -149,8 +174,12 @@ func encodeError(c *Call, callErr error) (*response, error) {
 	case json10, json11, restJSON, rpcCBOR:
 		tree := map[string]any{"message": info.Message}
 		if v, s, ok := modelled(callErr); ok {
+			skip, _, err := encodeREST(res, v, s, styleOf(c.Service), nil)
+			if err != nil {
+				return nil, err
+			}
 			enc := treeEncoder{style: styleOf(c.Service), raw: proto == rpcCBOR}
-			if tree, err = enc.encodeStruct(v, s, nil); err != nil {
+			if tree, err = enc.encodeStruct(v, s, skip); err != nil {
 				return nil, err
 			}
 			if q, ok := smithy.SchemaTrait[*traits.AWSQueryError](s); ok {

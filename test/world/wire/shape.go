@@ -6,7 +6,6 @@ import (
 	"sync"
 	"unicode"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	smithy "github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 	"github.com/aws/smithy-go/traits"
@@ -21,6 +20,7 @@ const (
 	styleQuery               // AWS query: names as in Go, lists as member.N
 	styleEC2                 // EC2: lowerCamel in answers, flat lists in requests
 	styleXML                 // Route 53: names as in Go, list items in the singular
+	styleGo                  // JSON with names as in Go: EventBridge Scheduler
 	stylePascal              // Step Functions' integrations: names as in Go, times in ISO 8601
 )
 
@@ -175,21 +175,4 @@ func schemaOf(t reflect.Type) (s *smithy.Schema) {
 	}()
 	v.Serialize(c)
 	return nil
-}
-
-// unions lists the variants of the union types in use: the types are Go
-// interfaces, whose implementations reflection cannot list.
-var unions = map[reflect.Type]map[string]reflect.Type{
-	reflect.TypeFor[types.AttributeValue](): {
-		"B":    reflect.TypeFor[types.AttributeValueMemberB](),
-		"BOOL": reflect.TypeFor[types.AttributeValueMemberBOOL](),
-		"BS":   reflect.TypeFor[types.AttributeValueMemberBS](),
-		"L":    reflect.TypeFor[types.AttributeValueMemberL](),
-		"M":    reflect.TypeFor[types.AttributeValueMemberM](),
-		"N":    reflect.TypeFor[types.AttributeValueMemberN](),
-		"NS":   reflect.TypeFor[types.AttributeValueMemberNS](),
-		"NULL": reflect.TypeFor[types.AttributeValueMemberNULL](),
-		"S":    reflect.TypeFor[types.AttributeValueMemberS](),
-		"SS":   reflect.TypeFor[types.AttributeValueMemberSS](),
-	},
 }

@@ -109,12 +109,7 @@ func (d textDecoder) decode(path string, v reflect.Value, n *node) error {
 		return d.decode(path, v.Elem(), n)
 	case reflect.Struct:
 		if v.Type() == timeType {
-			t, err := time.Parse(time.RFC3339Nano, strings.TrimSpace(n.text))
-			if err != nil {
-				return malformed(path, n.text, "a timestamp")
-			}
-			v.Set(reflect.ValueOf(t.UTC()))
-			return nil
+			return setText(path, v, n.text)
 		}
 		return d.decodeStruct(path, v, n, nil)
 	case reflect.Slice:
@@ -222,6 +217,15 @@ func setText(path string, v reflect.Value, text string) error {
 			return malformed(path, text, "a number")
 		}
 		v.SetFloat(f)
+	case reflect.Struct:
+		if v.Type() != timeType {
+			return fmt.Errorf("wire: %s: cannot decode text into %v", path, v.Type())
+		}
+		t, err := time.Parse(time.RFC3339Nano, text)
+		if err != nil {
+			return malformed(path, text, "a timestamp")
+		}
+		v.Set(reflect.ValueOf(t.UTC()))
 	default:
 		return fmt.Errorf("wire: %s: cannot decode text into %v", path, v.Type())
 	}

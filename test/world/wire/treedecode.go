@@ -35,6 +35,10 @@ func (d treeDecoder) decode(path string, v reflect.Value, s *smithy.Schema, in a
 		v.Set(reflect.New(v.Type().Elem()))
 		return d.decode(path, v.Elem(), s, in)
 	case reflect.Interface:
+		if documents[v.Type()] != nil {
+			newDocument(v, in)
+			return nil
+		}
 		return d.decodeUnion(path, v, s, in)
 	case reflect.Struct:
 		if v.Type() == timeType {
@@ -97,7 +101,7 @@ func (d treeDecoder) decodeUnion(path string, v reflect.Value, s *smithy.Schema,
 		return serialization("%s: exactly one member of the union must be set, got %d", orTop(path), len(m))
 	}
 	for name, val := range m {
-		t, ok := variants[name]
+		t, ok := variants[d.variant(s, name)]
 		if !ok {
 			return serialization("%s has no member %q", orTop(path), name)
 		}
@@ -111,6 +115,14 @@ func (d treeDecoder) decodeUnion(path string, v reflect.Value, s *smithy.Schema,
 		v.Set(u)
 	}
 	return nil
+}
+
+// variant returns the Go name of a union's variant.
+func (d treeDecoder) variant(s *smithy.Schema, name string) string {
+	if name == "" || (s != nil && s.Member(name) == nil) || (s == nil && d.style == styleCamel && name != lowerFirst(name)) {
+		return ""
+	}
+	return upperFirst(name)
 }
 
 func (d treeDecoder) decodeSlice(path string, v reflect.Value, s *smithy.Schema, in any) error {

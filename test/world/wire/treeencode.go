@@ -33,6 +33,10 @@ func (e treeEncoder) encode(v reflect.Value, s *smithy.Schema) (out any, ok bool
 		if v.IsNil() {
 			return nil, false, nil
 		}
+		if documents[v.Type()] != nil {
+			tree, err := documentTree(v.Interface())
+			return tree, true, err
+		}
 		return e.encodeUnion(v.Elem(), s)
 	case reflect.Struct:
 		if v.Type() == timeType {
@@ -87,6 +91,7 @@ func (e treeEncoder) encodeUnion(v reflect.Value, s *smithy.Schema) (any, bool, 
 	if !ok {
 		return nil, false, fmt.Errorf("wire: %v is not a variant of a union", v.Type())
 	}
+	name = e.variant(s, name)
 	val, set, err := e.encode(v.FieldByName("Value"), member(s, name))
 	if err != nil {
 		return nil, false, err
@@ -100,6 +105,17 @@ func (e treeEncoder) encodeUnion(v reflect.Value, s *smithy.Schema) (any, bool, 
 		}
 	}
 	return map[string]any{name: val}, true, nil
+}
+
+// variant returns the name on the wire of a union's variant, given its Go name.
+func (e treeEncoder) variant(s *smithy.Schema, name string) string {
+	if m, ok := schemaNames(s)[name]; ok {
+		return m.MemberName()
+	}
+	if e.style == styleCamel {
+		return lowerFirst(name)
+	}
+	return name
 }
 
 func (e treeEncoder) encodeSlice(v reflect.Value, s *smithy.Schema) (any, bool, error) {

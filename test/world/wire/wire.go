@@ -5,6 +5,8 @@
 // methods on SDK types; they know nothing of HTTP.
 package wire
 
+//go:generate go run ./generate
+
 import (
 	"context"
 	"fmt"
