@@ -58,6 +58,11 @@ func (s *Service) apply(z *zone, batch *types.ChangeBatch, e ChangeEvent) (*type
 		if err := validateChange(ch); err != nil {
 			return nil, err
 		}
+		if id := ch.ResourceRecordSet.HealthCheckId; id != nil && ch.Action != types.ChangeActionDelete {
+			if _, err := s.healthCheck(id); err != nil {
+				return nil, err
+			}
+		}
 		// AWS counts the records of an UPSERT twice.
 		n := len(ch.ResourceRecordSet.ResourceRecords)
 		if ch.Action == types.ChangeActionUpsert {

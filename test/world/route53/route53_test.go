@@ -31,7 +31,7 @@ type fixture struct {
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	v := clock.NewVirtual(start)
-	f := &fixture{Service: New(Options{Clock: v}), t: t, clock: v}
+	f := &fixture{Service: New(Options{Clock: v, Limiter: Unlimited}), t: t, clock: v}
 	out, err := f.CreateHostedZone(&wire.Call{}, &sdk.CreateHostedZoneInput{Name: ptr("example.com"), CallerReference: ptr("1")})
 	if err != nil {
 		t.Fatal(err)
@@ -225,7 +225,7 @@ func TestRefusedChanges(t *testing.T) {
 		{"A beside CNAME", create(simple("old.example.com", types.RRTypeA, "10.0.0.1")), "InvalidChangeBatch", "conflicting RRSet of type CNAME"},
 		{"CNAME beside A", create(simple("api.example.com", types.RRTypeCname, "x.example.net")), "InvalidChangeBatch", "conflicts with other records"},
 		{"CNAME at the apex", create(simple("example.com", types.RRTypeCname, "x.example.net")), "InvalidChangeBatch", "not permitted at apex"},
-		{"a routing policy that is not simulated", upsert(with(weighted("blue", 1, "10.0.0.1"), func(r *types.ResourceRecordSet) { r.Region = "eu-west-1" })), "NotImplementedException", "simple and weighted"},
+		{"a routing policy that is not simulated", upsert(with(weighted("blue", 1, "10.0.0.1"), func(r *types.ResourceRecordSet) { r.Region = "eu-west-1" })), "NotImplementedException", "simple, weighted"},
 		{"a health check that does not exist", upsert(with(weighted("blue", 1, "10.0.0.1"), func(r *types.ResourceRecordSet) { r.HealthCheckId = ptr("h") })), "NoSuchHealthCheck", "h"},
 		{"an unknown action", types.Change{Action: "REPLACE", ResourceRecordSet: weighted("blue", 1, "10.0.0.1")}, "InvalidInput", "REPLACE"},
 		{"not a domain name", upsert(simple("a b.example.com", types.RRTypeA, "10.0.0.1")), "InvalidDomainName", "a b.example.com"},
@@ -301,7 +301,7 @@ func TestThrottling(t *testing.T) {
 	if err := get(); err != nil {
 		t.Fatal(err)
 	}
-	f.SetLimiter(nil)
+	f.SetLimiter(Unlimited)
 	for range 20 {
 		if err := get(); err != nil {
 			t.Fatal(err)

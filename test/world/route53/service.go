@@ -10,6 +10,7 @@ package route53
 import (
 	"crypto/sha256"
 	"encoding/base32"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"time"
@@ -43,8 +44,25 @@ type Options struct {
 	Clock       clock.Clock
 	Propagation time.Duration
 	Processing  time.Duration
-	Limiter     Limiter // nil: no throttling; see PerSecond
+	// Limiter throttles the API; nil means AWS's RequestsPerSecond by Clock, see
+	// Unlimited.
+	Limiter Limiter
+	// Seed makes the answers of TestDNSAnswer repeat.
+	Seed int64
+	// Prober checks the endpoints of health checks; nil: over the network.
+	Prober Prober
+	// Alarms tells the state of CloudWatch alarms; nil: there is no data.
+	Alarms Alarms
+	// Addresses looks up a name outside Route 53: a load balancer's. Nil: none is
+	// known.
+	Addresses func(name string) []string
+	// Hold keeps a fast clock at real time while an endpoint is probed. Nil: none.
+	Hold func() (release func())
 }
+
+// Alarms tells the state of a CloudWatch alarm: OK, ALARM, INSUFFICIENT_DATA,
+// or "" when there is no such alarm.
+type Alarms interface{ AlarmState(name string) string }
 
 // Service is the simulated Route 53. It is safe for concurrent use.
 type Service struct {
@@ -53,7 +71,9 @@ type Service struct {
 	mu         sync.Mutex
 	zones      map[string]*zone // by id without prefix
 	changes    map[string]*change
+	checks     map[string]*healthCheck
 	seq        int
+	random     *rand.Rand // of TestDNSAnswer
 	limiter    Limiter
 	listeners  []func(ChangeEvent)
 	outbox     []ChangeEvent
@@ -84,7 +104,35 @@ type change struct {
 func New(o Options) *Service {
 	o.Propagation = orDefault(o.Propagation, DefaultPropagation)
 	o.Processing = orDefault(o.Processing, DefaultProcessing)
-	return &Service{opts: o, limiter: o.Limiter, zones: map[string]*zone{}, changes: map[string]*change{}}
+	if o.Limiter == nil {
+		o.Limiter = PerSecond(RequestsPerSecond, o.Clock)
+	}
+	if o.Addresses == nil {
+		o.Addresses = func(string) []string { return nil }
+	}
+	if o.Hold == nil {
+		o.Hold = func() func() { return func() {} }
+	}
+	s := &Service{opts: o, limiter: o.Limiter, zones: map[string]*zone{}, changes: map[string]*change{}, checks: map[string]*healthCheck{},
+		random: rand.New(rand.NewPCG(uint64(o.Seed), 53))} //nolint:gosec // repeatable on purpose
+	if o.Prober == nil {
+		s.opts.Prober = network{s.ipv4}
+	}
+	return s
+}
+
+// ipv4 resolves a name for a health checker.
+func (s *Service) ipv4(name string) []string {
+	var out []string
+	for _, r := range s.Lookup(name, types.RRTypeA, 0).Records {
+		if r.Type == types.RRTypeA {
+			out = append(out, r.Value)
+		}
+	}
+	if out == nil {
+		out = s.opts.Addresses(name)
+	}
+	return out
 }
 
 func orDefault(d, def time.Duration) time.Duration {
@@ -94,7 +142,7 @@ func orDefault(d, def time.Duration) time.Duration {
 	return max(d, 0)
 }
 
-// SetLimiter switches throttling on, or off with nil.
+// SetLimiter replaces the throttling.
 func (s *Service) SetLimiter(l Limiter) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -105,7 +153,7 @@ func (s *Service) SetLimiter(l Limiter) {
 // also after an error.
 func (s *Service) admit() error {
 	s.lock()
-	if s.limiter != nil && !s.limiter.Allow() {
+	if !s.limiter.Allow() {
 		return &wire.Error{Code: "Throttling", Message: "Rate exceeded", Status: 400}
 	}
 	return nil
@@ -161,6 +209,13 @@ func bareID(id *string) string {
 	v := value(id)
 	return v[strings.LastIndex(v, "/")+1:]
 }
+
+// Unlimited lets every request pass, for tests that are not about throttling.
+var Unlimited Limiter = unlimited{}
+
+type unlimited struct{}
+
+func (unlimited) Allow() bool { return true }
 
 // perSecond is a token bucket over a clock.
 type perSecond struct {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
+	"github.com/miekg/dns"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
@@ -45,25 +46,34 @@ func validateChange(ch types.Change) error {
 	return validateTarget(set, where)
 }
 
-// validateRouting allows simple and weighted record sets. The other routing
-// policies are refused loudly instead of being half simulated.
+// validateRouting allows simple, weighted, failover and multivalue record sets.
+// The policies that depend on where a client is are refused loudly instead of
+// being half simulated.
 func validateRouting(set *types.ResourceRecordSet, where string) error {
-	if set.Region != "" || set.Failover != "" || set.GeoLocation != nil || set.MultiValueAnswer != nil ||
-		set.CidrRoutingConfig != nil || set.GeoProximityLocation != nil || set.TrafficPolicyInstanceId != nil {
+	if set.Region != "" || set.GeoLocation != nil || set.CidrRoutingConfig != nil || set.GeoProximityLocation != nil || set.TrafficPolicyInstanceId != nil {
 		return &wire.Error{Code: "NotImplementedException", Status: 501,
-			Message: "the simulated Route 53 knows simple and weighted record sets only " + where}
-	}
-	if set.HealthCheckId != nil {
-		return &types.NoSuchHealthCheck{Message: ptr("No health check exists with the specified ID: " + *set.HealthCheckId)}
+			Message: "the simulated Route 53 knows simple, weighted, failover and multivalue record sets only " + where}
 	}
 	if set.SetIdentifier != nil && (len(*set.SetIdentifier) < 1 || len(*set.SetIdentifier) > 128) {
 		return invalidInput("Invalid request: SetIdentifier must have between 1 and 128 characters %s", where)
 	}
-	if set.SetIdentifier != nil && set.Weight == nil {
-		return invalidInput("Invalid request: Expected exactly one of [Weight, Region, Failover, GeoLocation, or MultiValueAnswer], but found none %s", where)
+	policies := 0
+	for _, used := range []bool{set.Weight != nil, set.Failover != "", set.MultiValueAnswer != nil} {
+		if used {
+			policies++
+		}
 	}
-	if set.SetIdentifier == nil && set.Weight != nil {
+	switch {
+	case policies > 1:
+		return invalidInput("Invalid request: Expected exactly one of [Weight, Region, Failover, GeoLocation, or MultiValueAnswer], but found more than one %s", where)
+	case set.SetIdentifier != nil && policies == 0:
+		return invalidInput("Invalid request: Expected exactly one of [Weight, Region, Failover, GeoLocation, or MultiValueAnswer], but found none %s", where)
+	case set.SetIdentifier == nil && policies > 0:
 		return invalidInput("Invalid request: Missing field 'SetIdentifier' %s", where)
+	case set.Failover != "" && !slices.Contains(set.Failover.Values(), set.Failover):
+		return invalidInput("Invalid value '%s' at 'failover': Member must satisfy enum value set: [SECONDARY, PRIMARY] %s", set.Failover, where)
+	case value(set.MultiValueAnswer) && set.AliasTarget != nil:
+		return invalidInput("Invalid request: MultiValueAnswer is not valid for alias record sets %s", where)
 	}
 	if w := value(set.Weight); w < 0 {
 		return invalidInput("Value '%d' at 'weight' failed to satisfy constraint: Member must have value greater than or equal to 0 %s", w, where)
@@ -127,6 +137,9 @@ func recordProblem(typ types.RRType, v string) string {
 	case v == "":
 		return "Invalid Resource Record: 'FATAL problem: value is empty'"
 	}
+	if _, err := dns.NewRR(fmt.Sprintf("name. 60 IN %s %s", typ, v)); err != nil {
+		return fmt.Sprintf("Invalid Resource Record: 'FATAL problem: %sRRDATAIllegal (Value is not valid for this type) encountered with '%s''", typ, v)
+	}
 	return ""
 }
 
@@ -172,10 +185,12 @@ func (z *zone) conflict(next recordMap, key recordKey) string {
 		case other.typ != key.typ && key.typ == types.RRTypeCname:
 			return fmt.Sprintf("RRSet of type CNAME with DNS name %s is not permitted as it conflicts with other records with the same DNS name in zone %s", key.name, z.name)
 		case other.typ != key.typ:
-		case set.Weight == nil:
+		case policy(set) == "simple":
 			return fmt.Sprintf("RRSet with DNS name %s, type %s, SetIdentifier null cannot be created as other RRSets exist with the same name and type.", key.name, key.typ)
-		case o.Weight == nil:
-			return fmt.Sprintf("RRSet with DNS name %s, type %s, SetIdentifier %s cannot be created as a non-weighted set exists with the same name and type.", key.name, key.typ, key.setIdentifier)
+		case policy(o) != policy(set):
+			return fmt.Sprintf("RRSet with DNS name %s, type %s, SetIdentifier %s cannot be created as a non-%s set exists with the same name and type.", key.name, key.typ, key.setIdentifier, policy(set))
+		case set.Failover != "" && o.Failover == set.Failover:
+			return fmt.Sprintf("RRSet with DNS name %s, type %s, SetIdentifier %s, Failover %s cannot be created as a %s failover set exists with the same name and type.", key.name, key.typ, key.setIdentifier, set.Failover, set.Failover)
 		case set.TTL != nil && o.TTL != nil && *set.TTL != *o.TTL:
 			return fmt.Sprintf("RRSet with DNS name %s, type %s, SetIdentifier %s cannot be created as weighted sets must contain the same TTL.", key.name, key.typ, key.setIdentifier)
 		}
@@ -183,11 +198,25 @@ func (z *zone) conflict(next recordMap, key recordKey) string {
 	return ""
 }
 
+// policy names a record set's routing policy.
+func policy(set types.ResourceRecordSet) string {
+	switch {
+	case set.Weight != nil:
+		return "weighted"
+	case set.Failover != "":
+		return "failover"
+	case set.MultiValueAnswer != nil:
+		return "multivalue"
+	}
+	return "simple"
+}
+
 // sameRecordSet compares what a DELETE must repeat: everything. The order of
 // values does not matter.
 func sameRecordSet(a, b types.ResourceRecordSet) bool {
 	return recordKey.compare(keyOf(&a), keyOf(&b)) == 0 && value(a.TTL) == value(b.TTL) &&
-		reflect.DeepEqual(a.Weight, b.Weight) && sameAlias(a.AliasTarget, b.AliasTarget) &&
+		reflect.DeepEqual(a.Weight, b.Weight) && a.Failover == b.Failover && reflect.DeepEqual(a.MultiValueAnswer, b.MultiValueAnswer) &&
+		value(a.HealthCheckId) == value(b.HealthCheckId) && sameAlias(a.AliasTarget, b.AliasTarget) &&
 		slices.Equal(sortedValues(a), sortedValues(b))
 }
 

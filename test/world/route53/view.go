@@ -52,9 +52,8 @@ func (s *Service) authority(name string) *zone {
 }
 
 // Resolve returns the record sets of types A, AAAA and CNAME that DNS answers
-// for a name now. Changes that are PENDING do not count. In a weighted group
-// the shares follow the weights; when all are zero every member gets the same
-// share, as in Route 53. Unknown names have no answers.
+// for a name now. Changes that are PENDING do not count. The shares follow
+// weights and health; see shares. Unknown names have no answers.
 func (s *Service) Resolve(name string) []Answer {
 	s.lock()
 	defer s.unlock()
@@ -63,13 +62,11 @@ func (s *Service) Resolve(name string) []Answer {
 	if z == nil {
 		return nil
 	}
-	answers := z.answers(name)
-	// A wildcard stands for names that have no record sets of their own.
-	for rest := name; !z.live.has(name) && answers == nil && rest != z.name; {
-		_, rest, _ = strings.Cut(rest, ".")
-		answers = z.answers(`\052.` + rest)
+	owner, ok := z.owner(name)
+	if !ok {
+		return nil
 	}
-	return answers
+	return s.answers(z, owner)
 }
 
 func (m recordMap) has(name string) bool {
@@ -81,25 +78,15 @@ func (m recordMap) has(name string) bool {
 	return false
 }
 
-func (z *zone) answers(name string) []Answer {
+func (s *Service) answers(z *zone, name string) []Answer {
 	var answers []Answer
 	for _, typ := range []types.RRType{types.RRTypeA, types.RRTypeAaaa, types.RRTypeCname} {
-		var group []Answer
-		var sum int64
-		for _, k := range z.live.sortedKeys() {
-			if k.name == name && k.typ == typ {
-				a := answerOf(z.live[k])
-				group = append(group, a)
-				sum += a.Weight
-			}
+		group := s.candidates(z, name, typ, 0)
+		for i, share := range shares(group) {
+			a := answerOf(group[i].set)
+			a.Share = share
+			answers = append(answers, a)
 		}
-		for i := range group {
-			group[i].Share = 1 / float64(len(group))
-			if sum > 0 {
-				group[i].Share = float64(group[i].Weight) / float64(sum)
-			}
-		}
-		answers = append(answers, group...)
 	}
 	return answers
 }

@@ -139,6 +139,62 @@ func (s *Service) ListHostedZonesByName(_ *wire.Call, in *sdk.ListHostedZonesByN
 	return out, nil
 }
 
+// GetHostedZoneCount counts the account's zones.
+func (s *Service) GetHostedZoneCount(_ *wire.Call, _ *sdk.GetHostedZoneCountInput) (*sdk.GetHostedZoneCountOutput, error) {
+	err := s.admit()
+	defer s.unlock()
+	if err != nil {
+		return nil, err
+	}
+	return &sdk.GetHostedZoneCountOutput{HostedZoneCount: ptr(int64(len(s.zones)))}, nil
+}
+
+// UpdateHostedZoneComment replaces a zone's comment.
+func (s *Service) UpdateHostedZoneComment(_ *wire.Call, in *sdk.UpdateHostedZoneCommentInput) (*sdk.UpdateHostedZoneCommentOutput, error) {
+	err := s.admit()
+	defer s.unlock()
+	if err != nil {
+		return nil, err
+	}
+	z, err := s.zone(in.Id)
+	if err != nil {
+		return nil, err
+	}
+	z.comment = value(in.Comment)
+	return &sdk.UpdateHostedZoneCommentOutput{HostedZone: z.describe()}, nil
+}
+
+// TestDNSAnswer answers a question as the zone's name servers would.
+func (s *Service) TestDNSAnswer(_ *wire.Call, in *sdk.TestDNSAnswerInput) (*sdk.TestDNSAnswerOutput, error) {
+	err := s.admit()
+	s.unlock()
+	if err != nil {
+		return nil, err
+	}
+	s.lock()
+	z, err := s.zone(in.HostedZoneId)
+	at := s.random.Float64()
+	s.unlock()
+	if err != nil {
+		return nil, err
+	}
+	name := canonicalName(value(in.RecordName))
+	if !inZone(name, z.name) {
+		return nil, invalidInput("The record name %s is not in the hosted zone %s", name, z.name)
+	}
+	reply := s.Lookup(name, in.RecordType, at)
+	out := &sdk.TestDNSAnswerOutput{
+		Nameserver: ptr(nameServers[0]), RecordName: ptr(name), RecordType: in.RecordType, Protocol: ptr("UDP"), RecordData: []string{}, ResponseCode: ptr("NOERROR"),
+	}
+	if !reply.Exists {
+		out.ResponseCode = ptr("NXDOMAIN")
+	}
+	for _, r := range reply.Records {
+		out.RecordData = append(out.RecordData, r.Value)
+	}
+	return out, nil
+}
+
 func compareByName(a, b *zone) int {
 	if c := strings.Compare(sortName(a.name), sortName(b.name)); c != 0 {
 		return c
