@@ -105,7 +105,7 @@ func (w *World) addServices() {
 	o := w.opts
 	w.ssm = ssm.New(o.Clock, o.Account, o.Region)
 	w.dynamodb = dynamodb.New(o.Clock, o.Account, o.Region)
-	w.sts = sts.New(o.Account, Secret)
+	w.sts = sts.New(o.Clock, o.Account, Secret, w.mux)
 	w.s3 = s3.New(o.Clock, w.mux)
 	w.lambda = lambda.New(lambda.Options{Clock: o.Clock, Hold: o.Hold, Account: o.Account, Region: o.Region, Synchronous: o.Synchronous})
 	w.sns = sns.New(o.Clock, o.Account, o.Region, w.lambda)
@@ -174,6 +174,9 @@ func (w *World) DynamoDB() *dynamodb.Service { return w.dynamodb }
 
 // S3 holds the buckets.
 func (w *World) S3() *s3.Service { return w.s3 }
+
+// STS issues credentials of sessions of roles.
+func (w *World) STS() *sts.Service { return w.sts }
 
 // Lambda holds the functions, which run in process.
 func (w *World) Lambda() *lambda.Service { return w.lambda }

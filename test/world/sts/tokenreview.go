@@ -67,13 +67,11 @@ func (s *Service) TokenReviewHandler() http.Handler {
 		}
 		token := review.Spec.Token
 		review.Spec = reviewSpec{}
-		arn, err := s.Authenticate(token, r.PathValue("cluster"))
+		user, err := s.review(r.Context(), token, r.PathValue("cluster"))
 		if err != nil {
 			review.Status = reviewStatus{Error: err.Error()}
 		} else {
-			review.Status = reviewStatus{Authenticated: true, User: &reviewUser{
-				Username: arn, UID: arn, Groups: []string{"system:masters"}, Extra: map[string][]string{"arn": {arn}},
-			}}
+			review.Status = reviewStatus{Authenticated: true, User: &user}
 		}
 		w.Header().Set("Content-Type", "application/json")
 		// A client that went away is not the server's error.
@@ -81,9 +79,25 @@ func (s *Service) TokenReviewHandler() http.Handler {
 	})
 }
 
-// Authenticate returns the ARN of the caller that made an EKS token for the
-// cluster.
-func (s *Service) Authenticate(token, cluster string) (arn string, err error) {
+// review says who the holder of a token is to Kubernetes.
+func (s *Service) review(ctx context.Context, token, cluster string) (reviewUser, error) {
+	key, err := s.Authenticate(token, cluster)
+	if err != nil {
+		return reviewUser{}, err
+	}
+	arn := s.CallerARN(key)
+	user := reviewUser{Username: arn, UID: arn, Groups: []string{masters}, Extra: map[string][]string{"arn": {arn}, "accessKeyId": {key}}}
+	if session, ok := s.Session(key); ok {
+		user.Username, user.Groups, err = s.entry(ctx, cluster, session.RoleArn, session.SessionName)
+	} else if u, ok := s.User(key); ok {
+		user.Username, user.Groups, err = s.entry(ctx, cluster, u.ARN, "")
+	}
+	return user, err
+}
+
+// Authenticate returns the access key of the caller that made an EKS token for
+// the cluster.
+func (s *Service) Authenticate(token, cluster string) (accessKeyID string, err error) {
 	if cluster == "" {
 		return "", errors.New("the webhook's URL names no cluster")
 	}
@@ -119,7 +133,7 @@ func (s *Service) Authenticate(token, cluster string) (arn string, err error) {
 	if err := s.verify(u, id, cluster); err != nil {
 		return "", err
 	}
-	return s.CallerARN(id.AccessKeyID), nil
+	return id.AccessKeyID, nil
 }
 
 // emptyHash is the SHA-256 of no payload.
@@ -133,13 +147,13 @@ func (s *Service) verify(u *url.URL, id wire.Identity, cluster string) error {
 	if err != nil {
 		return errors.New("the token's X-Amz-Date is not a date")
 	}
-	for _, name := range []string{"X-Amz-Signature", "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-SignedHeaders"} {
+	for _, name := range []string{"X-Amz-Signature", "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-SignedHeaders", "X-Amz-Security-Token"} {
 		q.Del(name)
 	}
 	again := *u
 	again.RawQuery = q.Encode()
 	r := &http.Request{Method: http.MethodGet, URL: &again, Host: u.Host, Header: http.Header{"X-K8s-Aws-Id": {cluster}}}
-	signed, _, err := v4.NewSigner().PresignHTTP(context.Background(), aws.Credentials{AccessKeyID: id.AccessKeyID, SecretAccessKey: s.secret}, r, emptyHash, id.Service, id.Region, at)
+	signed, _, err := v4.NewSigner().PresignHTTP(context.Background(), aws.Credentials{AccessKeyID: id.AccessKeyID, SecretAccessKey: s.secretOf(id.AccessKeyID), SessionToken: s.token(id.AccessKeyID)}, r, emptyHash, id.Service, id.Region, at)
 	if err != nil {
 		return fmt.Errorf("the token cannot be verified: %w", err)
 	}

@@ -22,6 +22,9 @@ var ErrDropped = errors.New("wire: the response is dropped")
 func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id, ok := Identify(r)
 	if !ok {
+		id, ok = identifyUnsigned(r)
+	}
+	if !ok {
 		http.Error(w, `{"__type":"MissingAuthenticationTokenException","message":"Request is missing Authentication Token"}`, http.StatusForbidden)
 		return
 	}
