@@ -240,7 +240,7 @@ func (f *Fleet) KillAPIServer(name string) error {
 	if c.instance.apiServer == nil {
 		return nil
 	}
-	err = c.instance.apiServer.kill()
+	err = c.instance.apiServer.Kill()
 	return errors.Join(err, f.stopProcess(&c.instance.apiServer))
 }
 
@@ -298,7 +298,7 @@ func (f *Fleet) Close() error {
 	for range clusters {
 		err = errors.Join(err, <-failures)
 	}
-	return errors.Join(err, f.supervisor.close(), os.RemoveAll(f.dir))
+	return errors.Join(err, f.supervisor.Close(), os.RemoveAll(f.dir))
 }
 
 func checkVersion(version string) error {

@@ -64,7 +64,7 @@ func (f *Fleet) remove(i *instance) error {
 	// Nothing here is worth a graceful end: the data goes as well.
 	for _, p := range []*process{i.kwok, i.scheduler, i.controllerManager, i.apiServer, i.etcd} {
 		if p != nil {
-			err = errors.Join(err, p.kill())
+			err = errors.Join(err, p.Kill())
 		}
 	}
 	err = errors.Join(err, f.stopTogether(&i.kwok, &i.scheduler, &i.controllerManager, &i.apiServer, &i.etcd))

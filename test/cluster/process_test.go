@@ -104,7 +104,7 @@ func newTestSupervisor(t *testing.T) *supervisor {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := s.close(); err != nil {
+		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -125,7 +125,7 @@ func TestStopKillsWhatIgnoresTheRequest(t *testing.T) {
 		}
 		return nil
 	})
-	if err := p.terminate(50 * time.Millisecond); err != nil {
+	if err := p.Terminate(50 * time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
 	if p.exited() == nil {
@@ -142,7 +142,7 @@ func TestAnUnexpectedEndShowsTheLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	<-p.done
+	<-p.Done()
 	err = p.exited()
 	for _, want := range []string{"kube-apiserver of shop", "exit status 3", "invalid port"} {
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -1,4 +1,4 @@
-package cluster
+package supervise
 
 import (
 	"runtime"
@@ -12,7 +12,7 @@ func childAttributes() *syscall.SysProcAttr {
 // startOnOneThread runs the starts on a thread that lives as long as the
 // supervisor: Linux sends Pdeathsig when the thread that started the child ends,
 // and Go may end any other thread.
-func (s *supervisor) startOnOneThread() {
+func (s *Supervisor) startOnOneThread() {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	for start := range s.starts {

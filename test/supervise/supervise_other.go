@@ -1,12 +1,12 @@
 //go:build unix && !linux
 
-package cluster
+package supervise
 
 import "syscall"
 
 func childAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
-func (s *supervisor) startOnOneThread() {
+func (s *Supervisor) startOnOneThread() {
 	for start := range s.starts {
 		start()
 	}
