@@ -23,9 +23,7 @@ var launched = time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
 // newFixture returns an EC2 with one VPC of seven subnets, and a real client.
 func newFixture(t *testing.T) (*Service, *sdk.Client) {
 	t.Helper()
-	s := New(Options{Account: "123456789012", Region: "eu-west-1", Nodegroups: func() []Nodegroup {
-		return []Nodegroup{{Cluster: "shop", Name: "workers", Subnets: []string{"subnet-0", "subnet-1"}, InstanceType: "m6i.large", Count: 3, Launched: launched}}
-	}})
+	s := New(Options{Account: "123456789012", Region: "eu-west-1"})
 	must(t, s.AddVPC("vpc-1", "10.0.0.0/16", map[string]string{"Name": "shop"}))
 	for i := range 7 {
 		must(t, s.AddSubnet(Subnet{ID: fmt.Sprintf("subnet-%d", i), VPC: "vpc-1", CIDR: fmt.Sprintf("10.0.%d.0/24", i), Zone: "eu-west-1" + string("abc"[i%3]), FreeIPs: -1,
@@ -147,19 +145,6 @@ func TestVpcsGroupsAndZones(t *testing.T) {
 	must(t, err)
 	if len(zones.AvailabilityZones) != 1 || *zones.AvailabilityZones[0].ZoneName != "eu-west-1c" || zones.AvailabilityZones[0].State != types.AvailabilityZoneStateAvailable {
 		t.Errorf("zones = %+v", zones.AvailabilityZones)
-	}
-}
-
-func TestInstancesOfNodegroups(t *testing.T) {
-	_, client := newFixture(t)
-	out, err := client.DescribeInstances(context.Background(), &sdk.DescribeInstancesInput{Filters: []types.Filter{filter("tag:eks:nodegroup-name", "workers"), filter("availability-zone", "eu-west-1a")}})
-	must(t, err)
-	if len(out.Reservations) != 2 {
-		t.Fatalf("%d instances in zone a, want the first and the third of three", len(out.Reservations))
-	}
-	i := out.Reservations[0].Instances[0]
-	if i.InstanceType != "m6i.large" || *i.SubnetId != "subnet-0" || i.State.Name != types.InstanceStateNameRunning || !i.LaunchTime.Equal(launched) {
-		t.Errorf("instance = %+v", i)
 	}
 }
 

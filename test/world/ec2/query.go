@@ -21,6 +21,7 @@ type query struct {
 	dryRun     *bool
 	// notFound is the error's code, what the thing is called in its message.
 	notFound, what string
+	least, most    int // bounds of maxResults; 0 means 5 and 1000
 }
 
 // attribute returns the values of an item that a filter looks at; false for a
@@ -95,10 +96,16 @@ func page[T any](q query, items []T) ([]T, *string, error) {
 	if len(q.ids) > 0 {
 		return nil, nil, wire.Errorf("InvalidParameterCombination", "The parameter maxResults cannot be used with a list of IDs")
 	}
-	limit := 1000
+	if q.least == 0 {
+		q.least = 5
+	}
+	if q.most == 0 {
+		q.most = 1000
+	}
+	limit := q.most
 	if q.maxResults != nil {
-		if limit = int(*q.maxResults); limit < 5 || limit > 1000 {
-			return nil, nil, wire.Errorf("InvalidParameterValue", "Value ( %d ) for parameter maxResults is invalid. Expecting a value between 5 and 1000.", limit)
+		if limit = int(*q.maxResults); limit < q.least || limit > q.most {
+			return nil, nil, wire.Errorf("InvalidParameterValue", "Value ( %d ) for parameter maxResults is invalid. Expecting a value between %d and %d.", limit, q.least, q.most)
 		}
 	}
 	start := 0

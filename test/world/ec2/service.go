@@ -1,16 +1,17 @@
 // Package ec2 simulates as much of Amazon EC2 as an upgrade looks at: zones,
-// VPCs, subnets with their free addresses, security groups, and the instances
-// of EKS node groups. Its content is set from Go; the API only describes it.
+// VPCs, subnets with their free addresses, security groups, launch templates,
+// instance types, EKS's images, and the instances of EKS node groups. Networks
+// are set from Go; instances are launched by the simulated EKS.
 package ec2
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
@@ -20,20 +21,9 @@ import (
 // reservedIPs is how many addresses AWS keeps of each subnet.
 const reservedIPs = 5
 
-// Nodegroup is an EKS node group, as far as it makes instances.
-type Nodegroup struct {
-	Cluster, Name string
-	Subnets       []string
-	InstanceType  string
-	Count         int
-	Launched      time.Time
-}
-
 // Options configures a Service.
 type Options struct {
 	Account, Region string
-	// Nodegroups lists the node groups whose instances there are. Nil: none.
-	Nodegroups func() []Nodegroup
 }
 
 // Service is the simulated EC2. It is safe for concurrent use.
@@ -44,11 +34,27 @@ type Service struct {
 	vpcs    map[string]types.Vpc
 	subnets map[string]types.Subnet
 	groups  map[string]types.SecurityGroup
+
+	images      map[string]types.Image
+	machines    map[string]*instance
+	templates   map[string]*launchTemplate
+	cursor      map[string]int // addresses given out, by block
+	seq         int
+	onTerminate []func(id string)
 }
 
 // New returns an EC2 without VPCs.
 func New(o Options) *Service {
-	return &Service{opts: o, vpcs: map[string]types.Vpc{}, subnets: map[string]types.Subnet{}, groups: map[string]types.SecurityGroup{}}
+	return &Service{opts: o, vpcs: map[string]types.Vpc{}, subnets: map[string]types.Subnet{}, groups: map[string]types.SecurityGroup{},
+		images: map[string]types.Image{}, machines: map[string]*instance{}, templates: map[string]*launchTemplate{}, cursor: map[string]int{}}
+}
+
+// newID returns an id such as "i-0123456789abcdef0", the same in every run that
+// makes the same calls. The lock must be held.
+func (s *Service) newID(kind string) string {
+	s.seq++
+	h := sha256.Sum256(fmt.Appendf(nil, "ec2/%s/%s/%s/%d", s.opts.Account, s.opts.Region, kind, s.seq))
+	return fmt.Sprintf("%s-0%x", kind, h)[:len(kind)+18]
 }
 
 // AddVPC adds a VPC with a default security group.
