@@ -177,7 +177,7 @@ func TestMalformedRequestsAreRefused(t *testing.T) {
 		{"unknown element", "route53", "POST", "/2013-04-01/hostedzone/Z/rrset", "", `<R><Nope/></R>`, 400, "no member"},
 		{"unknown form member", "sns", "POST", "/", "", "Action=Publish&Nope=1", 400, "no member"},
 		{"not a number", "ec2", "POST", "/", "", "Action=DescribeVpcs&MaxResults=x", 400, "not an integer"},
-		{"unknown service", "bedrock", "POST", "/", "", ``, 403, "no service"},
+		{"unknown service", "sagemaker", "POST", "/", "", ``, 403, "no service"},
 		{"JSON of the CLI to CloudWatch", "monitoring", "POST", "/", "GraniteServiceVersion20100801.ListMetrics", `{"Namespace":"A"}`, 500, `"__type":"InternalFailure"`},
 		{"a bug in a service", "dynamodb", "POST", "/", "DynamoDB_20120810.GetItem", `{}`, 500, "InternalFailure"},
 	} {

@@ -203,7 +203,7 @@ func encodeError(c *Call, callErr error) (*response, error) {
 		e.text("Code", info.Code)
 		e.text("Message", info.Message)
 		if v, _, ok := modelled(callErr); ok {
-			err = e.structure(v, map[string]bool{"Message": true})
+			err = e.structure(v, map[string]bool{"Message": true, "message": true})
 		}
 		e.close("Error")
 		e.text("RequestId", c.RequestID)

@@ -1,35 +1,36 @@
 package wire
 
 import (
+	"cmp"
 	"reflect"
-	"strings"
 	"sync"
-	"unicode"
 
 	smithy "github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 	"github.com/aws/smithy-go/traits"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire/internal/naming"
 )
 
 // style is how a protocol names things whose names no schema gives.
-type style int
+type style = naming.Style
 
 const (
-	styleSchema style = iota // names as in the schema
-	styleCamel               // JSON with lowerCamel names: Step Functions
-	styleQuery               // AWS query: names as in Go, lists as member.N
-	styleEC2                 // EC2: lowerCamel in answers, flat lists in requests
-	styleXML                 // Route 53: names as in Go, list items in the singular
-	styleGo                  // JSON with names as in Go: EventBridge Scheduler
-	stylePascal              // Step Functions' integrations: names as in Go, times in ISO 8601
+	styleSchema = naming.Schema
+	styleCamel  = naming.Camel
+	styleQuery  = naming.Query
+	styleEC2    = naming.EC2
+	styleXML    = naming.XML
+	styleGo     = naming.Go
+	stylePascal = naming.Pascal
 )
 
 // field is one member of a structure: the Go field and its name on the wire.
 type field struct {
-	index  int
-	name   string
-	item   string // name of a list's items; "" where the protocol fixes it
-	schema *smithy.Schema
+	index int
+	names
+	schema   *smithy.Schema
+	required bool // in requests
 }
 
 // shape is what is known about a Go structure on the wire.
@@ -62,7 +63,8 @@ func shapeOf(t reflect.Type, s *smithy.Schema, st style, request bool) *shape {
 		if !f.IsExported() || f.Type == metadataType || f.Name == "ErrorCodeOverride" {
 			continue
 		}
-		fd := field{index: i, name: f.Name}
+		listed := rowOf(t, f.Name)
+		fd := field{index: i, required: request && listed.required}
 		if s != nil {
 			m, ok := members[f.Name]
 			if !ok {
@@ -73,7 +75,7 @@ func shapeOf(t reflect.Type, s *smithy.Schema, st style, request bool) *shape {
 				fd.name = jn.Name
 			}
 		} else {
-			fd.name, fd.item = styledName(t, f, st, request)
+			fd.names = styledNames(f, listed, st, request)
 		}
 		sh.fields = append(sh.fields, fd)
 	}
@@ -96,56 +98,24 @@ func schemaNames(s *smithy.Schema) map[string]*smithy.Schema {
 	return out
 }
 
-func styledName(t reflect.Type, f reflect.StructField, st style, request bool) (name, item string) {
-	name = f.Name
+// styledNames returns the names of a field by the tables and the rules.
+func styledNames(f reflect.StructField, listed row, st style, request bool) names {
+	if st == stylePascal {
+		return names{name: f.Name}
+	}
 	list := f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() != reflect.Uint8
-	switch st {
-	case styleCamel:
-		name = lowerFirst(name)
-	case styleXML:
-		if list {
-			item = singular(name)
-		}
-	case styleEC2:
-		if request {
-			if list {
-				name = singular(name)
-			}
-			break
-		}
-		name = lowerFirst(name)
-		if list {
-			name, item = strings.TrimSuffix(lowerFirst(singular(f.Name)), "Set")+"Set", "item"
-		}
+	n := listed.out
+	if request {
+		n = listed.in
 	}
-	if hint, ok := nameHints[hintKey(t, f.Name, request)]; ok {
-		name = hint
-	}
-	if hint, ok := itemHints[hintKey(t, f.Name, false)]; ok {
-		item = hint
-	}
-	return name, item
+	n.name = cmp.Or(n.name, naming.Name(st, f.Name, list, request))
+	n.item = cmp.Or(n.item, naming.Item(st, f.Name))
+	n.key, n.value = cmp.Or(n.key, "key"), cmp.Or(n.value, "value")
+	return n
 }
 
-func upperFirst(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
-
-// lowerFirst gives the lowerCamel form: VpcId is vpcId, but ARN is aRN as in
-// AWS's own generator.
-func lowerFirst(s string) string {
-	r := []rune(s)
-	r[0] = unicode.ToLower(r[0])
-	return string(r)
-}
-
-func singular(s string) string {
-	switch {
-	case strings.HasSuffix(s, "ies"):
-		return strings.TrimSuffix(s, "ies") + "y"
-	case strings.HasSuffix(s, "sses"):
-		return strings.TrimSuffix(s, "es")
-	}
-	return strings.TrimSuffix(s, "s")
-}
+func upperFirst(s string) string { return naming.UpperFirst(s) }
+func lowerFirst(s string) string { return naming.LowerFirst(s) }
 
 // catcher takes the schema that a value writes itself with.
 type catcher struct {

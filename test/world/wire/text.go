@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/url"
 	"reflect"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -93,20 +94,32 @@ func (d textDecoder) decodeStruct(path string, v reflect.Value, n *node, skip ma
 	for _, k := range n.kids {
 		f, ok := sh.byName[k.name]
 		if !ok || skip[k.name] {
-			return &Error{Code: "MalformedInput", Message: fmt.Sprintf("%s has no member %q", orTop(path), k.name)}
+			return d.unknown(path, k.name)
 		}
-		if err := d.decode(join(path, k.name), v.Field(f.index), k); err != nil {
+		if err := d.decode(join(path, k.name), v.Field(f.index), k, f.names); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (d textDecoder) decode(path string, v reflect.Value, n *node) error {
+// unknown refuses a member that a structure does not have.
+func (d textDecoder) unknown(path, name string) error {
+	switch d.style {
+	case styleEC2: // as AWS does
+		return Errorf("UnknownParameter", "The parameter %s is not recognized", join(path, name))
+	case styleXML:
+		return Errorf("InvalidInput", "The XML you provided is not well-formed or did not validate against our published schema: %s has no member %q", orTop(path), name)
+	}
+	return Errorf("MalformedInput", "%s has no member %q", orTop(path), name)
+}
+
+// decode fills v from n; names are those of the member that v is.
+func (d textDecoder) decode(path string, v reflect.Value, n *node, names names) error {
 	switch v.Kind() {
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
-		return d.decode(path, v.Elem(), n)
+		return d.decode(path, v.Elem(), n, names)
 	case reflect.Struct:
 		if v.Type() == timeType {
 			return setText(path, v, n.text)
@@ -121,40 +134,92 @@ func (d textDecoder) decode(path string, v reflect.Value, n *node) error {
 			v.SetBytes(b)
 			return nil
 		}
-		return d.decodeList(path, v, n)
+		return d.decodeList(path, v, n, names)
 	case reflect.Map:
-		return d.decodeMap(path, v, n)
+		return d.decodeMap(path, v, n, names)
+	case reflect.Interface:
+		return d.decodeUnion(path, v, n)
 	}
 	return setText(path, v, n.text)
 }
 
-// items returns the nodes of a list's items in order.
-func (d textDecoder) items(n *node) []*node {
-	if d.style == styleXML {
-		return n.kids
+func (d textDecoder) decodeUnion(path string, v reflect.Value, n *node) error {
+	variants, ok := unions[v.Type()]
+	if !ok {
+		return fmt.Errorf("wire: %s: union %v is not listed in unions", path, v.Type())
 	}
+	if len(n.kids) != 1 {
+		return Errorf("MalformedInput", "%s: exactly one member of the union must be set, got %d", path, len(n.kids))
+	}
+	k := n.kids[0]
+	t, ok := variants[k.name]
+	if !ok {
+		return d.unknown(path, k.name)
+	}
+	u := reflect.New(t)
+	if err := d.decode(join(path, k.name), u.Elem().FieldByName("Value"), k, inner("")); err != nil {
+		return err
+	}
+	v.Set(u)
+	return nil
+}
+
+// items returns the nodes of a list's items in order.
+func (d textDecoder) items(path string, n *node, names names) ([]*node, error) {
 	list := n.kids
-	if d.style == styleQuery {
-		m := n.kid("member")
+	switch d.style {
+	case styleXML:
+		for _, k := range list {
+			if k.name != names.item {
+				return nil, d.unknown(path, k.name)
+			}
+		}
+		return list, nil
+	case styleQuery:
+		m := n.kid(names.item)
+		if m == nil { // AWS takes member for every list
+			m = n.kid("member")
+		}
 		if m == nil {
-			return nil
+			if len(list) > 0 && !isIndex(list[0].name) {
+				return nil, d.unknown(path, list[0].name)
+			}
+			m = n // flat
 		}
 		list = m.kids
 	}
-	sorted := append([]*node(nil), list...)
+	return byIndex(path, list)
+}
+
+func isIndex(name string) bool {
+	_, err := strconv.Atoi(name)
+	return err == nil
+}
+
+// byIndex sorts the items of a list or map of a query request.
+func byIndex(path string, list []*node) ([]*node, error) {
+	sorted := slices.Clone(list)
+	for _, k := range sorted {
+		if !isIndex(k.name) {
+			return nil, Errorf("MalformedInput", "%s: %q is not the number of an item", path, k.name)
+		}
+	}
 	sort.SliceStable(sorted, func(i, j int) bool {
 		a, _ := strconv.Atoi(sorted[i].name)
 		b, _ := strconv.Atoi(sorted[j].name)
 		return a < b
 	})
-	return sorted
+	return sorted, nil
 }
 
-func (d textDecoder) decodeList(path string, v reflect.Value, n *node) error {
-	items := d.items(n)
+func (d textDecoder) decodeList(path string, v reflect.Value, n *node, as names) error {
+	items, err := d.items(path, n, as)
+	if err != nil {
+		return err
+	}
 	out := reflect.MakeSlice(v.Type(), len(items), len(items))
 	for i, item := range items {
-		if err := d.decode(join(path, strconv.Itoa(i+1)), out.Index(i), item); err != nil {
+		if err := d.decode(join(path, strconv.Itoa(i+1)), out.Index(i), item, inner("")); err != nil {
 			return err
 		}
 	}
@@ -162,24 +227,27 @@ func (d textDecoder) decodeList(path string, v reflect.Value, n *node) error {
 	return nil
 }
 
-// decodeMap reads Name.entry.N.key and Name.entry.N.value; SNS writes the names
-// of some maps' keys and values with capitals.
-func (d textDecoder) decodeMap(path string, v reflect.Value, n *node) error {
+// decodeMap reads Name.entry.N.key and Name.entry.N.value.
+func (d textDecoder) decodeMap(path string, v reflect.Value, n *node, of names) error {
 	out := reflect.MakeMap(v.Type())
-	entries := n.kid("entry")
-	if entries == nil {
-		return malformed(path, n.text, "a map")
-	}
-	for _, e := range entries.kids {
-		key, val := e.kid("key"), e.kid("value")
-		if key == nil && val == nil {
-			key, val = e.kid("Name"), e.kid("Value")
+	entries := n.kids
+	if d.style != styleXML {
+		e := n.kid("entry")
+		if e == nil {
+			e = n // flat
 		}
+		var err error
+		if entries, err = byIndex(path, e.kids); err != nil {
+			return err
+		}
+	}
+	for _, e := range entries {
+		key, val := e.kid(of.key), e.kid(of.value)
 		if key == nil || val == nil {
 			return malformed(path, e.name, "a map's entry")
 		}
 		item := reflect.New(v.Type().Elem()).Elem()
-		if err := d.decode(join(path, key.text), item, val); err != nil {
+		if err := d.decode(join(path, key.text), item, val, inner("")); err != nil {
 			return err
 		}
 		out.SetMapIndex(reflect.ValueOf(key.text).Convert(v.Type().Key()), item)

@@ -50,6 +50,11 @@ func run() error {
 			return err
 		}
 	}
+	for _, m := range modules {
+		if err := m.writeTable(); err != nil {
+			return fmt.Errorf("%s: %w", m.name, err)
+		}
+	}
 	return nil
 }
 
