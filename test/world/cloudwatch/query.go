@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,7 +17,8 @@ import (
 // Limits of the reading operations.
 const (
 	maxQueries    = 500
-	maxDatapoints = 1440 // of GetMetricStatistics
+	maxDatapoints = 1440    // of GetMetricStatistics
+	maxDataPoints = 100_800 // of one page of GetMetricData
 )
 
 var queryID = regexp.MustCompile(`^[a-z][a-zA-Z0-9_]*$`)
@@ -141,7 +143,21 @@ func (s *Service) GetMetricData(_ *wire.Call, in *awscw.GetMetricDataInput) (*aw
 	if err != nil {
 		return nil, err
 	}
+	limit := maxDataPoints
+	if in.MaxDatapoints != nil {
+		if *in.MaxDatapoints < 1 || *in.MaxDatapoints > maxDataPoints {
+			return nil, validation("The parameter MaxDatapoints must be between 1 and %d.", maxDataPoints)
+		}
+		limit = int(*in.MaxDatapoints)
+	}
+	from := 0
+	if in.NextToken != nil {
+		if from, err = strconv.Atoi(*in.NextToken); err != nil || from < 0 {
+			return nil, &types.InvalidNextToken{Message: aws.String("The next token is not valid.")}
+		}
+	}
 	out := &awscw.GetMetricDataOutput{MetricDataResults: []types.MetricDataResult{}, Messages: []types.MessageData{}}
+	skip, room := from, limit
 	for _, q := range in.MetricDataQueries {
 		r, err := ev.eval(*q.Id)
 		if err != nil {
@@ -155,9 +171,17 @@ func (s *Service) GetMetricData(_ *wire.Call, in *awscw.GetMetricDataInput) (*aw
 			slices.Reverse(times)
 			slices.Reverse(values)
 		}
+		// A page holds the next points of all results, one result after the other.
+		first := min(skip, len(times))
+		last := min(first+room, len(times))
+		skip, room = skip-first, room-(last-first)
+		status := types.StatusCodeComplete
+		if last < len(times) {
+			status, out.NextToken = types.StatusCodePartialData, aws.String(strconv.Itoa(from+limit))
+		}
 		out.MetricDataResults = append(out.MetricDataResults, types.MetricDataResult{
-			Id: q.Id, Label: aws.String(label(q)), StatusCode: types.StatusCodeComplete,
-			Timestamps: append([]time.Time{}, times...), Values: append([]float64{}, values...),
+			Id: q.Id, Label: aws.String(label(q)), StatusCode: status,
+			Timestamps: append([]time.Time{}, times[first:last]...), Values: append([]float64{}, values[first:last]...),
 		})
 	}
 	return out, nil

@@ -23,6 +23,8 @@ const (
 	maxData       = 1000
 	maxDimensions = 30
 	maxValues     = 150
+	maxMetricPage = 500           // of ListMetrics
+	recent        = 3 * time.Hour // of its RecentlyActive
 	oldest        = 14 * 24 * time.Hour
 	newest        = 2 * time.Hour
 )
@@ -77,7 +79,7 @@ func (s *Service) Put(namespace, name string, value float64, dimensions ...strin
 	s.mu.Lock()
 	s.add(namespace, name, dims, sample{at: s.clock.Now(), value: value, count: 1, minV: value, maxV: value, unit: types.StandardUnitNone})
 	s.mu.Unlock()
-	s.evaluateAll()
+
 }
 
 func key(namespace, name string, dims []types.Dimension) string {
@@ -139,7 +141,7 @@ func (s *Service) PutMetricData(_ *wire.Call, in *awscw.PutMetricDataInput) (*aw
 		}
 	}
 	s.mu.Unlock()
-	s.evaluateAll()
+
 	return &awscw.PutMetricDataOutput{}, nil
 }
 
@@ -208,12 +210,16 @@ func (s *Service) ListMetrics(_ *wire.Call, in *awscw.ListMetricsInput) (*awscw.
 	defer s.mu.Unlock()
 	keys := []string{}
 	for k, m := range s.metrics {
-		if (in.Namespace == nil || *in.Namespace == m.namespace) && (in.MetricName == nil || *in.MetricName == m.name) && hasDimensions(m, in.Dimensions) {
+		if (in.RecentlyActive == "" || m.samples[len(m.samples)-1].at.After(s.clock.Now().Add(-recent))) && (in.Namespace == nil || *in.Namespace == m.namespace) && (in.MetricName == nil || *in.MetricName == m.name) && hasDimensions(m, in.Dimensions) {
 			keys = append(keys, k)
 		}
 	}
 	sort.Strings(keys)
-	out := &awscw.ListMetricsOutput{Metrics: []types.Metric{}}
+	keys, next, err := page(keys, in.NextToken, nil, maxMetricPage)
+	if err != nil {
+		return nil, err
+	}
+	out := &awscw.ListMetricsOutput{Metrics: []types.Metric{}, NextToken: next}
 	for _, k := range keys {
 		m := s.metrics[k]
 		out.Metrics = append(out.Metrics, types.Metric{Namespace: aws.String(m.namespace), MetricName: aws.String(m.name), Dimensions: m.dimensions})
