@@ -39,6 +39,10 @@ func encodeOutput(c *Call, out any) (*response, error) {
 	var err error
 	switch proto {
 	case json10, json11, rpcCBOR:
+		if proto == rpcCBOR && schemaOf(v.Type()) == nil {
+			res.header.Del("Content-Type") // the operation has no output, not even an empty one
+			return res, nil
+		}
 		var tree map[string]any
 		enc := treeEncoder{style: styleOf(c.Service), raw: proto == rpcCBOR}
 		if tree, err = enc.encodeStruct(v, schemaOf(v.Type()), nil); err == nil {
@@ -89,8 +93,8 @@ func encodeRESTOutput(c *Call, res *response, v reflect.Value) error {
 	case payload != nil:
 		res.body, err = encodePayload(res, payload, v.Field(payload.index))
 		return err
-	case res.status == http.StatusNoContent:
-		res.header.Del("Content-Type")
+	case c.protocol == restJSON && (res.status == http.StatusNoContent || len(skip) == len(shapeOf(v.Type(), s, st, false).fields)):
+		res.header.Del("Content-Type") // there is nothing to say
 		return nil
 	case c.protocol == restXML:
 		e := &xmlEncoder{style: st}

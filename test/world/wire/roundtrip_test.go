@@ -240,7 +240,14 @@ func TestEveryOperationRoundTrips(t *testing.T) {
 	defer srv.Close()
 	cfg := aws.Config{Region: "eu-west-1", BaseEndpoint: &srv.URL, RetryMaxAttempts: 1, HTTPClient: NewHTTPClient(),
 		Credentials: credentials.NewStaticCredentialsProvider("AKID", "SECRET", "")}
-	for _, s := range []service{
+	for _, s := range clients(cfg) {
+		exercise(t, s, h)
+	}
+}
+
+// clients lists the SDK's clients of all services.
+func clients(cfg aws.Config) []service {
+	return []service{
 		{name: "eks", client: eks.NewFromConfig(cfg)},
 		{name: "dynamodb", client: dynamodb.NewFromConfig(cfg)},
 		{name: "ssm", client: ssm.NewFromConfig(cfg), skip: map[string]string{"CreateCloudConnector": "takes a union that nothing else uses",
@@ -265,7 +272,5 @@ func TestEveryOperationRoundTrips(t *testing.T) {
 		{name: "bedrockruntime", client: bedrockruntime.NewFromConfig(cfg), skip: map[string]string{"ConverseStream": "answers with a stream of events",
 			"InvokeModelWithResponseStream": "the same", "InvokeModelWithBidirectionalStream": "the same"}},
 		{name: "ec2", client: ec2.NewFromConfig(cfg)},
-	} {
-		exercise(t, s, h)
 	}
 }
