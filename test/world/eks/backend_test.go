@@ -19,6 +19,11 @@ type backend struct {
 	results chan error
 	mu      sync.Mutex
 	nodes   Nodes
+
+	added     []Node
+	removed   []string
+	blocks    map[string]string // pods that do not leave, by node
+	conflicts []string          // of add-ons
 }
 
 func newBackend() *backend { return &backend{started: make(chan string), results: make(chan error)} }
@@ -113,7 +118,7 @@ func TestBackendFailures(t *testing.T) {
 	f.finish(b, "create shop 1.34", nil)
 	f.clock.Advance(DefaultCreateCluster)
 	f.must(f.CreateNodegroup(f.call, nodegroupInput("workers")))
-	f.finish(b, "scale shop workers", broken)
+	f.finish(b, "add shop 2", broken)
 	if n := f.Nodegroups("shop")[0]; n.Status != types.NodegroupStatusCreateFailed || n.Health.Issues[0].Code != types.NodegroupIssueCodeNodeCreationFailure {
 		t.Fatalf("nodegroup = %+v", n)
 	}
@@ -141,18 +146,21 @@ func TestBackendGetsTheNodes(t *testing.T) {
 	in.InstanceTypes = []string{"m6i.large"}
 	in.ScalingConfig = &types.NodegroupScalingConfig{MinSize: ptr(int32(1)), MaxSize: ptr(int32(5)), DesiredSize: ptr(int32(3))}
 	f.must(f.CreateNodegroup(f.call, in))
-	f.finish(b, "scale shop workers", nil)
-	want := Nodes{Count: 3, KubeletVersion: "v1.34.8-eks-3c60543", InstanceType: "m6i.large", Zones: []string{"eu-west-1a", "eu-west-1b"},
-		Labels: map[string]string{"tier": "web", "eks.amazonaws.com/nodegroup": "workers", "eks.amazonaws.com/capacityType": "ON_DEMAND"}}
-	if d := cmp.Diff(want, b.nodes); d != "" {
+	f.finish(b, "add shop 3", nil)
+	zones := map[string]int{}
+	for _, n := range b.added {
+		zones[n.Labels["topology.kubernetes.io/zone"]]++
+		if n.KubeletVersion != "v1.34.8-eks-3c60543" || n.CPU != 2 || n.Labels["tier"] != "web" || n.Labels["eks.amazonaws.com/nodegroup"] != "workers" ||
+			n.Labels["eks.amazonaws.com/capacityType"] != "ON_DEMAND" || n.Labels["node.kubernetes.io/instance-type"] != "m6i.large" {
+			t.Errorf("node = %+v", n)
+		}
+	}
+	if d := cmp.Diff(map[string]int{"eu-west-1a": 2, "eu-west-1b": 1}, zones); d != "" {
 		t.Error(d)
 	}
 	f.clock.Advance(DefaultCreateNodegroup)
 	f.must(f.DeleteNodegroup(f.call, &sdk.DeleteNodegroupInput{ClusterName: ptr("shop"), NodegroupName: ptr("workers")}))
-	f.finish(b, "scale shop workers", nil)
-	if b.nodes.Count != 0 {
-		t.Errorf("deleting must remove the nodes, got %d", b.nodes.Count)
-	}
+	f.finish(b, "remove shop 3", nil)
 }
 
 func TestCloseEndsTheBackendsWork(t *testing.T) {
