@@ -1,6 +1,7 @@
 package eks
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"regexp"
@@ -13,91 +14,362 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
 
-var principalARN = regexp.MustCompile(`^arn:aws[a-z-]*:iam::(\d{12}):(role|user)/(.+)$`)
+// Types of access entries. Source: CreateAccessEntryInput.Type in the SDK.
+const (
+	entryStandard = "STANDARD"
+	entryAutoMode = "EC2"
+	entryLinux    = "EC2_LINUX"
+	entryFargate  = "FARGATE_LINUX"
+)
+
+// entryDefaults are the user name and groups that EKS gives entries of nodes.
+// Source: EKS User Guide, "Create access entries"; the groups are those that
+// DescribeAccessEntry shows.
+var entryDefaults = map[string]struct {
+	username string
+	groups   []string
+}{
+	entryStandard:    {},
+	entryAutoMode:    {"system:node:{{EC2PrivateDNSName}}", []string{"system:nodes"}},
+	entryLinux:       {"system:node:{{EC2PrivateDNSName}}", []string{"system:nodes"}},
+	"EC2_WINDOWS":    {"system:node:{{EC2PrivateDNSName}}", []string{"eks:kube-proxy-windows", "system:nodes"}},
+	entryFargate:     {"system:node:{{SessionName}}", []string{"system:bootstrappers", "system:node-proxier", "system:nodes"}},
+	"HYBRID_LINUX":   {"system:node:{{SessionName}}", []string{"system:bootstrappers", "system:nodes"}},
+	"HYPERPOD_LINUX": {"system:node:{{SessionName}}", []string{"system:nodes"}},
+}
+
+var (
+	principalARN = regexp.MustCompile(`^arn:aws[a-z-]*:iam::(\d{12}):(role|user)/(.+)$`)
+	sessionARN   = regexp.MustCompile(`^arn:aws[a-z-]*:sts::(\d{12}):assumed-role/([^/]+)/(.+)$`)
+)
+
+// accessEntry is an access entry with the policies associated with it, by ARN.
+type accessEntry struct {
+	types.AccessEntry
+	policies map[string]types.AssociatedAccessPolicy
+}
 
 // CreateAccessEntry lets an IAM principal into a cluster.
 func (s *Service) CreateAccessEntry(_ *wire.Call, in *sdk.CreateAccessEntryInput) (*sdk.CreateAccessEntryOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c, err := s.activeCluster(in.ClusterName)
+	c, err := s.entryCluster(in.ClusterName)
 	if err != nil {
 		return nil, err
 	}
 	if err := required("principalArn", in.PrincipalArn); err != nil {
 		return nil, err
 	}
+	if e, err := answered[types.AccessEntry](c, in.ClientRequestToken, in); e != nil || err != nil {
+		return &sdk.CreateAccessEntryOutput{AccessEntry: e}, err
+	}
+	if err := s.checkEntry(c, in); err != nil {
+		return nil, err
+	}
+	if c.access[*in.PrincipalArn] != nil {
+		return nil, inUse(c.Name, "The specified access entry resource is already in use on this cluster.")
+	}
+	e := s.addEntry(c, *in.PrincipalArn, value(in.Type))
+	e.Tags = cloneTags(in.Tags)
+	if in.Username != nil {
+		e.Username = in.Username
+	}
+	if len(in.KubernetesGroups) > 0 {
+		e.KubernetesGroups = slices.Clone(in.KubernetesGroups)
+	}
+	answer := ptr(e.AccessEntry)
+	c.answer(in.ClientRequestToken, in, answer)
+	return &sdk.CreateAccessEntryOutput{AccessEntry: answer}, nil
+}
+
+// entryCluster finds a cluster that has access entries.
+func (s *Service) entryCluster(name *string) (*cluster, error) {
+	c, err := s.cluster(name)
+	if err != nil {
+		return nil, err
+	}
 	if c.AccessConfig.AuthenticationMode == types.AuthenticationModeConfigMap {
 		return nil, invalidRequest(c.Name, "The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP] to perform this operation.")
 	}
+	return c, nil
+}
+
+func (s *Service) checkEntry(c *cluster, in *sdk.CreateAccessEntryInput) error {
+	kind := entryStandard
+	if in.Type != nil {
+		kind = *in.Type
+	}
 	m := principalARN.FindStringSubmatch(*in.PrincipalArn)
-	if m == nil {
-		return nil, invalidParameter(c.Name, "The specified principalArn is invalid: invalid principal.")
+	if _, ok := entryDefaults[kind]; !ok {
+		return invalidParameter(c.Name, "The specified type is invalid: %s. Valid types: %v", kind, slices.Sorted(maps.Keys(entryDefaults)))
 	}
-	if _, ok := c.access[*in.PrincipalArn]; ok {
-		return nil, inUse(c.Name, "The specified access entry resource is already in use on this cluster.")
+	switch {
+	case m == nil:
+		return invalidParameter(c.Name, "The specified principalArn is invalid: invalid principal.")
+	case strings.HasPrefix(m[3], "aws-service-role/"):
+		return invalidParameter(c.Name, "The specified principalArn is invalid: service-linked roles are not supported.")
+	case kind != entryStandard && (m[2] != "role" || m[1] != s.opts.Account):
+		return invalidParameter(c.Name, "The specified principalArn is invalid: access entries of type %s must be for an IAM role of account %s.", kind, s.opts.Account)
+	case kind != entryStandard && (len(in.KubernetesGroups) > 0 || in.Username != nil):
+		return invalidParameter(c.Name, "Access entries of type %s do not support kubernetesGroups and username.", kind)
 	}
-	e := types.AccessEntry{
-		ClusterName: c.Name, PrincipalArn: in.PrincipalArn, KubernetesGroups: append([]string{}, in.KubernetesGroups...),
-		Tags: cloneTags(in.Tags), Type: in.Type, Username: in.Username, CreatedAt: s.now(), ModifiedAt: s.now(),
-		AccessEntryArn: s.arn("access-entry/%s/%s/%s/%s/%s", *c.Name, m[2], m[1], m[3][strings.LastIndex(m[3], "/")+1:], s.uuid()),
-	}
-	if e.Type == nil {
-		e.Type = ptr("STANDARD")
-	}
-	if e.Username == nil {
-		e.Username = in.PrincipalArn
-		if m[2] == "role" {
-			e.Username = ptr(fmt.Sprintf("arn:aws:sts::%s:assumed-role/%s/{{SessionName}}", m[1], m[3][strings.LastIndex(m[3], "/")+1:]))
+	return checkIdentity(c, in.Username, in.KubernetesGroups)
+}
+
+// checkIdentity bounds what an entry may say. Source: EKS User Guide, "Create
+// access entries".
+func checkIdentity(c *cluster, username *string, groups []string) error {
+	for _, g := range groups {
+		if strings.HasPrefix(g, "system:") {
+			return invalidParameter(c.Name, "The kubernetes group name %s is invalid, it cannot start with system:", g)
+		}
+		if g == "" {
+			return invalidParameter(c.Name, "The kubernetes group name is invalid, it cannot be empty")
 		}
 	}
-	c.access[*in.PrincipalArn] = e
-	return &sdk.CreateAccessEntryOutput{AccessEntry: ptr(e)}, nil
+	if username == nil {
+		return nil
+	}
+	for _, p := range []string{"system:", "eks:", "aws:", "amazon:", "iam:"} {
+		if strings.HasPrefix(*username, p) {
+			return invalidParameter(c.Name, "The username %s is invalid, it cannot start with %s", *username, p)
+		}
+	}
+	if before, _, ok := strings.Cut(*username, "{{SessionName"); *username == "" || (ok && !strings.Contains(before, ":")) {
+		return invalidParameter(c.Name, "The username %s is invalid, it must have a colon before {{SessionName}}", *username)
+	}
+	return nil
+}
+
+// addEntry adds an entry with EKS's defaults. The principal must be valid.
+func (s *Service) addEntry(c *cluster, principal, kind string) *accessEntry {
+	m := principalARN.FindStringSubmatch(principal)
+	if kind == "" {
+		kind = entryStandard
+	}
+	base := m[3][strings.LastIndex(m[3], "/")+1:]
+	username := principal
+	if d := entryDefaults[kind]; d.username != "" {
+		username = d.username
+	} else if m[2] == "role" {
+		username = fmt.Sprintf("arn:aws:sts::%s:assumed-role/%s/{{SessionName}}", m[1], base)
+	}
+	e := &accessEntry{policies: map[string]types.AssociatedAccessPolicy{}, AccessEntry: types.AccessEntry{
+		ClusterName: c.Name, PrincipalArn: ptr(principal), Type: ptr(kind), Username: ptr(username),
+		KubernetesGroups: append([]string{}, entryDefaults[kind].groups...), Tags: map[string]string{}, CreatedAt: s.now(), ModifiedAt: s.now(),
+		AccessEntryArn: s.arn("access-entry/%s/%s/%s/%s/%s", *c.Name, m[2], m[1], base, s.uuid()),
+	}}
+	c.access[principal] = e
+	return e
+}
+
+// entry finds the entry of a principal.
+func (c *cluster) entry(principal *string) (*accessEntry, error) {
+	if err := required("principalArn", principal); err != nil {
+		return nil, err
+	}
+	e := c.access[*principal]
+	if e == nil {
+		return nil, &types.ResourceNotFoundException{ClusterName: c.Name, Message: ptr("The specified principalArn could not be found. You can view your available access entries with 'list-access-entries'.")}
+	}
+	return e, nil
 }
 
 // DescribeAccessEntry describes the entry of a principal.
 func (s *Service) DescribeAccessEntry(_ *wire.Call, in *sdk.DescribeAccessEntryInput) (*sdk.DescribeAccessEntryOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c, err := s.cluster(in.ClusterName)
+	c, err := s.entryCluster(in.ClusterName)
 	if err != nil {
 		return nil, err
 	}
-	e, ok := c.access[value(in.PrincipalArn)]
-	if !ok {
-		return nil, &types.ResourceNotFoundException{ClusterName: c.Name, Message: ptr("The specified principalArn could not be found. You can view your available access entries with 'list-access-entries'.")}
+	e, err := c.entry(in.PrincipalArn)
+	if err != nil {
+		return nil, err
 	}
-	return &sdk.DescribeAccessEntryOutput{AccessEntry: ptr(e)}, nil
+	return &sdk.DescribeAccessEntryOutput{AccessEntry: ptr(e.AccessEntry)}, nil
+}
+
+// UpdateAccessEntry changes an entry's groups and user name.
+func (s *Service) UpdateAccessEntry(_ *wire.Call, in *sdk.UpdateAccessEntryInput) (*sdk.UpdateAccessEntryOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c, err := s.entryCluster(in.ClusterName)
+	if err != nil {
+		return nil, err
+	}
+	e, err := c.entry(in.PrincipalArn)
+	if err != nil {
+		return nil, err
+	}
+	if known, err := answered[types.AccessEntry](c, in.ClientRequestToken, in); known != nil || err != nil {
+		return &sdk.UpdateAccessEntryOutput{AccessEntry: known}, err
+	}
+	if *e.Type != entryStandard && (in.KubernetesGroups != nil || in.Username != nil) {
+		return nil, invalidParameter(c.Name, "Access entries of type %s do not support kubernetesGroups and username.", *e.Type)
+	}
+	if err := checkIdentity(c, in.Username, in.KubernetesGroups); err != nil {
+		return nil, err
+	}
+	if in.KubernetesGroups != nil {
+		e.KubernetesGroups = slices.Clone(in.KubernetesGroups)
+	}
+	if in.Username != nil {
+		e.Username = in.Username
+	}
+	e.ModifiedAt = s.now()
+	answer := ptr(e.AccessEntry)
+	c.answer(in.ClientRequestToken, in, answer)
+	return &sdk.UpdateAccessEntryOutput{AccessEntry: answer}, nil
 }
 
 // ListAccessEntries lists the principals that have an entry, sorted.
 func (s *Service) ListAccessEntries(_ *wire.Call, in *sdk.ListAccessEntriesInput) (*sdk.ListAccessEntriesOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c, err := s.cluster(in.ClusterName)
+	c, err := s.entryCluster(in.ClusterName)
 	if err != nil {
 		return nil, err
 	}
 	if in.AssociatedPolicyArn != nil {
-		return nil, invalidParameter(c.Name, "the simulated EKS has no access policies, so it cannot filter by associatedPolicyArn")
+		if err := checkPolicyARN(c, in.AssociatedPolicyArn); err != nil {
+			return nil, err
+		}
 	}
-	names, next, err := page(slices.Sorted(maps.Keys(c.access)), in.MaxResults, in.NextToken)
+	var principals []string
+	for _, p := range slices.Sorted(maps.Keys(c.access)) {
+		if _, ok := c.access[p].policies[value(in.AssociatedPolicyArn)]; ok || in.AssociatedPolicyArn == nil {
+			principals = append(principals, p)
+		}
+	}
+	principals, next, err := page(principals, in.MaxResults, in.NextToken)
 	if err != nil {
 		return nil, err
 	}
-	return &sdk.ListAccessEntriesOutput{AccessEntries: names, NextToken: next}, nil
+	return &sdk.ListAccessEntriesOutput{AccessEntries: principals, NextToken: next}, nil
 }
 
-// ListFargateProfiles lists the profiles set by SetFargateProfiles.
-func (s *Service) ListFargateProfiles(_ *wire.Call, in *sdk.ListFargateProfilesInput) (*sdk.ListFargateProfilesOutput, error) {
+// DeleteAccessEntry takes a principal's access away.
+func (s *Service) DeleteAccessEntry(_ *wire.Call, in *sdk.DeleteAccessEntryInput) (*sdk.DeleteAccessEntryOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c, err := s.cluster(in.ClusterName)
+	c, err := s.entryCluster(in.ClusterName)
 	if err != nil {
 		return nil, err
 	}
-	names, next, err := page(c.fargate, in.MaxResults, in.NextToken)
-	if err != nil {
+	if _, err := c.entry(in.PrincipalArn); err != nil {
 		return nil, err
 	}
-	return &sdk.ListFargateProfilesOutput{FargateProfileNames: names, NextToken: next}, nil
+	delete(c.access, *in.PrincipalArn)
+	return &sdk.DeleteAccessEntryOutput{}, nil
+}
+
+// serviceRole is the role that EKS itself uses in clusters with access entries.
+func (s *Service) serviceRole() string {
+	return fmt.Sprintf("arn:aws:iam::%s:role/aws-service-role/eks.amazonaws.com/AWSServiceRoleForAmazonEKS", s.opts.Account)
+}
+
+// grantFirst makes the entries that a cluster is born with: that of EKS, and
+// that of its creator, who is its administrator unless told otherwise.
+func (s *Service) grantFirst(c *cluster, call *wire.Call, in *types.CreateAccessConfigRequest) {
+	if c.AccessConfig.AuthenticationMode == types.AuthenticationModeConfigMap {
+		return
+	}
+	own := s.addEntry(c, s.serviceRole(), entryStandard)
+	for _, p := range []string{"AmazonEKSClusterInsightsPolicy", "AmazonEKSEventPolicy"} {
+		s.associate(own, policyPrefix+p, &types.AccessScope{Type: types.AccessScopeTypeCluster})
+	}
+	if s.opts.Principal == nil || (in != nil && in.BootstrapClusterCreatorAdminPermissions != nil && !*in.BootstrapClusterCreatorAdminPermissions) {
+		return
+	}
+	if creator := s.opts.Principal(call); principalARN.MatchString(creator) && c.access[creator] == nil {
+		s.associate(s.addEntry(c, creator, entryStandard), policyPrefix+clusterAdminPolicy, &types.AccessScope{Type: types.AccessScopeTypeCluster})
+	}
+}
+
+// grantNodes makes the entry of a role that nodes use, where there is none.
+func (s *Service) grantNodes(c *cluster, role, kind string) *accessEntry {
+	if c.AccessConfig.AuthenticationMode == types.AuthenticationModeConfigMap || !principalARN.MatchString(role) {
+		return nil
+	}
+	if c.access[role] == nil {
+		return s.addEntry(c, role, kind)
+	}
+	return nil
+}
+
+// grantAutoMode makes the entries that Auto Mode needs.
+func (s *Service) grantAutoMode(c *cluster) {
+	scope := &types.AccessScope{Type: types.AccessScopeTypeCluster}
+	if e := s.grantNodes(c, value(c.ComputeConfig.NodeRoleArn), entryAutoMode); e != nil {
+		s.associate(e, policyPrefix+"AmazonEKSAutoNodePolicy", scope)
+	}
+	if e := s.grantNodes(c, *c.RoleArn, entryStandard); e != nil {
+		for _, p := range []string{"BlockStorage", "BlockStorageCluster", "Compute", "ComputeCluster", "LoadBalancing", "LoadBalancingCluster", "Networking", "NetworkingCluster"} {
+			s.associate(e, policyPrefix+"AmazonEKS"+p+"Policy", scope)
+		}
+	}
+}
+
+// Identity returns who an IAM identity is in a cluster, from its access entries:
+// the ARN is that of a session of a role or of a user. The groups are those of
+// the entry, and those that stand for its access policies (see Granter). False:
+// the cluster does not know it.
+func (s *Service) Identity(cluster, arn string) (username string, groups []string, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.clusters[cluster]
+	if c == nil || c.AccessConfig.AuthenticationMode == types.AuthenticationModeConfigMap {
+		return "", nil, false
+	}
+	e, session := c.entryOf(arn)
+	if e == nil {
+		return "", nil, false
+	}
+	username = strings.NewReplacer("{{SessionName}}", strings.ReplaceAll(session, "@", "-"), "{{SessionNameRaw}}", session,
+		"{{EC2PrivateDNSName}}", session, "{{AccountID}}", s.opts.Account).Replace(*e.Username)
+	groups = slices.Clone(e.KubernetesGroups)
+	for _, p := range slices.Sorted(maps.Keys(e.policies)) {
+		for _, g := range grantsOf(e.policies[p]) {
+			groups = append(groups, g.Group)
+		}
+	}
+	return username, groups, true
+}
+
+// entryOf finds the entry of an identity, and the name of its session.
+func (c *cluster) entryOf(arn string) (*accessEntry, string) {
+	m := sessionARN.FindStringSubmatch(arn)
+	if m == nil {
+		return c.access[arn], arn[strings.LastIndex(arn, "/")+1:]
+	}
+	for _, p := range slices.Sorted(maps.Keys(c.access)) { // an assumed role's ARN lacks the role's path
+		role := principalARN.FindStringSubmatch(p)
+		if role[1] == m[1] && role[2] == "role" && role[3][strings.LastIndex(role[3], "/")+1:] == m[2] {
+			return c.access[p], m[3]
+		}
+	}
+	return nil, ""
+}
+
+// grantAll tells the backend of all policies of a cluster that is new.
+func (s *Service) grantAll(ctx context.Context, c *cluster) error {
+	granter, ok := s.opts.Clusters.(Granter)
+	if !ok {
+		return nil
+	}
+	var grants []Grant
+	s.mu.Lock()
+	for _, e := range c.access {
+		for _, p := range e.policies {
+			grants = append(grants, grantsOf(p)...)
+		}
+	}
+	s.mu.Unlock()
+	for _, g := range grants {
+		if err := granter.Grant(ctx, *c.Name, g); err != nil {
+			return err
+		}
+	}
+	return nil
 }

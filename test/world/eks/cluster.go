@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -15,10 +16,13 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
 
+// maxClusters is the quota of clusters in a region.
+const maxClusters = 100
+
 // CreateCluster starts a cluster. It is ACTIVE when the simulated time has
 // passed and the backend's API server is ready, FAILED when the backend fails.
 // A repetition with the same ClientRequestToken answers with the same cluster.
-func (s *Service) CreateCluster(_ *wire.Call, in *sdk.CreateClusterInput) (*sdk.CreateClusterOutput, error) {
+func (s *Service) CreateCluster(call *wire.Call, in *sdk.CreateClusterInput) (*sdk.CreateClusterOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := required("name", in.Name, "roleArn", in.RoleArn, "resourcesVpcConfig", in.ResourcesVpcConfig); err != nil {
@@ -27,14 +31,45 @@ func (s *Service) CreateCluster(_ *wire.Call, in *sdk.CreateClusterInput) (*sdk.
 	if !clusterName.MatchString(*in.Name) {
 		return nil, invalidParameter(in.Name, "Cluster name should start with letter or digit and can have any of the following characters: the set of Unicode letters, digits, hyphens and underscores, and be at most 100 characters")
 	}
+	if old := s.clusters[*in.Name]; old != nil {
+		if t := value(in.ClientRequestToken); t == "" || t != value(old.ClientRequestToken) {
+			return nil, inUse(in.Name, "Cluster already exists with name: %s", *in.Name)
+		}
+		if old.created != fingerprint(in) {
+			return nil, invalidRequest(in.Name, "The ClientRequestToken %s was already used with different parameters", *in.ClientRequestToken)
+		}
+		return &sdk.CreateClusterOutput{Cluster: ptr(old.Cluster)}, nil
+	}
+	c, err := s.newCluster(in)
+	if err != nil {
+		return nil, err
+	}
+	s.clusters[*in.Name] = c
+	s.grantFirst(c, call, in.AccessConfig)
+	version := *c.Version
+	s.after(s.takes(WorkCreateCluster, *in.Name), func(ctx context.Context) error {
+		e, err := s.opts.Clusters.CreateCluster(ctx, *in.Name, version)
+		if err != nil {
+			return err
+		}
+		s.mu.Lock()
+		c.endpoint = e
+		s.mu.Unlock()
+		return s.grantAll(ctx, c)
+	}, func(err error) { s.clusterCreated(c, err) })
+	return &sdk.CreateClusterOutput{Cluster: ptr(c.Cluster)}, nil
+}
+
+// newCluster checks a request and returns the cluster that it describes.
+func (s *Service) newCluster(in *sdk.CreateClusterInput) (*cluster, error) {
 	if !roleARN.MatchString(*in.RoleArn) {
 		return nil, invalidParameter(in.Name, "Role with arn: %s, could not be assumed because it does not exist or the trusted entity is not correct", *in.RoleArn)
 	}
-	if old := s.clusters[*in.Name]; old != nil {
-		if t := value(in.ClientRequestToken); t != "" && t == value(old.ClientRequestToken) {
-			return &sdk.CreateClusterOutput{Cluster: ptr(old.Cluster)}, nil
-		}
-		return nil, inUse(in.Name, "Cluster already exists with name: %s", *in.Name)
+	if len(s.clusters) >= maxClusters {
+		return nil, &types.ResourceLimitExceededException{ClusterName: in.Name, Message: ptr(fmt.Sprintf("Cluster limit exceeded: at most %d clusters per region", maxClusters))}
+	}
+	if in.OutpostConfig != nil {
+		return nil, invalidParameter(in.Name, "the simulated EKS has no local clusters on AWS Outposts")
 	}
 	v := defaultVersion()
 	if in.Version != nil {
@@ -47,54 +82,85 @@ func (s *Service) CreateCluster(_ *wire.Call, in *sdk.CreateClusterInput) (*sdk.
 	if err != nil {
 		return nil, err
 	}
-	c := s.newCluster(in, v, vpc)
-	s.clusters[*in.Name] = c
-	s.after(s.takes(WorkCreateCluster, *in.Name), func(ctx context.Context) error {
-		e, err := s.opts.Clusters.CreateCluster(ctx, *in.Name, v.version)
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		c.endpoint = e
-		return err
-	}, func(err error) { s.clusterCreated(c, err) })
-	return &sdk.CreateClusterOutput{Cluster: ptr(c.Cluster)}, nil
-}
-
-func (s *Service) newCluster(in *sdk.CreateClusterInput, v clusterVersion, vpc *types.VpcConfigResponse) *cluster {
-	id := fmt.Sprintf("%X", sha256.Sum256([]byte(s.uuid())))[:32]
-	access := &types.AccessConfigResponse{AuthenticationMode: types.AuthenticationModeConfigMap}
-	if in.AccessConfig != nil && in.AccessConfig.AuthenticationMode != "" {
-		access.AuthenticationMode = in.AccessConfig.AuthenticationMode
-	}
-	upgrade := &types.UpgradePolicyResponse{SupportType: types.SupportTypeExtended}
-	if in.UpgradePolicy != nil && in.UpgradePolicy.SupportType != "" {
-		upgrade.SupportType = in.UpgradePolicy.SupportType
-	}
-	network := &types.KubernetesNetworkConfigResponse{IpFamily: types.IpFamilyIpv4, ServiceIpv4Cidr: ptr("172.20.0.0/16")}
-	if k := in.KubernetesNetworkConfig; k != nil {
-		if k.ServiceIpv4Cidr != nil {
-			network.ServiceIpv4Cidr = k.ServiceIpv4Cidr
-		}
-		if k.IpFamily != "" {
-			network.IpFamily = k.IpFamily
-		}
-	}
-	logging := in.Logging
-	if logging == nil {
-		logging = &types.Logging{ClusterLogging: []types.LogSetup{{Enabled: ptr(false), Types: types.LogType("").Values()}}}
-	}
-	return &cluster{
+	c := &cluster{
 		Cluster: types.Cluster{
 			Name: in.Name, Arn: s.arn("cluster/%s", *in.Name), RoleArn: in.RoleArn, CreatedAt: s.now(),
 			Version: ptr(v.version), PlatformVersion: ptr(v.platform), Status: types.ClusterStatusCreating,
-			ClientRequestToken: in.ClientRequestToken, ResourcesVpcConfig: vpc, AccessConfig: access,
-			KubernetesNetworkConfig: network, Logging: logging, UpgradePolicy: upgrade,
+			ClientRequestToken: in.ClientRequestToken, ResourcesVpcConfig: vpc,
 			DeletionProtection: ptr(value(in.DeletionProtection)), EncryptionConfig: in.EncryptionConfig,
 			Health: &types.ClusterHealth{Issues: []types.ClusterIssue{}}, Tags: cloneTags(in.Tags),
-			Identity: &types.Identity{Oidc: &types.OIDC{Issuer: ptr(fmt.Sprintf("https://oidc.eks.%s.amazonaws.com/id/%s", s.opts.Region, id))}},
+			AccessConfig:              &types.AccessConfigResponse{AuthenticationMode: types.AuthenticationModeConfigMap},
+			ControlPlaneScalingConfig: &types.ControlPlaneScalingConfig{Tier: types.ProvisionedControlPlaneTierStandard},
 		},
-		nodegroups: map[string]*types.Nodegroup{}, addons: map[string]*types.Addon{},
-		access: map[string]types.AccessEntry{}, tokens: map[string]tokenUse{},
+		created:    fingerprint(in),
+		nodegroups: map[string]*nodegroup{}, addons: map[string]*types.Addon{}, profiles: map[string]*types.FargateProfile{},
+		access: map[string]*accessEntry{}, pods: map[string]*types.PodIdentityAssociation{}, providers: map[string]*types.OidcIdentityProviderConfig{},
+		tokens: map[string]tokenUse{}, apis: map[apiKey]apiUse{},
 	}
+	if err := s.configure(c, v, in); err != nil {
+		return nil, err
+	}
+	id := fmt.Sprintf("%X", sha256.Sum256([]byte(s.uuid())))[:32]
+	c.Identity = &types.Identity{Oidc: &types.OIDC{Issuer: ptr(fmt.Sprintf("https://oidc.eks.%s.amazonaws.com/id/%s", s.opts.Region, id))}}
+	return c, nil
+}
+
+// configure checks and applies the optional members of a request.
+func (s *Service) configure(c *cluster, v clusterVersion, in *sdk.CreateClusterInput) error {
+	if err := checkTags(in.Tags); err != nil {
+		return err
+	}
+	if err := encryptionOf(in.Name, s.opts.Region, in.EncryptionConfig); err != nil {
+		return err
+	}
+	auto, err := autoModeOf(in.Name, nil, in.ComputeConfig, in.KubernetesNetworkConfig, in.StorageConfig)
+	if err != nil {
+		return err
+	}
+	if a := in.AccessConfig; a != nil && a.AuthenticationMode != "" {
+		if err := checkEnum(in.Name, "accessConfig.authenticationMode", a.AuthenticationMode, types.AuthenticationMode("").Values()); err != nil {
+			return err
+		}
+		c.AccessConfig.AuthenticationMode = a.AuthenticationMode
+	} else if auto.on() {
+		c.AccessConfig.AuthenticationMode = types.AuthenticationModeApiAndConfigMap // the least that Auto Mode can do with
+	}
+	if auto.on() && c.AccessConfig.AuthenticationMode == types.AuthenticationModeConfigMap {
+		return invalidParameter(in.Name, "EKS Auto Mode requires the authentication mode API or API_AND_CONFIG_MAP")
+	}
+	if auto.on() && value(in.BootstrapSelfManagedAddons) {
+		return invalidParameter(in.Name, "When EKS Auto Mode is enabled, bootstrapSelfManagedAddons must be set to false")
+	}
+	support, err := supportOf(in.Name, v, s.opts.Clock.Now(), in.UpgradePolicy)
+	if err != nil {
+		return err
+	}
+	c.UpgradePolicy = &types.UpgradePolicyResponse{SupportType: support}
+	if c.KubernetesNetworkConfig, err = s.networkOf(in); err != nil {
+		return err
+	}
+	if c.Logging, err = loggingOf(in.Name, nil, in.Logging); err != nil {
+		return err
+	}
+	if c.RemoteNetworkConfig, err = remoteOf(in.Name, c.AccessConfig.AuthenticationMode, c.KubernetesNetworkConfig.ServiceIpv4Cidr, in.RemoteNetworkConfig); err != nil {
+		return err
+	}
+	if z := in.ZonalShiftConfig; z != nil {
+		c.ZonalShiftConfig = &types.ZonalShiftConfigResponse{Enabled: ptr(value(z.Enabled))}
+	}
+	if t := in.ControlPlaneScalingConfig; t != nil && t.Tier != "" {
+		if err := checkEnum(in.Name, "controlPlaneScalingConfig.tier", t.Tier, types.ProvisionedControlPlaneTier("").Values()); err != nil {
+			return err
+		}
+		c.ControlPlaneScalingConfig = t
+	}
+	components := componentConfig{in.KubeApiServerConfig, in.KubeControllerManagerConfig, in.KubeSchedulerConfig}
+	if err := components.check(in.Name); err != nil {
+		return err
+	}
+	components.apply(&c.Cluster)
+	auto.apply(&c.Cluster)
+	return nil
 }
 
 // clusterCreated ends a creation. The lock is held.
@@ -111,49 +177,98 @@ func (s *Service) clusterCreated(c *cluster, err error) {
 		c.CertificateAuthority = &types.Certificate{Data: ptr(base64.StdEncoding.EncodeToString(c.endpoint.CAData))}
 	}
 	s.refreshInsights(c)
+	s.startAutoNodes(c)
 }
 
-// clusterVPC checks the subnets: two at least, in two zones of one VPC.
+// clusterVPC checks the network of a new cluster.
 func (s *Service) clusterVPC(in *sdk.CreateClusterInput) (*types.VpcConfigResponse, error) {
 	r := in.ResourcesVpcConfig
-	if len(r.SubnetIds) < 2 {
-		return nil, invalidParameter(in.Name, "Subnets specified must be in at least two different AZs")
+	vpc, err := s.checkSubnets(in.Name, r.SubnetIds)
+	if err != nil {
+		return nil, err
 	}
-	if len(r.SecurityGroupIds) > 5 {
-		return nil, invalidParameter(in.Name, "At most 5 security groups may be specified")
+	if err := checkSecurityGroups(in.Name, r.SecurityGroupIds); err != nil {
+		return nil, err
+	}
+	mode := r.ControlPlaneEgressMode
+	if err := checkEnum(in.Name, "resourcesVpcConfig.controlPlaneEgressMode", mode, mode.Values()); err != nil {
+		return nil, err
+	}
+	if mode == "" {
+		mode = types.ControlPlaneEgressModeTypeAwsManaged
+	}
+	out := &types.VpcConfigResponse{
+		VpcId: ptr(vpc), SubnetIds: slices.Clone(r.SubnetIds), SecurityGroupIds: append([]string{}, r.SecurityGroupIds...),
+		EndpointPublicAccess: true, ControlPlaneEgressMode: mode,
+		ClusterSecurityGroupId: ptr("sg-" + strings.ReplaceAll(s.uuid(), "-", "")[:17]),
+	}
+	return out, endpointAccess(in.Name, out, r)
+}
+
+// endpointAccess applies the requested access to the API server's endpoint.
+func endpointAccess(cluster *string, to *types.VpcConfigResponse, r *types.VpcConfigRequest) error {
+	if r.EndpointPublicAccess != nil {
+		to.EndpointPublicAccess = *r.EndpointPublicAccess
+	}
+	if r.EndpointPrivateAccess != nil {
+		to.EndpointPrivateAccess = *r.EndpointPrivateAccess
+	}
+	if !to.EndpointPublicAccess && !to.EndpointPrivateAccess {
+		return invalidParameter(cluster, "Private and public endpoint access cannot be false")
+	}
+	if len(r.PublicAccessCidrs) > 0 && !to.EndpointPublicAccess {
+		return invalidParameter(cluster, "Public access CIDRs cannot be specified when public access is disabled")
+	}
+	for _, cidr := range r.PublicAccessCidrs {
+		p, err := netip.ParsePrefix(cidr)
+		if err != nil || (p.Addr().IsPrivate() && p.Bits() > 0) {
+			return invalidParameter(cluster, "The following CIDRs are invalid in publicAccessCidrs: [%s]", cidr)
+		}
+	}
+	switch {
+	case len(r.PublicAccessCidrs) > 0:
+		to.PublicAccessCidrs = slices.Clone(r.PublicAccessCidrs)
+	case !to.EndpointPublicAccess:
+		to.PublicAccessCidrs = []string{}
+	case len(to.PublicAccessCidrs) == 0:
+		to.PublicAccessCidrs = []string{"0.0.0.0/0"}
+	}
+	return nil
+}
+
+func checkSecurityGroups(cluster *string, ids []string) error {
+	if len(ids) > 5 {
+		return invalidParameter(cluster, "At most 5 security groups may be specified")
+	}
+	return nil
+}
+
+// checkSubnets returns the VPC of a cluster's subnets, which are two at least,
+// in two zones of that VPC.
+func (s *Service) checkSubnets(cluster *string, ids []string) (string, error) {
+	if len(ids) < 2 {
+		return "", invalidParameter(cluster, "Subnets specified must be in at least two different AZs")
 	}
 	vpcs, zones := map[string]bool{}, map[string]bool{}
-	for _, id := range r.SubnetIds {
+	for _, id := range ids {
 		vpc, zone, _, ok := s.subnet(id)
 		if !ok {
-			return nil, invalidParameter(in.Name, "The subnet ID '%s' does not exist (Service: AmazonEC2; Status Code: 400; Error Code: InvalidSubnetID.NotFound)", id)
+			return "", invalidParameter(cluster, "The subnet ID '%s' does not exist (Service: AmazonEC2; Status Code: 400; Error Code: InvalidSubnetID.NotFound)", id)
 		}
 		if slices.Contains(s.opts.UnsupportedZones, zone) {
-			return nil, &types.UnsupportedAvailabilityZoneException{ClusterName: in.Name, ValidZones: s.validZones(), Message: ptr(fmt.Sprintf(
+			return "", &types.UnsupportedAvailabilityZoneException{ClusterName: cluster, ValidZones: s.validZones(), Message: ptr(fmt.Sprintf(
 				"Cannot create cluster '%s' because %s, the targeted availability zone, does not currently have sufficient capacity to support the cluster. Retry and choose from these availability zones: %s",
-				*in.Name, zone, strings.Join(s.validZones(), ", ")))}
+				*cluster, zone, strings.Join(s.validZones(), ", ")))}
 		}
 		vpcs[vpc], zones[zone] = true, true
 	}
 	if len(vpcs) > 1 {
-		return nil, invalidParameter(in.Name, "Subnets specified must belong to the same VPC")
+		return "", invalidParameter(cluster, "Subnets specified must belong to the same VPC")
 	}
 	if len(zones) < 2 {
-		return nil, invalidParameter(in.Name, "Subnets specified must be in at least two different AZs")
+		return "", invalidParameter(cluster, "Subnets specified must be in at least two different AZs")
 	}
-	public := r.EndpointPublicAccess == nil || *r.EndpointPublicAccess
-	if !public && !value(r.EndpointPrivateAccess) {
-		return nil, invalidParameter(in.Name, "Private and public endpoint access cannot be false")
-	}
-	out := &types.VpcConfigResponse{
-		VpcId: ptr(slices.Collect(maps.Keys(vpcs))[0]), SubnetIds: slices.Clone(r.SubnetIds), SecurityGroupIds: append([]string{}, r.SecurityGroupIds...),
-		EndpointPublicAccess: public, EndpointPrivateAccess: value(r.EndpointPrivateAccess), PublicAccessCidrs: slices.Clone(r.PublicAccessCidrs),
-		ClusterSecurityGroupId: ptr("sg-" + strings.ReplaceAll(s.uuid(), "-", "")[:17]),
-	}
-	if public && len(out.PublicAccessCidrs) == 0 {
-		out.PublicAccessCidrs = []string{"0.0.0.0/0"}
-	}
-	return out, nil
+	return slices.Collect(maps.Keys(vpcs))[0], nil
 }
 
 // subnet looks a subnet up. Without a simulated EC2 the last letter of its id
@@ -212,13 +327,14 @@ func (s *Service) DeleteCluster(_ *wire.Call, in *sdk.DeleteClusterInput) (*sdk.
 		return nil, inUse(in.Name, "Cannot delete because cluster %s currently has an update in progress", *in.Name)
 	case len(c.nodegroups) > 0:
 		return nil, inUse(in.Name, "Cluster has nodegroups attached")
-	case len(c.fargate) > 0:
+	case len(c.profiles) > 0:
 		return nil, inUse(in.Name, "Cluster has Fargate profiles attached")
 	case value(c.DeletionProtection):
 		return nil, invalidRequest(in.Name, "Cluster %s has deletion protection enabled. Disable deletion protection before you delete the cluster", *in.Name)
 	}
 	before := c.Status
 	c.Status = types.ClusterStatusDeleting
+	c.auto.generation++ // its nodes need nothing any more
 	s.after(s.takes(WorkDeleteCluster, *in.Name), func(ctx context.Context) error {
 		return s.opts.Clusters.DeleteCluster(ctx, *in.Name)
 	}, func(err error) {

@@ -208,7 +208,7 @@ func TestVersionUpdateGoesOneMinorForward(t *testing.T) {
 	for _, c := range []struct{ to, part string }{
 		{"1.36", "Unsupported Kubernetes minor version update from 1.34 to 1.36"},
 		{"1.34", "Unsupported Kubernetes minor version update from 1.34 to 1.34"},
-		{"1.33", "Unsupported Kubernetes minor version update from 1.34 to 1.33"},
+		{"1.32", "Unsupported Kubernetes minor version update from 1.34 to 1.32"},
 		{"1.99", "unsupported Kubernetes version 1.99"},
 		{"latest", "unsupported Kubernetes version latest"},
 	} {
@@ -320,10 +320,12 @@ func TestDeleteClusterIsRefusedWhileSomethingHangsOnIt(t *testing.T) {
 	_, err = f.DeleteCluster(f.call, in)
 	wantCode(t, err, "ResourceInUseException", "Cluster has nodegroups attached")
 	f.clock.Advance(DefaultDeleteNodegroup)
-	f.must(nil, f.SetFargateProfiles("shop", "serverless"))
+	f.must(f.CreateFargateProfile(f.call, fargateInput("serverless")))
 	_, err = f.DeleteCluster(f.call, in)
 	wantCode(t, err, "ResourceInUseException", "Fargate")
-	f.must(nil, f.SetFargateProfiles("shop"))
+	f.clock.Advance(DefaultFargateProfile)
+	f.must(f.DeleteFargateProfile(f.call, &sdk.DeleteFargateProfileInput{ClusterName: ptr("shop"), FargateProfileName: ptr("serverless")}))
+	f.clock.Advance(DefaultFargateProfile)
 	f.must(f.upgrade("1.35"))
 	_, err = f.DeleteCluster(f.call, in)
 	wantCode(t, err, "ResourceInUseException", "update in progress")
@@ -388,4 +390,9 @@ func TestClusterVersionsKnowTheirSupport(t *testing.T) {
 	if err != nil || slices.ContainsFunc(out.ClusterVersions, func(v types.ClusterVersionInformation) bool { return *v.ClusterVersion == "1.32" }) {
 		t.Errorf("versions out of support must only be listed on request: %v, %v", out, err)
 	}
+}
+
+func fargateInput(name string) *sdk.CreateFargateProfileInput {
+	return &sdk.CreateFargateProfileInput{ClusterName: ptr("shop"), FargateProfileName: ptr(name), PodExecutionRoleArn: ptr("arn:aws:iam::123456789012:role/pods"),
+		Selectors: []types.FargateProfileSelector{{Namespace: ptr("batch")}}}
 }

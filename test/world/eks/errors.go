@@ -60,6 +60,7 @@ func (s *Service) cluster(name *string) (*cluster, error) {
 	if c == nil {
 		return nil, &types.ResourceNotFoundException{ClusterName: name, Message: ptr(fmt.Sprintf("No cluster found for name: %s.", *name))}
 	}
+	s.refreshDue(c)
 	return c, nil
 }
 
@@ -75,7 +76,7 @@ func (s *Service) activeCluster(name *string) (*cluster, error) {
 	return c, nil
 }
 
-func (c *cluster) nodegroup(name *string) (*types.Nodegroup, error) {
+func (c *cluster) nodegroup(name *string) (*nodegroup, error) {
 	if err := required("nodegroupName", name); err != nil {
 		return nil, err
 	}

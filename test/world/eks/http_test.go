@@ -54,7 +54,7 @@ func TestRealClientUpgradesACluster(t *testing.T) {
 		t.Fatalf("update = %+v, %v", d, err)
 	}
 	i, err := client.ListInsights(ctx, &sdk.ListInsightsInput{ClusterName: ptr("shop"), Filter: &types.InsightsFilter{Categories: []types.Category{types.CategoryUpgradeReadiness}}})
-	if err != nil || len(i.Insights) != len(standardInsights) || *i.Insights[0].KubernetesVersion != "1.36" {
+	if err != nil || len(i.Insights) != 1+len(upgradeChecks) || *i.Insights[0].KubernetesVersion != "1.36" {
 		t.Fatalf("insights = %+v, %v", i, err)
 	}
 	v, err := client.DescribeClusterVersions(ctx, &sdk.DescribeClusterVersionsInput{ClusterVersions: []string{"1.35"}})

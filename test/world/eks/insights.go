@@ -1,6 +1,7 @@
 package eks
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,22 +16,24 @@ import (
 // insightsAge is how often EKS refreshes insights by itself.
 const insightsAge = 24 * time.Hour
 
-// insight is one insight of a cluster. A computed one follows from the state of
+// insight is one insight of a cluster. That of a check follows from the state of
 // the simulated cluster at each refresh; one that was set stays as it was set.
 type insight struct {
 	types.Insight
-	compute func(*cluster) (types.InsightStatusValue, string)
+	check *insightCheck
 }
 
 type refresh struct {
 	status       types.InsightsRefreshStatus
+	message      string
 	started, end *time.Time
 }
 
 // SetInsight adds an insight to a cluster, or replaces the one with the same
-// name and Kubernetes version. What is empty gets a value: id, category
-// (UPGRADE_READINESS), Kubernetes version (the next one), times (now).
-// It returns the insight's id.
+// category, name and Kubernetes version. What is empty gets a value: id, category
+// (UPGRADE_READINESS), Kubernetes version (the next one; for ROLLBACK_READINESS
+// the previous, for MISCONFIGURATION the cluster's own), times (now). It returns
+// the insight's id.
 func (s *Service) SetInsight(cluster string, in types.Insight) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -45,7 +48,14 @@ func (s *Service) SetInsight(cluster string, in types.Insight) (string, error) {
 		in.Category = types.CategoryUpgradeReadiness
 	}
 	if in.KubernetesVersion == nil {
-		in.KubernetesVersion = ptr(next(*c.Version))
+		switch in.Category {
+		case types.CategoryRollbackReadiness:
+			in.KubernetesVersion = ptr(fmt.Sprintf("1.%d", minor(*c.Version)-1))
+		case types.CategoryMisconfiguration:
+			in.KubernetesVersion = c.Version
+		default:
+			in.KubernetesVersion = ptr(next(*c.Version))
+		}
 	}
 	if in.LastRefreshTime == nil {
 		in.LastRefreshTime = s.now()
@@ -54,7 +64,7 @@ func (s *Service) SetInsight(cluster string, in types.Insight) (string, error) {
 		in.LastTransitionTime = s.now()
 	}
 	for _, old := range c.insights {
-		if *old.Name == *in.Name && *old.KubernetesVersion == *in.KubernetesVersion {
+		if old.is(in.Category, *in.Name, *in.KubernetesVersion) {
 			if in.Id == nil {
 				in.Id = old.Id
 			}
@@ -84,134 +94,96 @@ func (s *Service) ClearInsight(cluster, id string) bool {
 
 func next(version string) string { return fmt.Sprintf("1.%d", minor(version)+1) }
 
-// standardInsights are those that EKS has for every cluster. The simulated EKS
-// sees no audit logs, so the one on deprecated APIs passes until it is set.
-var standardInsights = []struct {
-	name, description, recommendation string
-	compute                           func(*cluster) (types.InsightStatusValue, string)
-}{
-	{"Deprecated APIs removed in Kubernetes v%s", "Checks for usage of deprecated APIs that are scheduled for removal in Kubernetes v%s.", "Update manifests and API clients to use newer Kubernetes APIs.",
-		func(*cluster) (types.InsightStatusValue, string) {
-			return types.InsightStatusValuePassing, "No deprecated API usage detected within the last 30 days."
-		}},
-	{"Kubelet version skew", "Checks for kubelet versions of worker nodes in the cluster to see if upgrade would cause non compliance with supported Kubernetes kubelet version skew policy.", "Upgrade your worker nodes to match the Kubernetes version of your cluster control plane.", kubeletSkew},
-	{"kube-proxy version skew", "Checks version of kube-proxy in cluster to see if upgrade would cause non compliance with supported Kubernetes kube-proxy version skew policy.", "Upgrade kube-proxy to match the Kubernetes version of your cluster control plane.", proxySkew},
-	{"EKS add-on version compatibility", "Checks version of installed EKS add-ons to ensure they are compatible with the next version of Kubernetes.", "Upgrade add-on version to ensure compatibility with next version of Kubernetes.", addonCompatibility},
-	{"Cluster health issues", "Checks for any cluster health issues that prevent successful upgrade to the next Kubernetes version on EKS.", "Fix health issues detected on the cluster to ensure successful upgrade.",
-		func(c *cluster) (types.InsightStatusValue, string) {
-			if n := len(c.Health.Issues); n > 0 {
-				return types.InsightStatusValueError, fmt.Sprintf("%d cluster health issues detected.", n)
-			}
-			return types.InsightStatusValuePassing, "No cluster health issues detected."
-		}},
-}
+// refreshInsights brings the insights up to date now.
+func (s *Service) refreshInsights(c *cluster) { s.refreshInsightsAt(c, s.opts.Clock.Now()) }
 
-func kubeletSkew(c *cluster) (types.InsightStatusValue, string) {
-	worst := 0
-	for _, n := range c.nodegroups {
-		worst = max(worst, minor(*c.Version)-minor(*n.Version))
-	}
-	switch {
-	case worst >= maxSkew:
-		return types.InsightStatusValueError, "Node kubelet versions are too old for the next Kubernetes version."
-	case worst > 0:
-		return types.InsightStatusValueWarning, "Node kubelet versions are older than the control plane."
-	}
-	return types.InsightStatusValuePassing, "Node kubelet versions match the cluster control plane version."
-}
-
-func proxySkew(c *cluster) (types.InsightStatusValue, string) {
-	a := c.addons["kube-proxy"]
-	if a == nil {
-		return types.InsightStatusValuePassing, "kube-proxy is not installed as an EKS add-on."
-	}
-	if minor(*c.Version)-minorOf(*a.AddonVersion) >= maxSkew {
-		return types.InsightStatusValueError, "kube-proxy version is too old for the next Kubernetes version."
-	}
-	return types.InsightStatusValuePassing, "kube-proxy versions match the supported version skew."
-}
-
-func addonCompatibility(c *cluster) (types.InsightStatusValue, string) {
-	if bad := c.incompatibleAddons(); len(bad) > 0 {
-		return types.InsightStatusValueError, fmt.Sprintf("Installed EKS add-on versions are incompatible with next Kubernetes version: %v.", bad)
-	}
-	return types.InsightStatusValuePassing, "All installed EKS add-on versions are compatible with next Kubernetes version."
-}
-
-func (c *cluster) incompatibleAddons() []string {
-	var bad []string
-	for _, name := range slices.Sorted(maps.Keys(c.addons)) {
-		if v, ok := addonCatalog[name].find(*c.addons[name].AddonVersion); !ok || !v.runsOn(minor(*c.Version)+1) {
-			bad = append(bad, name)
-		}
-	}
-	return bad
-}
-
-// refreshInsights brings the computed insights up to date, for the version
-// after the cluster's. Those for the cluster's own version and older ones go.
-func (s *Service) refreshInsights(c *cluster) {
-	target := next(*c.Version)
+// refreshInsightsAt computes the insights anew, as of a time: those on upgrade
+// readiness for the version after the cluster's, those on rollback readiness
+// for the version before it while the way back is open. Others go.
+func (s *Service) refreshInsightsAt(c *cluster, at time.Time) {
+	c.refreshed = at
 	c.insights = slices.DeleteFunc(c.insights, func(i *insight) bool {
-		return i.Category == types.CategoryUpgradeReadiness && minor(*i.KubernetesVersion) <= minor(*c.Version)
+		switch i.Category {
+		case types.CategoryUpgradeReadiness:
+			return minor(*i.KubernetesVersion) <= minor(*c.Version)
+		case types.CategoryRollbackReadiness:
+			return !c.canGoBack(at)
+		}
+		return false
 	})
-	_, available := findVersion(target) // EKS has none for versions to come
-	for _, std := range standardInsights {
-		if !available {
-			break
+	wanted := map[*insight]bool{}
+	want := func(check insightCheck, version string) {
+		if check.applies != nil && !check.applies(c, version) {
+			return
 		}
-		name := std.name
-		if name == standardInsights[0].name {
-			name = fmt.Sprintf(name, target)
-		}
-		if !slices.ContainsFunc(c.insights, func(i *insight) bool { return *i.Name == name && *i.KubernetesVersion == target }) {
-			description := std.description
-			if name != std.name {
-				description = fmt.Sprintf(description, target)
-			}
-			c.insights = append(c.insights, &insight{compute: std.compute, Insight: types.Insight{
-				Id: ptr(s.uuid()), Name: ptr(name), Description: ptr(description), Recommendation: ptr(std.recommendation),
-				Category: types.CategoryUpgradeReadiness, KubernetesVersion: ptr(target), LastTransitionTime: s.now(),
-				AdditionalInfo: map[string]string{"EKS update cluster documentation": "https://docs.aws.amazon.com/eks/latest/userguide/update-cluster.html"},
-			}})
+		i := s.insight(c, check, version, at)
+		wanted[i] = true
+		if i.check != nil {
+			i.update(check.compute(c, version, at), at)
 		}
 	}
+	if _, available := findVersion(next(*c.Version)); available { // EKS has none for versions to come
+		for _, version := range c.removals(at) {
+			check := deprecatedAPIs
+			check.name, check.description = fmt.Sprintf(check.name, version), fmt.Sprintf(check.description, version)
+			check.recommendation = fmt.Sprintf(check.recommendation, version)
+			want(check, version)
+		}
+		for _, check := range upgradeChecks {
+			want(check, next(*c.Version))
+		}
+	}
+	if c.canGoBack(at) {
+		for _, check := range rollbackChecks {
+			want(check, c.hop.from)
+		}
+	}
+	for _, check := range configurationChecks {
+		want(check, *c.Version)
+	}
+	c.insights = slices.DeleteFunc(c.insights, func(i *insight) bool { return i.check != nil && !wanted[i] })
 	for _, i := range c.insights {
-		i.LastRefreshTime = s.now()
-		if i.compute == nil {
-			continue
-		}
-		status, reason := i.compute(c)
-		if i.InsightStatus != nil && i.InsightStatus.Status != status {
-			i.LastTransitionTime = s.now()
-		}
-		i.InsightStatus = &types.InsightStatus{Status: status, Reason: ptr(reason)}
-		i.CategorySpecificSummary = nil
-		if *i.Name == "EKS add-on version compatibility" {
-			i.CategorySpecificSummary = c.addonDetails()
-		}
+		i.LastRefreshTime = ptr(at)
 	}
 }
 
-func (c *cluster) addonDetails() *types.InsightCategorySpecificSummary {
-	out := &types.InsightCategorySpecificSummary{AddonCompatibilityDetails: []types.AddonCompatibilityDetail{}}
-	for _, name := range c.incompatibleAddons() {
-		d := types.AddonCompatibilityDetail{Name: ptr(name)}
-		for _, v := range addonCatalog[name].versions {
-			if v.runsOn(minor(*c.Version) + 1) {
-				d.CompatibleVersions = append(d.CompatibleVersions, v.version)
-			}
+// insight finds the insight of a check about a version, or makes it.
+func (s *Service) insight(c *cluster, check insightCheck, version string, at time.Time) *insight {
+	for _, i := range c.insights {
+		if i.is(check.category, check.name, version) {
+			return i
 		}
-		out.AddonCompatibilityDetails = append(out.AddonCompatibilityDetails, d)
 	}
-	return out
+	i := &insight{check: &check, Insight: types.Insight{
+		Id: ptr(s.uuid()), Name: ptr(check.name), Description: ptr(check.description), Recommendation: ptr(check.recommendation),
+		Category: check.category, KubernetesVersion: ptr(version), LastTransitionTime: ptr(at), AdditionalInfo: check.info,
+	}}
+	c.insights = append(c.insights, i)
+	return i
 }
 
-// blockingInsights returns the names of those that block an update.
-func (c *cluster) blockingInsights(target string) []string {
+func (i *insight) is(category types.Category, name, version string) bool {
+	return i.Category == category && *i.Name == name && *i.KubernetesVersion == version
+}
+
+func (i *insight) update(v verdict, at time.Time) {
+	if i.InsightStatus != nil && i.InsightStatus.Status != v.status {
+		i.LastTransitionTime = ptr(at)
+	}
+	i.InsightStatus = &types.InsightStatus{Status: v.status, Reason: ptr(v.reason)}
+	i.Resources = append([]types.InsightResourceDetail{}, v.resources...)
+	i.CategorySpecificSummary = &types.InsightCategorySpecificSummary{
+		DeprecationDetails:        append([]types.DeprecationDetail{}, v.summary.DeprecationDetails...),
+		AddonCompatibilityDetails: append([]types.AddonCompatibilityDetail{}, v.summary.AddonCompatibilityDetails...),
+	}
+}
+
+// blocking returns the names of a category's insights about a version that have
+// one of the statuses.
+func (c *cluster) blocking(category types.Category, version string, statuses ...types.InsightStatusValue) []string {
 	var names []string
 	for _, i := range c.insights {
-		if i.Category == types.CategoryUpgradeReadiness && *i.KubernetesVersion == target && i.InsightStatus.Status == types.InsightStatusValueError {
+		if i.Category == category && *i.KubernetesVersion == version && slices.Contains(statuses, i.InsightStatus.Status) {
 			names = append(names, *i.Name)
 		}
 	}
@@ -219,28 +191,34 @@ func (c *cluster) blockingInsights(target string) []string {
 	return names
 }
 
-// insightsOf finds a cluster and gives it the daily refresh when it is due.
-func (s *Service) insightsOf(name *string) (*cluster, error) {
-	c, err := s.cluster(name)
-	if err != nil {
-		return nil, err
+// refreshDue gives a cluster the daily refreshes that are due. It is called
+// before anything changes, so that it sees what was there at the time.
+func (s *Service) refreshDue(c *cluster) {
+	if days := s.opts.Clock.Now().Sub(c.refreshed) / insightsAge; !c.refreshed.IsZero() && days > 0 {
+		s.refreshInsightsAt(c, c.refreshed.Add(days*insightsAge))
 	}
-	for _, i := range c.insights {
-		if s.opts.Clock.Now().Sub(*i.LastRefreshTime) >= insightsAge {
-			s.refreshInsights(c)
-			break
-		}
+}
+
+// dailyInsights gives all clusters the daily refreshes that are due.
+func (s *Service) dailyInsights() {
+	for _, name := range slices.Sorted(maps.Keys(s.clusters)) {
+		s.refreshDue(s.clusters[name])
 	}
-	return c, nil
 }
 
 // ListInsights lists insights, filtered, by Kubernetes version and name.
 func (s *Service) ListInsights(_ *wire.Call, in *sdk.ListInsightsInput) (*sdk.ListInsightsOutput, error) {
+	s.observeDaily(in.ClusterName)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c, err := s.insightsOf(in.ClusterName)
+	c, err := s.cluster(in.ClusterName)
 	if err != nil {
 		return nil, err
+	}
+	if f := in.Filter; f != nil {
+		if err := checkFilter(c, f); err != nil {
+			return nil, err
+		}
 	}
 	byKey := map[string]*insight{}
 	for _, i := range c.insights {
@@ -264,15 +242,35 @@ func (s *Service) ListInsights(_ *wire.Call, in *sdk.ListInsightsInput) (*sdk.Li
 	return out, nil
 }
 
+func checkFilter(c *cluster, f *types.InsightsFilter) error {
+	for _, category := range f.Categories {
+		if err := checkEnum(c.Name, "filter.categories", category, category.Values()); err != nil {
+			return err
+		}
+	}
+	for _, status := range f.Statuses {
+		if err := checkEnum(c.Name, "filter.statuses", status, status.Values()); err != nil {
+			return err
+		}
+	}
+	for _, version := range f.KubernetesVersions {
+		if minor(version) < 0 {
+			return invalidParameter(c.Name, "Invalid Kubernetes version: %s", version)
+		}
+	}
+	return nil
+}
+
 func excludedFrom[T comparable](wanted []T, have T) bool {
 	return len(wanted) > 0 && !slices.Contains(wanted, have)
 }
 
 // DescribeInsight describes one insight.
 func (s *Service) DescribeInsight(_ *wire.Call, in *sdk.DescribeInsightInput) (*sdk.DescribeInsightOutput, error) {
+	s.observeDaily(in.ClusterName)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c, err := s.insightsOf(in.ClusterName)
+	c, err := s.cluster(in.ClusterName)
 	if err != nil {
 		return nil, err
 	}
@@ -295,12 +293,20 @@ func (s *Service) StartInsightsRefresh(_ *wire.Call, in *sdk.StartInsightsRefres
 	if c.refresh.status == types.InsightsRefreshStatusInProgress {
 		return nil, invalidRequest(c.Name, "An insights refresh is already in progress for cluster %s", *c.Name)
 	}
-	c.refresh = refresh{status: types.InsightsRefreshStatusInProgress, started: s.now()}
-	s.after(s.takes(WorkInsightsRefresh, *c.Name), nil, func(error) {
+	c.refresh = refresh{status: types.InsightsRefreshStatusInProgress, message: "Insights refresh is in progress", started: s.now()}
+	s.after(s.takes(WorkInsightsRefresh, *c.Name), func(ctx context.Context) error { return s.observe(ctx, c) }, func(err error) {
+		c.refresh.end = s.now()
+		switch {
+		case err != nil:
+			c.refresh.status, c.refresh.message = types.InsightsRefreshStatusFailed, "Insights refresh failed: "+err.Error()
+		case c.unreachable():
+			c.refresh.status, c.refresh.message = types.InsightsRefreshStatusFailed, "Insights refresh failed: the Kubernetes API server of the cluster could not be reached"
+		default:
+			c.refresh.status, c.refresh.message = types.InsightsRefreshStatusCompleted, "Insights refresh completed successfully"
+		}
 		s.refreshInsights(c)
-		c.refresh.status, c.refresh.end = types.InsightsRefreshStatusCompleted, s.now()
 	})
-	return &sdk.StartInsightsRefreshOutput{Status: c.refresh.status, Message: ptr("Insights refresh is in progress")}, nil
+	return &sdk.StartInsightsRefreshOutput{Status: c.refresh.status, Message: ptr(c.refresh.message)}, nil
 }
 
 // DescribeInsightsRefresh describes the last refresh that was started.
@@ -315,5 +321,5 @@ func (s *Service) DescribeInsightsRefresh(_ *wire.Call, in *sdk.DescribeInsights
 		return nil, &types.ResourceNotFoundException{ClusterName: in.ClusterName, Message: ptr(fmt.Sprintf("No insights refresh found for cluster %s", *c.Name))}
 	}
 	return &sdk.DescribeInsightsRefreshOutput{Status: c.refresh.status, StartedAt: c.refresh.started, EndedAt: c.refresh.end,
-		Message: ptr(fmt.Sprintf("Insights refresh is %s", c.refresh.status))}, nil
+		Message: ptr(c.refresh.message)}, nil
 }

@@ -36,7 +36,7 @@ func (s *Service) Nodegroups(cluster string) []types.Nodegroup {
 	out := []types.Nodegroup{}
 	if c := s.clusters[cluster]; c != nil {
 		for _, name := range slices.Sorted(maps.Keys(c.nodegroups)) {
-			out = append(out, *c.nodegroups[name])
+			out = append(out, c.nodegroups[name].Nodegroup)
 		}
 	}
 	return out
@@ -53,18 +53,6 @@ func (s *Service) Updates(cluster string) []types.Update {
 		}
 	}
 	return out
-}
-
-// SetHealth replaces a cluster's health issues; without issues it is healthy.
-func (s *Service) SetHealth(cluster string, issues ...types.ClusterIssue) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c, err := s.cluster(&cluster)
-	if err != nil {
-		return err
-	}
-	c.Health = &types.ClusterHealth{Issues: append([]types.ClusterIssue{}, issues...)}
-	return nil
 }
 
 // SetNodegroupHealth replaces a node group's health issues. With issues its
@@ -87,17 +75,5 @@ func (s *Service) SetNodegroupHealth(cluster, nodegroup string, issues ...types.
 	case len(issues) == 0 && n.Status == types.NodegroupStatusDegraded:
 		n.Status = types.NodegroupStatusActive
 	}
-	return nil
-}
-
-// SetFargateProfiles names a cluster's Fargate profiles.
-func (s *Service) SetFargateProfiles(cluster string, names ...string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c, err := s.cluster(&cluster)
-	if err != nil {
-		return err
-	}
-	c.fargate = slices.Sorted(slices.Values(names))
 	return nil
 }

@@ -15,32 +15,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/ec2"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
-
-// Endpoint is where a cluster's Kubernetes API answers.
-type Endpoint struct {
-	URL    string
-	CAData []byte // PEM
-}
-
-// Nodes describes all nodes of one node group.
-type Nodes struct {
-	Count          int    // 0 removes the nodes
-	KubeletVersion string // for example "v1.34.4-eks-3c60543"
-	InstanceType   string
-	Zones          []string
-	Labels         map[string]string
-}
-
-// ClusterBackend runs the Kubernetes behind a simulated cluster.
-type ClusterBackend interface {
-	// CreateCluster returns when the API server is ready. version is a minor
-	// version such as "1.34".
-	CreateCluster(ctx context.Context, name, version string) (Endpoint, error)
-	UpgradeCluster(ctx context.Context, name, version string) error
-	DeleteCluster(ctx context.Context, name string) error
-	ScaleNodegroup(ctx context.Context, cluster, nodegroup string, n Nodes) error
-}
 
 // Subnets looks up subnets in the simulated EC2.
 type Subnets interface {
@@ -55,13 +32,19 @@ type Options struct {
 	Account, Region string
 	Clusters        ClusterBackend // nil: clusters without a Kubernetes API
 	Subnets         Subnets        // nil: every subnet exists and has room
-	Durations       Durations
+	// EC2 runs the instances of node groups, and has their launch templates and
+	// images. Nil: one of its own, which nobody else sees.
+	EC2       *ec2.Service
+	Durations Durations
 	// RandomDurations draws what Durations leaves at zero from Distributions, by
 	// Seed, kind of work, name and how often it was done before.
 	RandomDurations bool
 	Seed            int64
 	// Hold keeps a fast clock at real time while the backend works. Nil: none.
 	Hold func() (release func())
+	// Principal returns the ARN of the IAM role or user that makes a call: it
+	// becomes the administrator of the clusters that it creates. Nil: nobody.
+	Principal func(*wire.Call) string
 	// UnsupportedZones cannot hold a control plane, as us-east-1e on AWS.
 	UnsupportedZones []string
 }
@@ -77,21 +60,32 @@ type Service struct {
 	clusters map[string]*cluster
 	seq      int
 	draws    map[string]int // durations drawn, by kind of work and name
+
+	injections []Injection // failures that wait for an operation
 }
 
 // cluster is one cluster with everything that belongs to it. The SDK values in
 // it are replaced, never modified in depth: answers may share their pointers.
 type cluster struct {
 	types.Cluster
-	nodegroups map[string]*types.Nodegroup
+	nodegroups map[string]*nodegroup
 	addons     map[string]*types.Addon
-	fargate    []string
-	access     map[string]types.AccessEntry // by principal ARN
+	profiles   map[string]*types.FargateProfile
+	access     map[string]*accessEntry                      // by principal ARN
+	pods       map[string]*types.PodIdentityAssociation     // by id
+	providers  map[string]*types.OidcIdentityProviderConfig // by name
 	insights   []*insight
-	refresh    refresh
+	refreshed  time.Time // when the insights were
+	refresh    refresh   // the last one that was asked for
 	updates    []*update
 	tokens     map[string]tokenUse
 	endpoint   Endpoint
+	created    string // the request, as a fingerprint
+	hop        *hop   // the last upgrade, while it can be rolled back
+	auto       autoMode
+	apis       map[apiKey]apiUse // deprecated APIs in use
+	observed   time.Time         // when the backend was last asked for them
+	blind      bool              // the backend could not answer
 }
 
 // New returns an EKS without clusters. Close it after use.
@@ -99,8 +93,14 @@ func New(o Options) *Service {
 	if o.Hold == nil {
 		o.Hold = func() func() { return func() {} }
 	}
+	if o.EC2 == nil {
+		o.EC2 = ec2.New(ec2.Options{Account: o.Account, Region: o.Region})
+	}
+	o.EC2.AddImages(images()...)
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Service{opts: o, ctx: ctx, cancel: cancel, clusters: map[string]*cluster{}, draws: map[string]int{}}
+	s := &Service{opts: o, ctx: ctx, cancel: cancel, clusters: map[string]*cluster{}, draws: map[string]int{}}
+	o.EC2.OnTerminate(s.terminated)
+	return s
 }
 
 // Close cancels what the backend is doing and waits for it to end.
@@ -140,6 +140,7 @@ func (s *Service) after(d time.Duration, work func(context.Context) error, done 
 	s.opts.Clock.AfterFunc(d, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		s.dailyInsights()
 		elapsed = true
 		advance(nil)
 	})

@@ -40,11 +40,31 @@ func (s *Service) tags(arn *string) (*map[string]string, error) {
 				return &a.Tags, nil
 			}
 		}
+		for _, p := range c.profiles {
+			if *p.FargateProfileArn == *arn {
+				return &p.Tags, nil
+			}
+		}
+		for _, e := range c.access {
+			if *e.AccessEntryArn == *arn {
+				return &e.Tags, nil
+			}
+		}
+		for _, a := range c.pods {
+			if *a.AssociationArn == *arn {
+				return &a.Tags, nil
+			}
+		}
+		for _, p := range c.providers {
+			if *p.IdentityProviderConfigArn == *arn {
+				return &p.Tags, nil
+			}
+		}
 	}
 	return nil, &types.NotFoundException{Message: ptr(fmt.Sprintf("Resource not found: %s", *arn))}
 }
 
-// TagResource adds tags to a cluster, node group or add-on.
+// TagResource adds tags to a cluster or one of its parts.
 func (s *Service) TagResource(_ *wire.Call, in *sdk.TagResourceInput) (*sdk.TagResourceOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,7 +97,7 @@ func (s *Service) UntagResource(_ *wire.Call, in *sdk.UntagResourceInput) (*sdk.
 	return &sdk.UntagResourceOutput{}, nil
 }
 
-// ListTagsForResource lists the tags of a cluster, node group or add-on.
+// ListTagsForResource lists the tags of a cluster or one of its parts.
 func (s *Service) ListTagsForResource(_ *wire.Call, in *sdk.ListTagsForResourceInput) (*sdk.ListTagsForResourceOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -21,6 +21,7 @@ type update struct {
 type tokenUse struct {
 	request string // the request as JSON
 	update  *update
+	answer  any // of an operation that starts no update, as a pointer
 }
 
 // startUpdate adds an update that is InProgress. The lock must be held.
@@ -52,13 +53,23 @@ func (c *cluster) inFlight() *update {
 	return nil
 }
 
+// findUpdate finds an update of the cluster itself; nil when there is none.
+func (c *cluster) findUpdate(id string) *update {
+	for _, u := range c.updates {
+		if *u.Id == id && u.nodegroup == "" && u.addon == "" {
+			return u
+		}
+	}
+	return nil
+}
+
 // repeated answers a request whose ClientRequestToken was used before: with the
 // update of the first request, or with an error when the requests differ.
 func (c *cluster) repeated(token *string, request any) (*types.Update, error) {
 	if value(token) == "" {
 		return nil, nil
 	}
-	use, ok := c.tokens[*token]
+	use, ok := c.tokens[tokenKey(*token, request)]
 	if !ok {
 		return nil, nil
 	}
@@ -70,9 +81,33 @@ func (c *cluster) repeated(token *string, request any) (*types.Update, error) {
 
 func (c *cluster) remember(token *string, request any, u *update) {
 	if value(token) != "" {
-		c.tokens[*token] = tokenUse{request: fingerprint(request), update: u}
+		c.tokens[tokenKey(*token, request)] = tokenUse{request: fingerprint(request), update: u}
 	}
 }
+
+// answered returns what a request with this ClientRequestToken was answered
+// before, for operations that start no update; nil for a new token.
+func answered[T any](c *cluster, token *string, request any) (*T, error) {
+	use, ok := c.tokens[tokenKey(value(token), request)]
+	if value(token) == "" || !ok {
+		return nil, nil
+	}
+	answer, ok := use.answer.(*T)
+	if !ok || use.request != fingerprint(request) {
+		return nil, invalidRequest(c.Name, "The ClientRequestToken %s was already used with different parameters", *token)
+	}
+	return answer, nil
+}
+
+// answer remembers what a request was answered.
+func (c *cluster) answer(token *string, request, answer any) {
+	if value(token) != "" {
+		c.tokens[tokenKey(*token, request)] = tokenUse{request: fingerprint(request), answer: answer}
+	}
+}
+
+// tokenKey keeps the tokens of different operations apart.
+func tokenKey(token string, request any) string { return fmt.Sprintf("%T/%s", request, token) }
 
 func fingerprint(request any) string {
 	b, err := json.Marshal(request)
