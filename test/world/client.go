@@ -4,11 +4,11 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/lambda"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
 
@@ -62,8 +62,8 @@ type callerClient struct {
 // Do implements aws.HTTPClient.
 func (c callerClient) Do(r *http.Request) (*http.Response, error) {
 	r.Header.Set(wire.CallerHeader, c.function)
-	if lc, ok := lambdacontext.FromContext(r.Context()); ok {
-		r.Header.Set(wire.InvocationHeader, lc.AwsRequestID)
+	if key := lambda.Invocation(r.Context()); key != "" {
+		r.Header.Set(wire.InvocationHeader, key)
 	}
 	return c.next.Do(r)
 }

@@ -45,6 +45,7 @@ func (w *World) OnCall(f func(CallRecord)) {
 
 // intercept stands between every call and its service.
 func (w *World) intercept(c *wire.Call, in any, next func() (any, error)) (any, error) {
+	w.identify(c)
 	if c.Invocation != "" && w.lambda.Dead(c.Invocation) {
 		return nil, wire.ErrDropped
 	}

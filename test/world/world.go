@@ -19,6 +19,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/dynamodb"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/eventbridge"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/lambda"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/logs"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/s3"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/sns"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/ssm"
@@ -68,6 +69,7 @@ type World struct {
 	sns           *sns.Service
 	events        *eventbridge.Service
 	cloudwatch    *cloudwatch.Service
+	logs          *logs.Service
 }
 
 // New starts a simulated AWS.
@@ -107,7 +109,8 @@ func (w *World) addServices() {
 	w.dynamodb = dynamodb.New(o.Clock, o.Account, o.Region)
 	w.sts = sts.New(o.Clock, o.Account, Secret, w.mux)
 	w.s3 = s3.New(o.Clock, w.mux)
-	w.lambda = lambda.New(lambda.Options{Clock: o.Clock, Hold: o.Hold, Account: o.Account, Region: o.Region, Synchronous: o.Synchronous})
+	w.logs = logs.New(o.Clock, o.Account, o.Region)
+	w.lambda = w.newLambda()
 	w.sns = sns.New(o.Clock, o.Account, o.Region, w.lambda)
 	w.events = eventbridge.New(o.Clock, o.Account, o.Region, w.mux, w.lambda)
 	w.cloudwatch = cloudwatch.New(o.Clock, o.Account, o.Region, w.mux, w.events)
@@ -120,6 +123,9 @@ func (w *World) addServices() {
 	w.mux.Register("eventbridge", w.events)
 	w.mux.Register("cloudwatch", w.cloudwatch)
 	w.mux.Register("sfn", w.stepfunctions)
+	w.mux.Register("lambda", w.lambda.API())
+	w.mux.Register("cloudwatchlogs", w.logs)
+	w.routes.Handle("GET /_world/lambda/code/{digest}", w.lambda.CodeHandler())
 	w.routes.Handle("POST /_world/token-review/{cluster}", w.sts.TokenReviewHandler())
 }
 
@@ -141,12 +147,15 @@ func (w *World) Region() string { return w.opts.Region }
 // Handle adds a handler of the world's own; its path must begin with /_world/.
 func (w *World) Handle(pattern string, h http.Handler) { w.routes.Handle(pattern, h) }
 
-// Close stops listening and waits for calls in flight until ctx ends.
+// Close ends the processes of functions, stops listening and waits for calls in
+// flight until ctx ends.
 func (w *World) Close(ctx context.Context) error {
+	killed := w.lambda.Close()
 	err := w.server.Shutdown(ctx)
 	if err != nil {
 		err = errors.Join(err, w.server.Close())
 	}
+	err = errors.Join(killed, err)
 	if served := <-w.served; !errors.Is(served, http.ErrServerClosed) {
 		err = errors.Join(err, served)
 	}
@@ -178,7 +187,10 @@ func (w *World) S3() *s3.Service { return w.s3 }
 // STS issues credentials of sessions of roles.
 func (w *World) STS() *sts.Service { return w.sts }
 
-// Lambda holds the functions, which run in process.
+// Logs holds what functions, builds and state machines log.
+func (w *World) Logs() *logs.Service { return w.logs }
+
+// Lambda holds the functions: processes, and handlers in process.
 func (w *World) Lambda() *lambda.Service { return w.lambda }
 
 // StepFunctions holds the state machines and their executions.

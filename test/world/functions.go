@@ -1,0 +1,41 @@
+package world
+
+import (
+	"errors"
+
+	"github.com/johannesboyne/gofakes3"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/lambda"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
+)
+
+// newLambda joins Lambda to the services that it uses.
+func (w *World) newLambda() *lambda.Service {
+	o := w.opts
+	return lambda.New(lambda.Options{Clock: o.Clock, Hold: o.Hold, Account: o.Account, Region: o.Region, Seed: o.Seed, Synchronous: o.Synchronous,
+		Mux: w.mux, Logs: w.logs, Object: w.object, Endpoint: w.URL,
+		Issue: func(role, session string) lambda.Credentials {
+			c := w.sts.Issue(role, session)
+			return lambda.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}
+		}})
+}
+
+// object reads code for a function; the error is S3's own.
+func (w *World) object(bucket, key string) ([]byte, error) {
+	data, err := w.s3.Object(bucket, key)
+	if coded, ok := errors.AsType[gofakes3.Error](err); ok {
+		return nil, wire.Errorf(string(coded.ErrorCode()), "%s", coded.ErrorCode().Message())
+	}
+	return data, err
+}
+
+// identify finds the process of a function by its credentials; a handler that
+// runs in process says who it is by a header.
+func (w *World) identify(c *wire.Call) {
+	if c.Invocation != "" || c.AccessKeyID == "" {
+		return
+	}
+	if function, invocation, ok := w.lambda.Caller(c.AccessKeyID); ok {
+		c.Caller, c.Invocation = function, invocation
+	}
+}
