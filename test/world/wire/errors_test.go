@@ -168,8 +168,9 @@ func TestMalformedRequestsAreRefused(t *testing.T) {
 		{"union with two members", "dynamodb", "POST", "/", "DynamoDB_20120810.GetItem", `{"Key":{"a":{"S":"x","N":"1"}}}`, 400, "exactly one member"},
 		{"not JSON", "dynamodb", "POST", "/", "DynamoDB_20120810.GetItem", `{`, 400, "SerializationException"},
 		{"two documents", "dynamodb", "POST", "/", "DynamoDB_20120810.GetItem", `{} {}`, 400, "SerializationException"},
-		{"unknown operation", "dynamodb", "POST", "/", "DynamoDB_20120810.Nope", `{}`, 501, "does not serve dynamodb.Nope"},
-		{"no operation", "dynamodb", "POST", "/", "", `{}`, 404, "UnknownOperationException"},
+		{"unknown operation", "dynamodb", "POST", "/", "DynamoDB_20120810.Nope", `{}`, 400, "UnknownOperationException"},
+		{"not simulated", "dynamodb", "POST", "/", "DynamoDB_20120810.CreateBackup", `{}`, 501, "does not serve dynamodb.CreateBackup"},
+		{"no operation", "dynamodb", "POST", "/", "", `{}`, 400, "UnknownOperationException"},
 		{"unknown path", "eks", "GET", "/nothing/here", "", ``, 404, "UnknownOperationException"},
 		{"unknown query parameter", "eks", "GET", "/clusters/shop?x=1", "", ``, 400, "no query parameter"},
 		{"label in the body", "eks", "GET", "/clusters/shop", "", `{"name":"x"}`, 400, "no member"},
@@ -179,7 +180,16 @@ func TestMalformedRequestsAreRefused(t *testing.T) {
 		{"not a number", "ec2", "POST", "/", "", "Action=DescribeVpcs&MaxResults=x", 400, "not an integer"},
 		{"unknown service", "sagemaker", "POST", "/", "", ``, 403, "no service"},
 		{"JSON of the CLI to CloudWatch", "monitoring", "POST", "/", "GraniteServiceVersion20100801.ListMetrics", `{"Namespace":"A"}`, 500, `"__type":"InternalFailure"`},
-		{"a bug in a service", "dynamodb", "POST", "/", "DynamoDB_20120810.GetItem", `{}`, 500, "InternalFailure"},
+		{"a bug in a service", "dynamodb", "POST", "/", "DynamoDB_20120810.GetItem", `{"TableName":"t","Key":{}}`, 500, "InternalFailure"},
+		{"required members are missing", "dynamodb", "POST", "/", "DynamoDB_20120810.GetItem", `{}`, 400,
+			`{"__type":"com.amazon.coral.validate#ValidationException","message":"2 validation errors detected: Value null at 'key' failed to satisfy constraint: Member must not be null; Value null at 'tableName' failed to satisfy constraint: Member must not be null"}`},
+		{"no such value of an enum", "dynamodb", "POST", "/", "DynamoDB_20120810.GetItem", `{"TableName":"t","Key":{},"ReturnConsumedCapacity":"ALL"}`, 400,
+			"1 validation error detected: Value 'ALL' at 'returnConsumedCapacity' failed to satisfy constraint: Member must satisfy enum value set: [INDEXES, TOTAL, NONE]"},
+		{"a query without a required member", "sns", "POST", "/", "", "Action=Publish", 400, "<Code>ValidationError</Code><Message>1 validation error detected: Value null at &#39;message&#39; failed"},
+		{"no such action", "sns", "POST", "/", "", "Action=Nope", 400, "<Code>InvalidAction</Code><Message>The action Nope is not valid for this web service.</Message>"},
+		{"no action", "ec2", "POST", "/", "", "Version=2016-11-15", 400, "<Code>MissingAction</Code>"},
+		{"XML without a required member", "route53", "POST", "/2013-04-01/hostedzone/Z/rrset", "", `<ChangeResourceRecordSetsRequest><ChangeBatch><Changes><Change><Action>UPSERT</Action><ResourceRecordSet><Type>A</Type></ResourceRecordSet></Change></Changes></ChangeBatch></ChangeResourceRecordSetsRequest>`, 400,
+			"Value null at &#39;changeBatch.changes.1.member.resourceRecordSet.name&#39; failed"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if status, body := send(tc.service, tc.method, tc.path, tc.target, "", tc.body); status != tc.status || !strings.Contains(body, tc.want) {
@@ -189,8 +199,47 @@ func TestMalformedRequestsAreRefused(t *testing.T) {
 	}
 	w := httptest.NewRecorder()
 	mux.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", nil))
-	if w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), "MissingAuthenticationToken") {
+	if w.Code != http.StatusForbidden || w.Header().Get("X-Amzn-ErrorType") != "MissingAuthenticationTokenException" {
 		t.Errorf("unsigned: %d %s", w.Code, w.Body)
+	}
+}
+
+func TestUnsignedRequestsAreRefusedInTheirProtocol(t *testing.T) {
+	mux := NewMux(func() time.Time { return epoch }, nil)
+	for _, tc := range []struct{ path, contentType, target, want string }{
+		{"/", "application/x-amz-json-1.0", "DynamoDB_20120810.GetItem", `"__type":"MissingAuthenticationTokenException"`},
+		{"/", "application/x-www-form-urlencoded; charset=utf-8", "", "<Code>MissingAuthenticationToken</Code>"},
+		{"/2013-04-01/hostedzone", "", "", "<Code>MissingAuthenticationToken</Code>"},
+		{"/clusters", "", "", `{"message":"Missing Authentication Token"}`},
+	} {
+		r := httptest.NewRequest(http.MethodPost, tc.path, strings.NewReader("Action=GetCallerIdentity"))
+		r.Header.Set("Content-Type", tc.contentType)
+		if tc.target != "" {
+			r.Header.Set("X-Amz-Target", tc.target)
+		}
+		w := httptest.NewRecorder()
+		if mux.ServeHTTP(w, r); w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), tc.want) {
+			t.Errorf("%s %s: %d %s, want %s", tc.path, tc.contentType, w.Code, w.Body, tc.want)
+		}
+	}
+}
+
+func TestTheAuthorizerRefusesBeforeTheOperation(t *testing.T) {
+	cfg, mux := newFailing(t, errors.New("reached"))
+	mux.SetAuthorizer(func(c *Call, in any) error {
+		if _, ok := in.(*eks.DescribeClusterInput); !ok || c.Operation != "DescribeCluster" {
+			t.Errorf("judged %s of %T", c.Operation, in)
+		}
+		return &Error{Code: "AccessDeniedException", Message: "no", Status: http.StatusForbidden}
+	})
+	err := call(t.Context(), "eks", cfg)
+	var api smithy.APIError
+	if !errors.As(err, &api) || api.ErrorCode() != "AccessDeniedException" {
+		t.Errorf("err = %v", err)
+	}
+	_, err = mux.Intercepted(&Call{Service: "eks", Operation: "DescribeCluster"}, &eks.DescribeClusterInput{}, func() (any, error) { return nil, errors.New("served") })
+	if Describe(err).Code != "AccessDeniedException" {
+		t.Errorf("in process: %v", err)
 	}
 }
 

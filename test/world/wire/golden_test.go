@@ -230,6 +230,9 @@ func numbers(tree any) any {
 		for k := range x {
 			x[k] = numbers(x[k])
 		}
+		if code, ok := x["__type"].(string); ok { // with or without the shape's namespace
+			x["__type"] = code[strings.Index(code, "#")+1:]
+		}
 	}
 	return tree
 }

@@ -134,7 +134,12 @@ func (m *Mux) Invoke(c *Call, in any) (any, error) {
 	if c.Context == nil {
 		c.Context = context.Background()
 	}
-	return m.Intercepted(c, in, func() (any, error) { return op.call(c, in) })
+	return m.Intercepted(c, in, func() (any, error) {
+		if err := Validate(c.Service, in); err != nil {
+			return nil, err
+		}
+		return op.call(c, in)
+	})
 }
 
 // Peek calls an operation in process without the interceptor: it is neither

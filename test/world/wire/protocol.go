@@ -1,6 +1,9 @@
 package wire
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+)
 
 // protocol is one of AWS's wire protocols.
 type protocol int
@@ -39,11 +42,16 @@ var protocols = map[string]protocol{
 	"sts":            awsQuery,
 }
 
-// protocolOf returns the protocol of a request. CloudWatch speaks two: the Go
-// SDK uses CBOR and the AWS CLI JSON.
+// protocolOf returns the protocol of a request. CloudWatch speaks three: the Go
+// SDK uses CBOR, the AWS CLI JSON, and what is older a query.
 func protocolOf(service string, r *http.Request) protocol {
-	if service == "cloudwatch" && r.Header.Get("X-Amz-Target") != "" {
-		return json10
+	if service == "cloudwatch" {
+		switch {
+		case r.Header.Get("X-Amz-Target") != "":
+			return json10
+		case r.Header.Get("Smithy-Protocol") == "" && strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded"):
+			return awsQuery
+		}
 	}
 	return protocols[service]
 }

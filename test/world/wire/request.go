@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
@@ -92,9 +93,8 @@ func (m *Mux) decodeRequest(c *Call, r *http.Request, body []byte) (operation st
 		}
 		operation = form.Get("Action")
 	}
-	if operation == "" {
-		return "", nil, &Error{Code: "UnknownOperationException", Status: http.StatusNotFound,
-			Message: fmt.Sprintf("%s %s names no operation of %s", r.Method, r.URL.Path, service)}
+	if operation == "" || !isOperation(service, operation) {
+		return "", nil, unknownOperation(proto, service, operation, r.Method+" "+cmp.Or(r.Header.Get("X-Amz-Target"), r.URL.Path))
 	}
 	in, err = m.NewInput(service, operation)
 	if err != nil {

@@ -52,7 +52,7 @@ func encodeOutput(c *Call, out any) (*response, error) {
 		err = encodeRESTOutput(c, res, v)
 	case awsQuery:
 		e := &xmlEncoder{style: styleQuery}
-		e.open(c.Operation + "Response")
+		e.root(c.Operation+"Response", c.Service)
 		e.open(c.Operation + "Result")
 		err = e.structure(v, nil)
 		e.close(c.Operation + "Result")
@@ -63,7 +63,8 @@ func encodeOutput(c *Call, out any) (*response, error) {
 		res.body = e.buf.Bytes()
 	case ec2Query:
 		e := &xmlEncoder{style: styleEC2}
-		e.open(c.Operation + "Response")
+		e.buf.WriteString(xmlDeclaration)
+		e.root(c.Operation+"Response", c.Service)
 		e.text("requestId", c.RequestID)
 		err = e.structure(v, nil)
 		e.close(c.Operation + "Response")
@@ -98,7 +99,8 @@ func encodeRESTOutput(c *Call, res *response, v reflect.Value) error {
 		return nil
 	case c.protocol == restXML:
 		e := &xmlEncoder{style: st}
-		e.open(c.Operation + "Response")
+		e.buf.WriteString(xmlDeclaration)
+		e.root(c.Operation+"Response", c.Service)
 		err = e.structure(v, skip)
 		e.close(c.Operation + "Response")
 		res.body = e.buf.Bytes()
@@ -190,7 +192,7 @@ func encodeError(c *Call, callErr error) (*response, error) {
 				res.header.Set("X-Amzn-Query-Error", q.ErrorCode+";"+sender(info.Fault))
 			}
 		}
-		tree["__type"] = info.Code
+		tree["__type"] = typeName(c.Service, proto, info.Code)
 		if proto == restJSON {
 			res.header.Set("X-Amzn-ErrorType", info.Code)
 		}
@@ -201,7 +203,10 @@ func encodeError(c *Call, callErr error) (*response, error) {
 			st = styleQuery
 		}
 		e := &xmlEncoder{style: st}
-		e.open("ErrorResponse")
+		if proto == restXML {
+			e.buf.WriteString(xmlDeclaration)
+		}
+		e.root("ErrorResponse", c.Service)
 		e.open("Error")
 		e.text("Type", sender(info.Fault))
 		e.text("Code", info.Code)
@@ -215,6 +220,7 @@ func encodeError(c *Call, callErr error) (*response, error) {
 		res.body = e.buf.Bytes()
 	case ec2Query:
 		e := &xmlEncoder{style: styleEC2}
+		e.buf.WriteString(xmlDeclaration)
 		e.open("Response")
 		e.open("Errors")
 		e.open("Error")

@@ -96,7 +96,7 @@ func (f *filler) fill(v reflect.Value, depth int) {
 			return
 		}
 		n := 1
-		if depth < 4 {
+		if _, enums := enumeration(v.Type().Elem()); depth < 4 && !enums { // the SDK sorts a query's values
 			n = 2
 		}
 		v.Set(reflect.MakeSlice(v.Type(), n, n))
@@ -116,6 +116,10 @@ func (f *filler) fill(v reflect.Value, depth int) {
 	case reflect.Interface:
 		f.union(v, depth)
 	case reflect.String:
+		if names, ok := enumeration(v.Type()); ok && len(names) > 0 {
+			v.SetString(names[f.n%len(names)])
+			return
+		}
 		v.SetString(fmt.Sprintf("text <%d> & more", f.n))
 	case reflect.Bool:
 		v.SetBool(true)

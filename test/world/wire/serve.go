@@ -1,9 +1,12 @@
 package wire
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 )
 
@@ -21,16 +24,16 @@ var ErrDropped = errors.New("wire: the response is dropped")
 // ServeHTTP serves one API call.
 func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id, ok := Identify(r)
-	if !ok {
-		id, ok = identifyUnsigned(r)
-	}
-	if !ok {
-		http.Error(w, `{"__type":"MissingAuthenticationTokenException","message":"Request is missing Authentication Token"}`, http.StatusForbidden)
-		return
+	if !ok && withoutSignature(r) {
+		id, ok = Identity{Service: "sts"}, true
 	}
 	c := m.NewCall(r, id)
+	if !ok {
+		reply(w, c, unsigned(c, r))
+		return
+	}
 	if _, known := protocols[id.Service]; !known {
-		http.Error(w, fmt.Sprintf(`{"__type":"UnrecognizedClientException","message":"the simulated AWS has no service %q"}`, id.Service), http.StatusForbidden)
+		reply(w, c, jsonRefusal(contentTypes[json11], "UnrecognizedClientException", fmt.Sprintf("the simulated AWS has no service %q", id.Service)))
 		return
 	}
 	res, err := m.serve(c, r)
@@ -41,14 +44,39 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
+	reply(w, c, res)
+}
+
+func reply(w http.ResponseWriter, c *Call, res *response) {
 	for k, v := range res.header {
 		w.Header()[k] = v
 	}
 	w.Header().Set("X-Amzn-Requestid", c.RequestID)
-	w.Header().Set("Content-Length", strconv.Itoa(len(res.body)))
+	if res.status != http.StatusNoContent {
+		w.Header().Set("Content-Length", strconv.Itoa(len(res.body)))
+	}
 	w.WriteHeader(res.status)
 	// A client that went away is not the server's error.
 	_, _ = w.Write(res.body)
+}
+
+// withoutSignature reports whether r is one of the calls that AWS takes from
+// people who have no credentials yet. The body can be read again afterwards.
+func withoutSignature(r *http.Request) bool {
+	if r.Header.Get("Authorization") != "" || r.Method != http.MethodPost {
+		return false
+	}
+	body, err := readBody(r)
+	if err != nil {
+		return false
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return false
+	}
+	action := form.Get("Action")
+	return action == "AssumeRoleWithWebIdentity" || action == "AssumeRoleWithSAML"
 }
 
 // NewCall describes the request r of identity id.

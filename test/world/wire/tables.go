@@ -10,7 +10,7 @@ import (
 )
 
 // tableFiles hold, one file a service, what the SDK's source says of its
-// structures and reflection does not. A line is
+// structures and reflection does not. A line lists the operations, or it is
 //
 //	Structure.Field [in=NAME] [initem=NAME] [inkey=NAME] [invalue=NAME]
 //	                [out=NAME] [outitem=NAME] [outkey=NAME] [outvalue=NAME] [outflat=true] [required]
@@ -33,7 +33,11 @@ type names struct {
 	flat                   bool
 }
 
-type table map[string]map[string]row // structure -> field
+// table is what is known of a service.
+type table struct {
+	operations map[string]bool
+	structures map[string]map[string]row // structure -> field
+}
 
 var tables sync.Map // service -> func() table
 
@@ -44,7 +48,7 @@ func tableOf(service string) table {
 }
 
 func readTable(service string) table {
-	t := table{}
+	t := table{map[string]bool{}, map[string]map[string]row{}}
 	text, err := tableFiles.ReadFile("tables/" + service + ".txt")
 	if err != nil {
 		return t // not a service's package
@@ -54,6 +58,12 @@ func readTable(service string) table {
 		if len(words) == 0 || words[0] == "#" {
 			continue
 		}
+		if words[0] == "operations" {
+			for _, name := range words[1:] {
+				t.operations[name] = true
+			}
+			continue
+		}
 		structure, field, _ := strings.Cut(words[0], ".")
 		var r row
 		for _, word := range words[1:] {
@@ -61,10 +71,10 @@ func readTable(service string) table {
 				panic(fmt.Sprintf("wire: tables/%s.txt: %s: %v", service, words[0], err)) // it is ours
 			}
 		}
-		if t[structure] == nil {
-			t[structure] = map[string]row{}
+		if t.structures[structure] == nil {
+			t.structures[structure] = map[string]row{}
 		}
-		t[structure][field] = r
+		t.structures[structure][field] = r
 	}
 	return t
 }
@@ -103,5 +113,8 @@ func serviceOfType(t reflect.Type) string {
 
 // rowOf returns what the tables say of a structure's field.
 func rowOf(t reflect.Type, field string) row {
-	return tableOf(serviceOfType(t))[t.Name()][field]
+	return tableOf(serviceOfType(t)).structures[t.Name()][field]
 }
+
+// isOperation reports whether AWS has the operation, simulated or not.
+func isOperation(service, name string) bool { return tableOf(service).operations[name] }

@@ -41,10 +41,30 @@ func (m *module) writeTable() error {
 	slices.Sort(lines)
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# Generated from %s by go generate; do not edit.\n", filepath.Base(m.dir))
+	operations, err := m.operations()
+	if err != nil {
+		return err
+	}
+	b.WriteString("operations " + strings.Join(operations, " ") + "\n")
 	for _, l := range lines {
 		b.WriteString(l + "\n")
 	}
 	return os.WriteFile(filepath.Join("tables", m.name+".txt"), b.Bytes(), 0o644)
+}
+
+// operations lists the operations of the module.
+func (m *module) operations() ([]string, error) {
+	files, err := fs.Glob(os.DirFS(m.dir), "api_op_*.go")
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, f := range files {
+		if name := strings.TrimSuffix(strings.TrimPrefix(f, "api_op_"), ".go"); !strings.HasSuffix(name, "_test") {
+			names = append(names, name)
+		}
+	}
+	return names, nil
 }
 
 // requiredMark is how the SDK's documentation says that a member is required.

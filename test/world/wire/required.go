@@ -1,0 +1,15 @@
+package wire
+
+import "reflect"
+
+// Required lists the members that an SDK Input must have, in the order of its
+// fields.
+func Required(t reflect.Type) []string {
+	var names []string
+	for i := range t.NumField() {
+		if f := t.Field(i); f.IsExported() && rowOf(t, f.Name).required {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}
