@@ -76,7 +76,7 @@ func (s *Service) nextVersion(c *cluster, n, next *nodegroup, in *sdk.UpdateNode
 	}
 	back := minor(version) < minor(*n.Version)
 	switch {
-	case back && !(c.canGoBack(s.opts.Clock.Now()) && version == c.hop.from):
+	case back && version != *c.Version && !(c.canGoBack(s.opts.Clock.Now()) && version == c.hop.from):
 		return invalidParameter(c.Name, "Nodegroup version %s cannot be downgraded to %s", *n.Version, version)
 	case !back && version != *c.Version && version != *n.Version:
 		return invalidParameter(c.Name, "Nodegroup version %s is not valid: it must be the cluster's version %s or the nodegroup's version %s", version, *c.Version, *n.Version)
