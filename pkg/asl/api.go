@@ -123,6 +123,8 @@ type Options struct {
 
 	MaxEvents      int  // 0: AWS's limit of 25,000; below 0: no limit
 	DiscardHistory bool // keep no events; OnEvent still sees them
+
+	probe *probe // looks at the one state that is tested
 }
 
 // The errors of the task token calls, as AWS names them.

@@ -1,68 +1,94 @@
 package asl
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 )
 
-// Execution is one run of a Machine. Its methods may be called from any
-// goroutine, also from within OnEvent and Tasks.Start.
+// Execution is one run of a Machine, or a child execution of a Distributed
+// Map. Its methods may be called from any goroutine, also from within OnEvent
+// and Tasks.Start.
 type Execution struct {
-	machine *Machine
-	o       Options
-	rt      *runtime
-	region  string
-	started time.Time
-	stopped time.Time // zero while it runs
-	mapRun  *MapRun
-	mapRuns []*MapRun
-	limit   int64
-	done    chan struct{}
+	*engine
+	body        *block
+	limits      limits
+	arn         string
+	name        string // in the context object
+	machineArn  string
+	machineName string
+	region      string
+	input       *doc
+	onEvent     func(Event)
+	mapRun      *MapRun // of a child: the Map Run that dispatched it
+	items       int     // of a child: the items in its input
+	started     time.Time
 
-	mu       sync.Mutex
+	done     chan struct{}
 	status   Status
 	output   *doc
 	err      *Error
+	stopped  time.Time // zero while it runs
 	history  []Event
 	lastID   int64
 	root     *frame
-	ready    []step   // states to enter, first in first out
-	effects  []func() // calls to the outside, made without the lock, in order
-	flushing bool
 	timeout  func() bool
-	tokens   map[string]*attempt // nil attempt: the token was used or is void
-	executed map[string]any      // the Execution part of the context object
-	machineC map[string]any
+	mapRuns  []*MapRun
+	redrives int
+	redriven time.Time
+	self     *contextParts
 }
 
-// step is one state to enter.
-type step struct {
-	frame *frame
-	name  string
-	input *doc
+// limits of an execution.
+type limits struct {
+	express bool
+	time    time.Duration // 0: none
+	events  int64         // 0: none
 }
 
-// batch is how many states are entered before waiting calls are made, so that
-// a long run of states without tasks does not pile up events.
-const batch = 1024
+// maxExpress is how long an EXPRESS execution may take.
+const maxExpress = 5 * time.Minute
 
 // Start begins an execution. It has run as far as it can without waiting when
 // Start returns.
 func (m *Machine) Start(o Options) (*Execution, error) {
+	e, err := m.prepare(o)
+	if err != nil {
+		return nil, err
+	}
+	e.do(e.begin)
+	return e, nil
+}
+
+// prepare makes an execution that has not begun.
+func (m *Machine) prepare(o Options) (*Execution, error) {
 	if o.Clock == nil {
 		return nil, errors.New("asl: Options.Clock is missing")
 	}
-	if o.Tasks == nil && m.body.hasTasks() {
-		return nil, errors.New("asl: the definition has Task states, but Options.Tasks is missing")
+	if o.probe != nil && o.probe.test.Mock != nil {
+		o.Tasks, o.Objects = nil, nil
+	} else if err := m.equipped(o); err != nil {
+		return nil, err
 	}
+	return m.execution(o)
+}
+
+// equipped says whether the definition's calls to the outside can be made.
+func (m *Machine) equipped(o Options) error {
+	if o.Tasks == nil && m.body.has(func(s *state) bool { return s.kind == kindTask }) {
+		return errors.New("asl: the definition has Task states, but Options.Tasks is missing")
+	}
+	if o.Objects == nil && m.body.has((*state).usesObjects) {
+		return errors.New("asl: the definition has a Distributed Map that reads or writes objects, but Options.Objects is missing")
+	}
+	return nil
+}
+
+func (m *Machine) execution(o Options) (*Execution, error) {
 	if len(o.Input) == 0 {
 		o.Input = json.RawMessage("{}")
 	}
@@ -76,142 +102,120 @@ func (m *Machine) Start(o Options) (*Execution, error) {
 	if o.ExecutionName == "" {
 		o.ExecutionName = lastPart(o.ExecutionArn)
 	}
-	e := &Execution{
-		machine: m, o: o, status: Running, done: make(chan struct{}),
-		started: o.Clock.Now(), limit: int64(o.MaxEvents), tokens: map[string]*attempt{},
+	en := &engine{o: o, tokens: map[string]*attempt{}, rt: &runtime{clock: o.Clock, rand: o.Rand, id: o.ID}}
+	if en.rt.rand == nil {
+		en.rt.rand = rand.New(rand.NewSource(1)) //nolint:gosec // repeatable on purpose
 	}
-	if o.MaxEvents == 0 {
-		e.limit = MaxEvents
+	if en.rt.id == nil {
+		en.rt.id = derivedIDs(o.ExecutionArn)
+	}
+	e := &Execution{
+		engine: en, body: m.body, limits: limits{time: m.timeout, events: int64(o.MaxEvents)},
+		arn: o.ExecutionArn, name: o.ExecutionName, machineArn: o.StateMachineArn, machineName: lastPart(o.StateMachineArn),
+		input: input, onEvent: o.OnEvent, status: Running, done: make(chan struct{}), started: o.Clock.Now(),
+	}
+	switch {
+	case o.MaxEvents == 0:
+		e.limits.events = MaxEvents
+	case o.MaxEvents < 0:
+		e.limits.events = 0
 	}
 	if parts := strings.Split(o.StateMachineArn, ":"); len(parts) > 3 {
 		e.region = parts[3]
 	}
-	e.rt = &runtime{clock: o.Clock, rand: o.Rand, id: o.ID}
-	if e.rt.rand == nil {
-		e.rt.rand = rand.New(rand.NewSource(1)) //nolint:gosec // repeatable on purpose
-	}
-	if e.rt.id == nil {
-		e.rt.id = derivedIDs(o.ExecutionArn)
-	}
-	e.executed = map[string]any{
-		"Id": o.ExecutionArn, "Name": o.ExecutionName, "Input": input.v, "RoleArn": o.RoleArn,
-		"StartTime": stamp(e.started), "RedriveCount": jsonInt(0),
-	}
-	e.machineC = map[string]any{"Id": o.StateMachineArn, "Name": lastPart(o.StateMachineArn)}
-	e.do(func() {
-		e.root = &frame{ex: e, block: m.body, vars: &variables{}}
-		e.record(e.root, "ExecutionStarted", inputDetails(Details{RoleArn: o.RoleArn}, input.raw))
-		e.root.last = 0 // AWS: the first state's event has no previous one
-		if m.timeout > 0 {
-			e.timeout = o.Clock.AfterFunc(m.timeout, func() { e.do(e.timedOut) })
-		}
-		e.enqueue(e.root, m.body.startAt, input)
-	})
 	return e, nil
 }
 
-// do changes the execution: it runs f and everything that follows from it,
-// then makes the calls to the outside that are due. If somebody else is making
-// calls already, that one makes these too, in order.
-func (e *Execution) do(f func()) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	f()
-	for {
-		for n := 0; n < batch && len(e.ready) > 0; n++ {
-			s := e.ready[0]
-			e.ready[0] = step{}
-			if e.ready = e.ready[1:]; len(e.ready) == 0 {
-				e.ready = nil
-			}
-			if !s.frame.dead {
-				e.enter(s)
-			}
-		}
-		if e.flushing || len(e.effects) == 0 {
-			if len(e.ready) == 0 {
-				return
-			}
-			continue
-		}
-		e.flush()
+// begin starts the execution's own flow.
+func (e *Execution) begin() {
+	e.root = e.newFrame(e.body, nil, 0)
+	d := Details{RoleArn: e.o.RoleArn}
+	if e.mapRun == nil {
+		d.StateMachineVersionArn, d.StateMachineAliasArn = e.o.StateMachineVersionArn, e.o.StateMachineAliasArn
+	}
+	e.note(0, "ExecutionStarted", inputDetails(d, e.input.raw)) // AWS: nothing follows on this event
+	e.arm()
+	e.enqueue(e.root, e.body.startAt, e.input)
+}
+
+// arm starts the time limit anew.
+func (e *Execution) arm() {
+	if e.limits.time > 0 {
+		e.timeout = e.o.Clock.AfterFunc(e.limits.time, func() { e.do(e.timedOut) })
 	}
 }
 
-// flush makes one round of calls, without the lock.
-func (e *Execution) flush() {
-	calls := e.effects
-	e.effects = nil
-	e.flushing = true
-	e.mu.Unlock()
-	defer func() {
-		e.mu.Lock()
-		e.flushing = false
-	}()
-	for _, call := range calls {
-		call()
-	}
-}
-
-func (e *Execution) enqueue(f *frame, name string, input *doc) {
-	e.ready = append(e.ready, step{f, name, input})
-}
-
-// record adds an event. The last event that AWS allows is kept for the failure
-// that reports the limit.
-func (e *Execution) record(f *frame, kind string, d *Details) int64 {
+// note adds an event that follows on another one. The last event that AWS
+// allows is kept for the failure that reports the limit.
+func (e *Execution) note(previous int64, kind string, d *Details) int64 {
 	if e.status != Running {
 		return e.lastID
 	}
-	if e.limit > 0 && e.lastID >= e.limit-1 && !strings.HasPrefix(kind, "Execution") {
-		e.finish(Failed, nil, &Error{Name: ErrRuntime, Cause: fmt.Sprintf("The execution reached the maximum number of history events (%d).", e.limit)})
+	if e.limits.events > 0 && e.lastID >= e.limits.events-1 && !strings.HasPrefix(kind, "Execution") {
+		e.finish(Failed, nil, &Error{Name: ErrRuntime, Cause: fmt.Sprintf("The execution reached the maximum number of history events (%d).", e.limits.events)})
 		return e.lastID
 	}
 	e.lastID++
-	ev := Event{ID: e.lastID, PreviousEventID: f.last, Timestamp: e.o.Clock.Now(), Type: kind, Details: d}
-	f.last = ev.ID
+	ev := Event{ID: e.lastID, PreviousEventID: previous, Timestamp: e.o.Clock.Now(), Type: kind, Details: d}
 	if !e.o.DiscardHistory {
 		e.history = append(e.history, ev)
 	}
-	if e.o.OnEvent != nil {
-		e.effects = append(e.effects, func() { e.o.OnEvent(ev) })
+	if e.onEvent != nil {
+		e.later(func() { e.onEvent(ev) })
 	}
 	return ev.ID
 }
 
-// finish ends the execution.
+// record adds the next event of a flow.
+func (e *Execution) record(f *frame, kind string, d *Details) int64 {
+	id := e.note(f.last, kind, d)
+	f.last = id
+	return id
+}
+
+// finish ends the execution. What its states were doing is abandoned without
+// events, as on AWS.
 func (e *Execution) finish(status Status, output *doc, err *Error) {
 	if e.status != Running {
 		return
 	}
-	e.root.abort(status == Aborted)
-	if e.status != Running { // the aborted states' events reached the limit
-		return
+	if status != Succeeded {
+		e.root.abandon()
 	}
 	switch status {
 	case Succeeded:
-		e.record(e.root, "ExecutionSucceeded", outputDetails(Details{}, output.raw))
+		e.note(e.lastID, "ExecutionSucceeded", outputDetails(Details{}, output.raw))
 	case TimedOut:
-		e.record(e.root, "ExecutionTimedOut", errorDetails(Details{}, err))
+		e.note(0, "ExecutionTimedOut", errorDetails(Details{}, &Error{Name: ErrTimeout}))
 	case Aborted:
-		e.record(e.root, "ExecutionAborted", errorDetails(Details{}, err))
+		e.note(0, "ExecutionAborted", errorDetails(Details{}, err))
 	default:
-		e.record(e.root, "ExecutionFailed", errorDetails(Details{}, err))
+		e.note(e.lastID, "ExecutionFailed", errorDetails(Details{}, err))
 	}
 	e.status, e.output, e.err = status, output, err
 	e.stopped = e.o.Clock.Now()
 	if e.timeout != nil {
 		e.timeout()
+		e.timeout = nil
 	}
-	e.effects = append(e.effects, func() { close(e.done) })
+	done := e.done
+	e.later(func() { close(done) })
+	if e.mapRun != nil {
+		e.mapRun.childEnded(e)
+	}
 }
 
-func (e *Execution) timedOut() {
-	e.finish(TimedOut, nil, &Error{Name: ErrTimeout})
-}
+// timedOut ends the execution at its time limit. AWS tells the error in the
+// event only, not in DescribeExecution.
+func (e *Execution) timedOut() { e.finish(TimedOut, nil, nil) }
 
 // Done is closed when the execution has ended and its last event was reported.
-func (e *Execution) Done() <-chan struct{} { return e.done }
+// A redrive makes a new one.
+func (e *Execution) Done() <-chan struct{} {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.done
+}
 
 // Status returns where the execution stands.
 func (e *Execution) Status() Status {
@@ -230,7 +234,8 @@ func (e *Execution) Output() json.RawMessage {
 	return json.RawMessage(e.output.raw)
 }
 
-// Err returns why the execution failed, timed out or was stopped, else nil.
+// Err returns why the execution failed or was stopped, else nil. As on AWS, an
+// execution that timed out has no error of its own.
 func (e *Execution) Err() *Error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -250,22 +255,43 @@ func (e *Execution) Stop(errName, cause string) {
 	e.do(func() { e.finish(Aborted, nil, &Error{Name: errName, Cause: cause}) })
 }
 
-func lastPart(arn string) string { return arn[strings.LastIndexByte(arn, ':')+1:] }
-
-// derivedIDs makes UUIDs that depend only on the execution's ARN and on how
-// many were made before.
-func derivedIDs(arn string) func() string {
-	n := 0
-	return func() string {
-		n++
-		b := sha256.Sum256(fmt.Appendf(nil, "%s#%d", arn, n))
-		b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80 // version 4 and its variant
-		return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:16])
+// Info describes the execution.
+func (e *Execution) Info() ExecutionInfo {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	i := ExecutionInfo{
+		Arn: e.arn, Name: lastName(e.arn), StateMachineArn: e.machineArn, Express: e.limits.express,
+		Status: e.status, Started: e.started, Stopped: e.stopped, Input: json.RawMessage(e.input.raw),
+		ItemCount: e.items, RedriveCount: e.redrives, Redriven: e.redriven,
 	}
+	if e.mapRun != nil {
+		i.MapRunArn = e.mapRun.info.Arn
+	}
+	if i.Name == "" {
+		i.Name = e.name
+	}
+	i.Redrive, i.RedriveReason = e.redriveStatus(e.o.Clock.Now())
+	return i
 }
 
-// newToken makes a task token as opaque as AWS's.
-func (e *Execution) newToken() string {
-	sum := sha256.Sum256([]byte(e.rt.id()))
-	return base64.StdEncoding.EncodeToString(sum[:])
+// MapRuns returns the execution's Map Runs in the order of their starts.
+func (e *Execution) MapRuns() []*MapRun {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.mapRuns)
+}
+
+// MapRun returns the Map Run that dispatched this execution, nil for one that
+// was started by itself.
+func (e *Execution) MapRun() *MapRun { return e.mapRun }
+
+func lastPart(arn string) string { return arn[strings.LastIndexByte(arn, ':')+1:] }
+
+// lastName is an execution's name in its ARN: for EXPRESS executions the name
+// and the id.
+func lastName(arn string) string {
+	if parts := strings.SplitN(arn, ":", 8); len(parts) == 8 {
+		return parts[7]
+	}
+	return ""
 }

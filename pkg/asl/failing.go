@@ -1,5 +1,7 @@
 package asl
 
+import "slices"
+
 // fail is what happens when an attempt of a state failed: Retry, then Catch,
 // then the end of the flow.
 func (v *visit) fail(f *failing) {
@@ -11,33 +13,66 @@ func (v *visit) fail(f *failing) {
 	if v.retry(f) {
 		return
 	}
-	if f.Name != ErrRuntime {
+	if !f.final() {
 		switch v.state.kind {
 		case kindMap:
-			v.record("MapStateFailed", errorDetails(Details{}, &f.Error))
+			v.record("MapStateFailed", nil)
 		case kindParallel:
-			v.record("ParallelStateFailed", errorDetails(Details{}, &f.Error))
+			v.record("ParallelStateFailed", nil)
 		}
 	}
-	for _, c := range v.state.catch {
-		if matches(c.errors, f.Name) {
-			v.caught(c, f)
+	for i, c := range v.state.catch {
+		if name, ok := f.matches(c.errors); ok {
+			v.probe.caught(i, f)
+			v.caught(c, Error{name, f.Cause})
 			return
 		}
 	}
-	v.frame.failed(&f.Error)
+	v.lose(f)
+}
+
+// final says whether the whole execution ends, wherever the state is: nothing
+// catches States.Runtime.
+func (f *failing) final() bool { return f.Name == ErrRuntime && f.runtime }
+
+// matches says whether ErrorEquals names the error, and by which name. A missed
+// heartbeat is States.Timeout on AWS, and has States.HeartbeatTimeout as its
+// second name for Retry and Catch.
+func (f *failing) matches(names []string) (string, bool) {
+	if f.heartbeat && slices.Contains(names, ErrHeartbeatTimeout) {
+		return ErrHeartbeatTimeout, true
+	}
+	return f.Name, matches(names, f.Name)
+}
+
+// lose ends the flow, or the execution.
+func (v *visit) lose(f *failing) {
+	v.failedAs = f.Name
+	v.probe.lost(v, f)
+	if f.final() {
+		v.frame.dead = true
+		v.ex.finish(Failed, nil, &f.Error)
+		return
+	}
+	v.frame.failed(f)
 }
 
 // retry plans the next attempt if a retrier matches and has attempts left.
 func (v *visit) retry(f *failing) bool {
 	for i, r := range v.state.retry {
-		if !matches(r.errors, f.Name) {
+		if _, ok := f.matches(r.errors); !ok {
 			continue
+		}
+		if v.probe != nil {
+			v.used[i] = v.probe.test.RetrierRetryCount
 		}
 		if v.used[i] >= r.attempts {
 			return false
 		}
 		d := r.delay(v.used[i], v.ex.rt.rand)
+		if v.probe.retried(v, i, f, d) {
+			return true
+		}
 		v.used[i]++
 		v.retries++
 		v.after(d, v.begin)
@@ -46,8 +81,8 @@ func (v *visit) retry(f *failing) bool {
 	return false
 }
 
-func (v *visit) caught(c *catcher, f *failing) {
-	failure := map[string]any{"Error": f.Name, "Cause": f.Cause}
+func (v *visit) caught(c *catcher, err Error) {
+	failure := objectOf("Error", err.Name, "Cause", err.Cause)
 	v.finish(failure, outcome{
 		next: c.next, assign: c.assign, output: c.output, resultPath: c.resultPath,
 		failure: failure, hasFailure: true,
@@ -64,46 +99,12 @@ func (f *frame) succeeded(output *doc) {
 	f.parent.childSucceeded(f, output)
 }
 
-// failed ends a flow with an error.
-func (f *frame) failed(err *Error) {
-	f.dead, f.now = true, nil
+// failed ends a flow with an error. It stays in its state for a redrive.
+func (f *frame) failed(err *failing) {
+	f.dead = true
 	if f.parent == nil {
-		f.ex.finish(Failed, nil, err)
+		f.ex.finish(Failed, nil, &err.Error)
 		return
 	}
 	f.parent.childFailed(f, err)
-}
-
-// abort ends a flow from outside: its state's work is abandoned.
-func (f *frame) abort(report bool) {
-	if f == nil || f.dead {
-		return
-	}
-	f.dead = true
-	v := f.now
-	if v == nil {
-		return
-	}
-	v.stopAttempt()
-	if v.cancel != nil {
-		v.cancel()
-		v.cancel = nil
-	}
-	if v.group != nil {
-		for _, child := range v.group.running {
-			child.abort(report)
-			f.last = max(f.last, child.last)
-		}
-		v.group = nil
-	}
-	switch v.state.kind {
-	case kindTask, kindWait, kindParallel, kindMap:
-		if report {
-			v.record(string(v.state.kind)+"StateAborted", nil)
-		}
-	}
-	f.now = nil
-	if report && f.isMap() {
-		f.ex.record(f, "MapIterationAborted", f.iteration())
-	}
 }

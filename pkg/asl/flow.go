@@ -7,17 +7,28 @@ import (
 )
 
 // frame is one flow of control through a block: the execution's own, a branch
-// of Parallel, or an iteration of Map.
+// of Parallel, or an iteration of an inline Map.
 type frame struct {
-	ex     *Execution
-	block  *block
-	vars   *variables
-	parent *visit // the Parallel or Map state, nil for the execution's own
-	index  int    // branch or iteration
-	item   any    // Map.Item.Value
-	last   int64  // id of the last event of this flow
-	now    *visit // the state it is in
-	dead   bool
+	ex      *Execution
+	id      int64 // in the order of their starts
+	block   *block
+	vars    *variables
+	parent  *visit // the Parallel or Map state, nil for the execution's own
+	index   int    // branch or iteration
+	item    mapItem
+	last    int64  // id of the last event of this flow
+	planned step   // the state to enter next, if it is not in one
+	now     *visit // the state it is in, or was in when it failed or was aborted
+	dead    bool   // nothing that comes later counts, until it is redriven
+}
+
+func (e *Execution) newFrame(b *block, parent *visit, index int) *frame {
+	e.frames++
+	f := &frame{ex: e, id: e.frames, block: b, parent: parent, index: index, vars: &variables{}}
+	if parent != nil {
+		f.vars.outer = parent.frame.vars
+	}
+	return f
 }
 
 // visit is one stay of a frame in a state, over all attempts.
@@ -29,14 +40,18 @@ type visit struct {
 	data    any  // after InputPath
 	entered time.Time
 	eventID int64 // of the StateEntered event
+	before  int64 // the event that this one follows on, until something else has happened
 
-	retries int         // all retries so far: State.RetryCount
-	used    []int       // retries by retrier
-	cancel  func() bool // the timer that runs: Wait, or the pause before a retry
-	attempt *attempt    // Task
-	group   *group      // Parallel, Map
-	token   string      // Task.Token of the context object
-	ctx     map[string]any
+	retries  int         // all retries so far: State.RetryCount
+	used     []int       // retries by retrier
+	cancel   func() bool // the timer that runs: Wait, or the pause before a retry
+	attempt  *attempt    // Task
+	group    *group      // Parallel, inline Map
+	run      *MapRun     // Distributed Map
+	token    string      // Task.Token of the context object
+	ctx      map[string]any
+	failedAs string // the error that ended it
+	probe    *probe // who looks at the data between the steps, or nil
 }
 
 func (f *frame) isMap() bool { return f.parent != nil && f.parent.state.kind == kindMap }
@@ -44,13 +59,19 @@ func (f *frame) isMap() bool { return f.parent != nil && f.parent.state.kind == 
 // enter begins a state.
 func (e *Execution) enter(s step) {
 	st := s.frame.block.states[s.name]
-	v := &visit{ex: e, frame: s.frame, state: st, input: s.input, entered: e.o.Clock.Now()}
+	v := &visit{ex: e, frame: s.frame, state: st, input: s.input, entered: e.o.Clock.Now(), before: s.frame.last, probe: e.o.probe}
 	s.frame.now = v
-	v.eventID = v.record(string(st.kind)+"StateEntered", inputDetails(Details{Name: st.name}, s.input.raw))
+	v.eventID = v.record(st.kind.entered(), inputDetails(Details{Name: st.name}, s.input.raw))
 	if e.status != Running {
 		return
 	}
-	v.data = s.input.v
+	v.execute()
+}
+
+// execute does what the state is for, from the beginning.
+func (v *visit) execute() {
+	st := v.state
+	v.data = v.input.v
 	if st.inputPath != nil {
 		data, err := st.inputPath.read(v.view())
 		if err != nil {
@@ -58,6 +79,9 @@ func (e *Execution) enter(s step) {
 			return
 		}
 		v.data = data
+	}
+	if !st.jsonata && st.result == nil {
+		v.probe.see(afterInputPath, v.data)
 	}
 	switch st.kind {
 	case kindPass:
@@ -71,7 +95,9 @@ func (e *Execution) enter(s step) {
 	case kindFail:
 		v.failState()
 	default:
-		v.used = make([]int, len(st.retry))
+		if len(st.retry) > 0 {
+			v.used = make([]int, len(st.retry))
+		}
 		v.begin()
 	}
 }
@@ -85,7 +111,11 @@ func (v *visit) begin() {
 	case kindParallel:
 		v.startParallel()
 	case kindMap:
-		v.startMap()
+		if v.state.distributed != nil {
+			v.startMapRun()
+		} else {
+			v.startMap()
+		}
 	}
 }
 
@@ -100,41 +130,6 @@ func (p *dataPath) read(v *view) (any, error) {
 // view shows the templates of this state what they may see.
 func (v *visit) view() *view {
 	return &view{rt: v.ex.rt, data: v.data, context: v.context, vars: v.frame.vars}
-}
-
-// context is the context object ($$, $states.context).
-// https://docs.aws.amazon.com/step-functions/latest/dg/input-output-contextobject.html
-func (v *visit) context() map[string]any {
-	if v.ctx != nil {
-		return v.ctx
-	}
-	st := map[string]any{"Name": v.state.name, "EnteredTime": stamp(v.entered)}
-	switch v.state.kind {
-	case kindTask, kindParallel, kindMap:
-		st["RetryCount"] = jsonInt(int64(v.retries))
-	}
-	v.ctx = map[string]any{"Execution": v.ex.executed, "StateMachine": v.ex.machineC, "State": st}
-	if v.token != "" {
-		v.ctx["Task"] = map[string]any{"Token": v.token}
-	}
-	for f := v.frame; f != nil; f = f.outer() {
-		if f.isMap() {
-			v.ctx["Map"] = map[string]any{"Item": f.itemContext()}
-			break
-		}
-	}
-	return v.ctx
-}
-
-func (f *frame) outer() *frame {
-	if f.parent == nil {
-		return nil
-	}
-	return f.parent.frame
-}
-
-func (f *frame) itemContext() map[string]any {
-	return map[string]any{"Index": jsonInt(int64(f.index)), "Value": f.item, "Source": "STATE_DATA"}
 }
 
 func (v *visit) record(kind string, d *Details) int64 { return v.ex.record(v.frame, kind, d) }
@@ -164,7 +159,7 @@ func (v *visit) finish(result any, o outcome) {
 		f := v.failure(err)
 		if o.hasFailure { // within a Catch: no second chance
 			v.reportEvaluation(f)
-			v.frame.failed(&f.Error)
+			v.lose(f)
 			return
 		}
 		v.fail(f)
@@ -175,8 +170,14 @@ func (v *visit) finish(result any, o outcome) {
 
 func (v *visit) leave(output *doc, assigned map[string]*doc, next string) {
 	d := Details{Name: v.state.name, AssignedVariables: v.frame.vars.assign(assigned)}
-	v.record(string(v.state.kind)+"StateExited", outputDetails(d, output.raw))
+	if d.AssignedVariables != nil {
+		d.AssignedVariablesDetails = whole
+	}
+	v.record(v.state.kind.exited(), outputDetails(d, output.raw))
 	if v.ex.status != Running {
+		return
+	}
+	if v.probe.left(v, output, next) {
 		return
 	}
 	v.frame.now = nil
@@ -208,7 +209,8 @@ func (v *visit) evaluate(result any, o outcome) (output *doc, assigned map[strin
 			return nil, nil, err
 		}
 		// Parse let only objects through, and those evaluate to objects.
-		if assigned, err = v.assignment(a.(map[string]any)); err != nil {
+		values, _ := members(a)
+		if assigned, err = v.assignment(values); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -226,6 +228,10 @@ func (v *visit) throughPaths(vw *view, result any, o outcome) (any, error) {
 			return nil, err
 		}
 	}
+	transforms := v.state.kind != kindChoice && v.state.kind != kindWait && v.state.kind != kindSucceed && !o.hasFailure
+	if transforms {
+		v.probe.see(afterResultSelector, result)
+	}
 	out := result
 	if p := o.resultPath; p != nil {
 		if p.discard {
@@ -233,6 +239,9 @@ func (v *visit) throughPaths(vw *view, result any, o outcome) (any, error) {
 		} else if out, err = p.path.insert(v.input.v, result); err != nil {
 			return nil, &evalError{name: "States.ResultPathMatchFailure", cause: fmt.Sprintf("Unable to apply step \"%s\" to input %s: %v", p.path.src, v.input.raw, err)}
 		}
+	}
+	if transforms {
+		v.probe.see(afterResultPath, out)
 	}
 	vw.data = out
 	if o.outputPath != nil {
@@ -254,7 +263,7 @@ func (v *visit) document(value any) (*doc, error) {
 		return nil, runtimeError("The output is not JSON: %v", err)
 	}
 	if len(d.raw) > MaxPayload {
-		return nil, v.tooLarge()
+		return nil, tooLarge(v.state.name)
 	}
 	return d, nil
 }
@@ -273,13 +282,15 @@ func (v *visit) assignment(values map[string]any) (map[string]*doc, error) {
 		size += len(d.raw)
 	}
 	if size > MaxPayload {
-		return nil, v.tooLarge()
+		return nil, tooLarge(v.state.name)
 	}
 	return out, nil
 }
 
-func (v *visit) tooLarge() error {
-	return &evalError{name: ErrDataLimit, cause: fmt.Sprintf("The state/task '%s' returned a result with a size exceeding the maximum number of bytes service limit.", v.state.name)}
+// tooLarge is the error of more than MaxPayload bytes. of is the state, or what
+// the task calls: the integrated service or the function's ARN.
+func tooLarge(of string) error {
+	return &evalError{name: ErrDataLimit, cause: fmt.Sprintf("The state/task '%s' returned a result with a size exceeding the maximum number of bytes service limit.", of)}
 }
 
 // failing is an Error with what the history needs to know about it.
@@ -287,6 +298,7 @@ type failing struct {
 	Error
 	location   string
 	evaluation bool // a JSONata expression failed
+	heartbeat  bool // a Task was silent for too long: States.HeartbeatTimeout matches it too
 	runtime    bool // not caused by a task or a Fail state
 }
 
@@ -296,16 +308,28 @@ func (v *visit) failure(err error) *failing {
 	if !errors.As(err, &ev) {
 		ev = &evalError{name: ErrRuntime, cause: err.Error()}
 	}
+	cause := ev.cause
+	if ev.name != ErrDataLimit {
+		cause = fmt.Sprintf("An error occurred while executing the state '%s' (entered at the event id #%d). %s", v.state.name, v.eventID, ev.cause)
+	}
 	return &failing{
-		Error:      Error{ev.name, fmt.Sprintf("An error occurred while executing the state '%s' (entered at the event id #%d). %s", v.state.name, v.eventID, ev.cause)},
+		Error:      Error{ev.name, cause},
 		location:   ev.location,
 		evaluation: ev.name == ErrQueryEvaluation,
 		runtime:    true,
 	}
 }
 
+// reportEvaluation records that an expression failed. If nothing happened since
+// the state was entered, the event has the same previous event as that one, as
+// recorded on AWS.
 func (v *visit) reportEvaluation(f *failing) {
-	if f.evaluation {
-		v.record("EvaluationFailed", errorDetails(Details{State: v.state.name, Location: f.location}, &f.Error))
+	if !f.evaluation {
+		return
 	}
+	previous := v.frame.last
+	if previous == v.eventID {
+		previous = v.before
+	}
+	v.frame.last = v.ex.note(previous, "EvaluationFailed", errorDetails(Details{State: v.state.name, Location: f.location}, &f.Error))
 }

@@ -20,25 +20,37 @@ type Event struct {
 // the fields that AWS gives it. Values that AWS shows as JSON text (input,
 // output, parameters, variables) are JSON text here.
 type Details struct {
-	Name              string            `json:"name,omitempty"`
-	Index             *int              `json:"index,omitempty"`
-	Length            *int              `json:"length,omitempty"`
-	ResourceType      string            `json:"resourceType,omitempty"`
-	Resource          string            `json:"resource,omitempty"`
-	Region            string            `json:"region,omitempty"`
-	Parameters        string            `json:"parameters,omitempty"`
-	TimeoutInSeconds  *int64            `json:"timeoutInSeconds,omitempty"`
-	HeartbeatSeconds  *int64            `json:"heartbeatInSeconds,omitempty"`
-	Input             string            `json:"input,omitempty"`
-	InputDetails      *Truncation       `json:"inputDetails,omitempty"`
-	Output            string            `json:"output,omitempty"`
-	OutputDetails     *Truncation       `json:"outputDetails,omitempty"`
-	RoleArn           string            `json:"roleArn,omitempty"`
-	Error             string            `json:"error,omitempty"`
-	Cause             string            `json:"cause,omitempty"`
-	Location          string            `json:"location,omitempty"`
-	State             string            `json:"state,omitempty"`
-	AssignedVariables map[string]string `json:"assignedVariables,omitempty"`
+	Name                     string            `json:"name,omitempty"`
+	Index                    *int              `json:"index,omitempty"`
+	Length                   *int              `json:"length,omitempty"`
+	ResourceType             string            `json:"resourceType,omitempty"`
+	Resource                 string            `json:"resource,omitempty"`
+	Region                   string            `json:"region,omitempty"`
+	Parameters               string            `json:"parameters,omitempty"`
+	TimeoutInSeconds         *int64            `json:"timeoutInSeconds,omitempty"`
+	HeartbeatSeconds         *int64            `json:"heartbeatInSeconds,omitempty"`
+	Input                    string            `json:"input,omitempty"`
+	InputDetails             *Truncation       `json:"inputDetails,omitempty"`
+	Output                   string            `json:"output,omitempty"`
+	OutputDetails            *Truncation       `json:"outputDetails,omitempty"`
+	RoleArn                  string            `json:"roleArn,omitempty"`
+	Error                    string            `json:"error,omitempty"`
+	Cause                    string            `json:"cause,omitempty"`
+	Location                 string            `json:"location,omitempty"`
+	State                    string            `json:"state,omitempty"`
+	AssignedVariables        map[string]string `json:"assignedVariables,omitempty"`
+	AssignedVariablesDetails *Truncation       `json:"assignedVariablesDetails,omitempty"`
+	TaskCredentials          *TaskCredentials  `json:"taskCredentials,omitempty"`
+	WorkerName               string            `json:"workerName,omitempty"`
+	MapRunArn                string            `json:"mapRunArn,omitempty"`
+	RedriveCount             int               `json:"redriveCount,omitempty"`
+	StateMachineVersionArn   string            `json:"stateMachineVersionArn,omitempty"`
+	StateMachineAliasArn     string            `json:"stateMachineAliasArn,omitempty"`
+}
+
+// TaskCredentials are the credentials of a Task as AWS shows them.
+type TaskCredentials struct {
+	RoleArn string `json:"roleArn"`
 }
 
 // Truncation says whether AWS cut a text. Nothing is cut here.

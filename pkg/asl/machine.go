@@ -18,6 +18,8 @@ func (m *Machine) Comment() string { return m.comment }
 type block struct {
 	startAt string
 	states  map[string]*state
+	order   []string // names of the states as they are written
+	field   string   // of a Map's processor: ItemProcessor or Iterator
 }
 
 // state is one state of any type; the fields of other types are zero.
@@ -50,8 +52,9 @@ type state struct {
 
 	branches []*block // Parallel
 
-	processor     *block   // Map
-	items         template // Items or ItemsPath
+	processor     *block       // Map
+	distributed   *distributed // Map: nil for an inline one
+	items         template     // Items or ItemsPath
 	itemSelector  template
 	maxConcurrent template
 
@@ -71,6 +74,38 @@ const (
 	kindParallel kind = "Parallel"
 	kindMap      kind = "Map"
 )
+
+var (
+	enteredEvents = eventsOf("StateEntered")
+	exitedEvents  = eventsOf("StateExited")
+)
+
+func eventsOf(ending string) map[kind]string {
+	m := map[kind]string{}
+	for _, k := range []kind{kindPass, kindTask, kindChoice, kindWait, kindSucceed, kindFail, kindParallel, kindMap} {
+		m[k] = string(k) + ending
+	}
+	return m
+}
+
+// entered and exited are the types of a state's events.
+func (k kind) entered() string { return enteredEvents[k] }
+func (k kind) exited() string  { return exitedEvents[k] }
+
+// has says whether there is such a state in the block or inside of its states.
+func (b *block) has(such func(*state) bool) bool {
+	for _, s := range b.states {
+		if such(s) || s.processor != nil && s.processor.has(such) {
+			return true
+		}
+		for _, inner := range s.branches {
+			if inner.has(such) {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 // dataPath is InputPath, OutputPath or ResultPath. Written as null it discards.
 type dataPath struct {

@@ -55,7 +55,7 @@ type MapRunInfo struct {
 	Status          MapRunStatus
 	Started         time.Time
 	Stopped         time.Time // zero while it runs
-	MaxConcurrency  int64     // 0: no limit
+	MaxConcurrency  int64     // 10,000 where the definition has no other
 	// The tolerated failures; zero when they are not given.
 	ToleratedFailureCount      int64
 	ToleratedFailurePercentage float64
@@ -105,16 +105,3 @@ type NotRedrivableError struct{ Reason string }
 
 // Error implements error.
 func (e *NotRedrivableError) Error() string { return e.Reason }
-
-// The methods that go with these types:
-//
-//	(e *Execution) Info() ExecutionInfo
-//	(e *Execution) MapRuns() []*MapRun     // in the order of their starts
-//	(e *Execution) MapRun() *MapRun        // the one that dispatched this child, else nil
-//	(e *Execution) Redrive() error         // *NotRedrivableError
-//	(e *Execution) TaskStarted(token, worker string) error // an activity worker took the task
-//	(r *MapRun) Info() MapRunInfo
-//	(r *MapRun) Update(MapRunUpdate) error
-//	(r *MapRun) Children() []*Execution    // in the order of their starts
-//
-// Task tokens of child executions may be given to any execution of the tree.

@@ -1,70 +1,442 @@
 package asl
 
 import (
+	"encoding/json"
+	"fmt"
 	"slices"
-	"time"
+	"strings"
 )
 
 // MapRun is one run of a Distributed Map: the child executions that it starts
 // and what came of them. Its methods may be called from any goroutine.
 type MapRun struct {
-	ex       *Execution // that the Map state is in
-	info     MapRunInfo // without counts
-	children []*Execution
+	ex    *Execution // that the Map state is in
+	visit *visit
+	info  MapRunInfo // without counts
+
+	hasCount, hasPercentage bool // what is tolerated was given
+
+	reading  *reading     // what ItemReader has to read, or nil
+	known    bool         // the inputs are
+	inputs   []childInput // of the children
+	children []*Execution // by input; nil: not started
+	started  []*Execution // in the order of their starts
+	queue    []int        // inputs whose child has to be started or redriven
+	running  int
+	failed   int64    // items in children that did not succeed
+	failing  *failing // why the run fails: it starts no more children
+	ending   bool     // the results are being written
+
+	export    exporter
+	exported  int64 // executions whose results were written
+	itemsDone int64 // items in those
+}
+
+// childInput is the input of one child execution.
+type childInput struct {
+	*doc
+	items int
+}
+
+// What AWS says of a Map Run in which too much failed, and in a child whose Map
+// Run was stopped.
+const (
+	causeOfExceeded = "The specified tolerated failure threshold was exceeded"
+	causeOfStopped  = "The parent Map Run was stopped."
+)
+
+// startMapRun begins an attempt of a Distributed Map.
+func (v *visit) startMapRun() {
+	d := v.state.distributed
+	var items []mapItem
+	atOnce, err := v.concurrency(maxChildren)
+	if err == nil && d.reader == nil {
+		items, err = v.mapItems()
+	}
+	if err != nil {
+		v.fail(v.failure(err))
+		return
+	}
+	length := len(items)
+	v.record("MapStateStarted", &Details{Length: &length})
+	if v.ex.status != Running {
+		return
+	}
+	r := &MapRun{ex: v.ex, visit: v}
+	err = r.tolerate()
+	if err == nil && d.reader != nil {
+		r.reading, err = v.newReading()
+	}
+	if err != nil {
+		v.fail(v.failure(err))
+		return
+	}
+	r.identify(atOnce)
+	v.run = r
+	v.ex.mapRuns = append(v.ex.mapRuns, r)
+	v.record("MapRunStarted", &Details{MapRunArn: r.info.Arn})
+	switch {
+	case v.ex.status != Running:
+	case r.reading != nil:
+		r.reading.begin(r)
+	default:
+		r.begin(items)
+	}
+}
+
+// tolerate evaluates how many failures the run bears.
+func (r *MapRun) tolerate() error {
+	v, d := r.visit, r.visit.state.distributed
+	if t := d.toleratedCount; t != nil {
+		n, err := v.whole(numericText{t}, "ToleratedFailureCount", 0, maxItemLimit)
+		if err != nil {
+			return err
+		}
+		r.info.ToleratedFailureCount, r.hasCount = n, true
+		v.probe.see(toleratedCount, n)
+	}
+	if t := d.toleratedPercentage; t != nil {
+		value, err := numericText{t}.eval(v.view())
+		if err != nil {
+			return err
+		}
+		n, ok := number(value)
+		if _, isText := value.(string); isText || !ok || n < 0 || n > 100 {
+			return wrongType(t, v.field("ToleratedFailurePercentage"), "a number from 0 to 100", value)
+		}
+		r.info.ToleratedFailurePercentage, r.hasPercentage = n, true
+		v.probe.see(toleratedPercentage, n)
+	}
+	return nil
+}
+
+// numericText reads a number that a path leads to and that is written as a text:
+// AWS takes it for these fields of a Map, unless it is JSONata.
+type numericText struct{ template }
+
+func (n numericText) eval(v *view) (any, error) {
+	value, err := n.template.eval(v)
+	s, isText := value.(string)
+	if _, isExpression := n.template.(*expression); err != nil || !isText || isExpression {
+		return value, err
+	}
+	if d, err := decode([]byte(s)); err == nil {
+		if number, ok := d.(json.Number); ok {
+			return number, nil
+		}
+	}
+	return value, nil
+}
+
+// identify gives the run its ARN. A Map without Label gets one that depends on
+// the machine and the state only.
+func (r *MapRun) identify(atOnce int) {
+	e, d := r.ex, r.visit.state.distributed
+	label := d.label
+	if label == "" {
+		label = uuidOf(e.machineArn + "#" + r.visit.state.name)
+	}
+	r.info = MapRunInfo{
+		ExecutionArn: e.arn, Label: label, Express: d.express, Status: MapRunRunning, Started: e.o.Clock.Now(),
+		MaxConcurrency: int64(atOnce), ToleratedFailureCount: r.info.ToleratedFailureCount, ToleratedFailurePercentage: r.info.ToleratedFailurePercentage,
+	}
+	r.info.Arn = r.resource("mapRun") + ":" + e.rt.id()
+	r.info.StateMachineArn = r.resource("stateMachine")
+}
+
+// resource is the beginning of an ARN: <type>:<machine>/<label>.
+func (r *MapRun) resource(kind string) string {
+	parts := strings.SplitN(r.ex.machineArn, ":", 7)
+	name := r.ex.machineName
+	if len(parts) == 7 {
+		name = parts[6]
+		parts = parts[:5]
+	} else {
+		parts = []string{"arn", "aws", "states", "", ""}
+	}
+	name, _, _ = strings.Cut(name, "/")
+	return fmt.Sprintf("%s:%s:%s/%s", strings.Join(parts, ":"), kind, name, r.info.Label)
+}
+
+// begin makes the children's inputs of the items and starts the children.
+func (r *MapRun) begin(items []mapItem) {
+	v := r.visit
+	docs := make([]*doc, len(items))
+	for i, item := range items {
+		var err error
+		if docs[i], err = v.itemInput(item, i); err != nil {
+			r.fail(v.failure(err))
+			return
+		}
+	}
+	v.probe.seeDocs(afterItemSelector, docs, v.state.itemSelector != nil)
+	inputs, err := v.batches(docs)
+	if err != nil {
+		r.fail(v.failure(err))
+		return
+	}
+	if v.state.distributed.batcher != nil {
+		v.probe.seeInputs(afterItemBatcher, inputs)
+	}
+	if v.probe.instead(v) {
+		return
+	}
+	r.known, r.inputs, r.children = true, inputs, make([]*Execution, len(inputs))
+	for i := range inputs {
+		r.queue = append(r.queue, i)
+	}
+	r.advance()
+}
+
+// advance starts as many children as may run, and ends the run after the last.
+func (r *MapRun) advance() {
+	for r.failing == nil && len(r.queue) > 0 && int64(r.running) < r.limit() {
+		next := r.queue[0]
+		r.queue = r.queue[1:]
+		r.launch(next)
+	}
+	if r.running == 0 && (r.failing != nil || len(r.queue) == 0) && !r.ending {
+		r.ending = true
+		r.conclude()
+	}
+}
+
+func (r *MapRun) limit() int64 {
+	if n := r.info.MaxConcurrency; n > 0 && n < maxChildren {
+		return n
+	}
+	return maxChildren
+}
+
+// launch starts a child, or redrives one that did not succeed. EXPRESS ones are
+// started anew.
+func (r *MapRun) launch(i int) {
+	r.running++
+	c := r.children[i]
+	switch {
+	case c == nil:
+		c = r.newChild(r.inputs[i])
+		r.children[i] = c
+		r.started = append(r.started, c)
+		if f := c.o.OnChild; f != nil {
+			c.later(func() { f(c) })
+		}
+		c.begin()
+	case c.limits.express:
+		c.revive()
+		c.started = c.redriven
+		c.begin()
+	default:
+		c.redrive()
+	}
+}
+
+func (r *MapRun) newChild(input childInput) *Execution {
+	e := r.ex
+	c := &Execution{
+		engine: e.engine, body: r.visit.state.processor, limits: limits{time: r.visit.state.distributed.time, events: e.limits.events},
+		name: e.rt.id(), machineArn: r.info.StateMachineArn, machineName: lastPart(r.info.StateMachineArn), region: e.region,
+		input: input.doc, items: input.items, mapRun: r, status: Running, done: make(chan struct{}), started: e.o.Clock.Now(),
+	}
+	c.arn = r.resource("execution") + ":" + c.name
+	if r.info.Express {
+		c.arn = r.resource("express") + ":" + c.name + ":" + e.rt.id()
+		c.limits = limits{express: true, time: maxExpress}
+		if d := r.visit.state.distributed.time; d > 0 && d < maxExpress {
+			c.limits.time = d
+		}
+	}
+	if f := e.o.OnChildEvent; f != nil {
+		c.onEvent = func(ev Event) { f(c, ev) }
+	}
+	return c
+}
+
+// childEnded counts a child's end.
+func (r *MapRun) childEnded(c *Execution) {
+	if r.info.Status != MapRunRunning {
+		return
+	}
+	r.running--
+	if c.status != Succeeded {
+		r.failed += int64(c.items)
+		r.check()
+	}
+	r.advance()
+}
+
+// check ends the run if more failed than is tolerated.
+func (r *MapRun) check() {
+	_, total := r.total()
+	if r.failing != nil || !r.exceededBy(r.failed, total) {
+		return
+	}
+	r.failing = &failing{Error: Error{ErrExceedToleratedFailures, causeOfExceeded}}
+	r.abortChildren()
+}
+
+// exceededBy says whether so many failed items of all are more than tolerated.
+func (r *MapRun) exceededBy(failed, of int64) bool {
+	if !r.hasCount && !r.hasPercentage {
+		return failed > 0
+	}
+	return r.hasCount && failed > r.info.ToleratedFailureCount ||
+		r.hasPercentage && float64(failed)*100 > r.info.ToleratedFailurePercentage*float64(of)
+}
+
+// abortChildren ends the children that run. EXPRESS ones cannot be stopped.
+func (r *MapRun) abortChildren() {
+	for _, c := range r.started {
+		if c.status == Running && !c.limits.express {
+			c.finish(Aborted, nil, &Error{Cause: causeOfStopped})
+		}
+	}
+}
+
+// stop ends the run from outside.
+func (r *MapRun) stop() {
+	if r.info.Status != MapRunRunning {
+		return
+	}
+	r.info.Status, r.info.Stopped = MapRunAborted, r.ex.o.Clock.Now()
+	r.abortChildren()
+}
+
+// fail ends a run that cannot go on.
+func (r *MapRun) fail(f *failing) {
+	r.failing = f
+	r.advance()
+}
+
+// conclude delivers the results, then ends the run.
+func (r *MapRun) conclude() {
+	w := r.visit.state.distributed.writer
+	if w != nil && w.arguments != nil && r.known {
+		r.writeResults(w)
+		return
+	}
+	r.exported, r.itemsDone = r.total()
+	if r.failing != nil {
+		r.end(nil, r.failing)
+		return
+	}
+	if w == nil {
+		w = &resultWriter{transformation: "COMPACT"}
+	}
+	r.end(w.transform(r.children), nil)
+}
+
+func (r *MapRun) total() (executions, items int64) {
+	for _, in := range r.inputs {
+		items += int64(in.items)
+	}
+	return int64(len(r.inputs)), items
+}
+
+// end leaves the run, and with it the state's attempt.
+func (r *MapRun) end(result any, f *failing) {
+	v := r.visit
+	if f == nil {
+		if d, err := newDoc(result); err != nil {
+			f = v.failure(runtimeError("The output is not JSON: %v", err))
+		} else if len(d.raw) > MaxPayload {
+			f = v.failure(tooLarge(v.state.name))
+		}
+	}
+	r.info.Stopped = r.ex.o.Clock.Now()
+	if f != nil {
+		r.info.Status = MapRunFailed
+		v.record("MapRunFailed", errorDetails(Details{}, &f.Error))
+		v.fail(f)
+		return
+	}
+	r.info.Status = MapRunSucceeded
+	ended := v.ex.note(v.frame.last, "MapRunSucceeded", nil)
+	v.ex.note(ended, "MapStateSucceeded", nil)
+	if v.ex.status == Running {
+		v.finish(result, v.invoked(result))
+	}
+}
+
+// alive says whether what was waited for still matters.
+func (r *MapRun) alive() bool {
+	return r.info.Status == MapRunRunning && r.ex.status == Running && !r.visit.frame.dead && r.visit.run == r
 }
 
 // Info describes the Map Run.
 func (r *MapRun) Info() MapRunInfo {
 	r.ex.mu.Lock()
 	defer r.ex.mu.Unlock()
-	return r.info
+	i := r.info
+	i.Executions.Total, i.Items.Total = r.total()
+	i.Executions.ResultsWritten, i.Items.ResultsWritten = r.exported, r.itemsDone
+	waiting := map[int]bool{}
+	for _, n := range r.queue {
+		waiting[n] = true
+	}
+	for n, in := range r.inputs {
+		items := int64(in.items)
+		count := func(executions, of *int64) { *executions++; *of += items }
+		c := r.children[n]
+		switch {
+		case c == nil:
+			count(&i.Executions.Pending, &i.Items.Pending)
+			continue
+		case c.status != Running && waiting[n]:
+			count(&i.Executions.PendingRedrive, &i.Items.PendingRedrive)
+			continue
+		}
+		switch c.status {
+		case Running:
+			count(&i.Executions.Running, &i.Items.Running)
+		case Succeeded:
+			count(&i.Executions.Succeeded, &i.Items.Succeeded)
+		case TimedOut:
+			count(&i.Executions.TimedOut, &i.Items.TimedOut)
+		case Aborted:
+			count(&i.Executions.Aborted, &i.Items.Aborted)
+		default:
+			count(&i.Executions.Failed, &i.Items.Failed)
+		}
+		if status, _ := c.redriveStatus(r.ex.o.Clock.Now()); status == NotRedrivable && c.status != Running && c.status != Succeeded {
+			count(&i.Executions.FailuresNotRedrivable, &i.Items.FailuresNotRedrivable)
+		}
+	}
+	return i
 }
 
 // Children returns the child executions in the order of their starts.
 func (r *MapRun) Children() []*Execution {
 	r.ex.mu.Lock()
 	defer r.ex.mu.Unlock()
-	return slices.Clone(r.children)
+	return slices.Clone(r.started)
 }
 
-// Update changes the Map Run while it runs.
+// ErrMapRunEnded is what Update returns for a Map Run that does not run.
+var ErrMapRunEnded = fmt.Errorf("asl: the Map Run has ended")
+
+// Update changes the Map Run while it runs: more children may start at once,
+// or it may fail at once. The error is ErrMapRunEnded.
 func (r *MapRun) Update(u MapRunUpdate) error {
-	r.ex.mu.Lock()
-	defer r.ex.mu.Unlock()
-	if u.MaxConcurrency != nil {
-		r.info.MaxConcurrency = *u.MaxConcurrency
-	}
-	if u.ToleratedFailureCount != nil {
-		r.info.ToleratedFailureCount = *u.ToleratedFailureCount
-	}
-	if u.ToleratedFailurePercentage != nil {
-		r.info.ToleratedFailurePercentage = *u.ToleratedFailurePercentage
-	}
-	return nil
+	var err error
+	r.ex.do(func() {
+		if r.info.Status != MapRunRunning {
+			err = ErrMapRunEnded
+			return
+		}
+		if u.MaxConcurrency != nil {
+			r.info.MaxConcurrency = *u.MaxConcurrency
+		}
+		if u.ToleratedFailureCount != nil {
+			r.info.ToleratedFailureCount, r.hasCount = *u.ToleratedFailureCount, true
+		}
+		if u.ToleratedFailurePercentage != nil {
+			r.info.ToleratedFailurePercentage, r.hasPercentage = *u.ToleratedFailurePercentage, true
+		}
+		if r.known {
+			r.check()
+			r.advance()
+		}
+	})
+	return err
 }
-
-// MapRuns returns the execution's Map Runs in the order of their starts.
-func (e *Execution) MapRuns() []*MapRun {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return slices.Clone(e.mapRuns)
-}
-
-// MapRun returns the Map Run that dispatched this execution, nil for one that
-// was started by itself.
-func (e *Execution) MapRun() *MapRun { return e.mapRun }
-
-// Info describes the execution.
-func (e *Execution) Info() ExecutionInfo {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	i := ExecutionInfo{
-		Arn: e.o.ExecutionArn, Name: e.o.ExecutionName, StateMachineArn: e.o.StateMachineArn,
-		Status: e.status, Started: e.started, Stopped: e.stopped, Input: e.o.Input,
-	}
-	i.Redrive, i.RedriveReason = e.redriveStatus(e.o.Clock.Now())
-	return i
-}
-
-// redrivablePeriod is how long after its end an execution can be redriven.
-const redrivablePeriod = 14 * 24 * time.Hour

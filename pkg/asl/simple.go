@@ -15,8 +15,12 @@ func (v *visit) pass() {
 			return
 		}
 	}
-	if s.result != nil {
+	switch {
+	case s.result != nil:
 		result = s.result.(literal).v
+		v.probe.see(rawResult, result)
+	case !s.jsonata:
+		v.probe.see(afterParameters, result)
 	}
 	o := transitionOf(s)
 	o.resultPath = s.resultPath
@@ -69,7 +73,7 @@ func (v *visit) after(d time.Duration, f func()) {
 			if v.frame.dead || v.frame.now != v || v.ex.status != Running {
 				return
 			}
-			v.cancel = nil
+			v.cancel, v.before = nil, v.eventID
 			f()
 		})
 	})
@@ -144,9 +148,12 @@ func (v *visit) failState() {
 // text of b is the text of a.
 func sameValue(a, b any) bool {
 	switch a.(type) {
-	case map[string]any, []any:
+	case *object, map[string]any, []any:
 	default:
 		return false
+	}
+	if o, isObject := a.(*object); isObject {
+		return any(o) == b
 	}
 	x, y := reflect.ValueOf(a), reflect.ValueOf(b)
 	return x.Kind() == y.Kind() && x.Len() == y.Len() && x.Pointer() == y.Pointer()

@@ -13,6 +13,7 @@ type attempt struct {
 	cancel    func() // the runner's, once Start has returned
 	over      bool   // the state went on: nothing that comes later counts
 	answered  bool   // the runner called done
+	taken     bool   // a worker took the activity's task
 	submitted bool   // TaskSubmitted was recorded
 	timeout   func() bool
 	heartbeat func() bool
@@ -34,6 +35,9 @@ func (v *visit) startTask() {
 	}
 	a.request = request
 	v.attempt = a
+	if v.probe.instead(v) {
+		return
+	}
 	a.recordScheduled()
 	if s.resource.family != activity {
 		a.recordStarted()
@@ -44,18 +48,17 @@ func (v *visit) startTask() {
 	if a.token != "" {
 		v.ex.tokens[a.token] = a
 	}
-	a.arm(&a.timeout, request.Timeout, ErrTimeout)
-	if a.token != "" {
-		a.arm(&a.heartbeat, request.Heartbeat, ErrHeartbeatTimeout)
+	if s.resource.family != activity {
+		a.arm()
 	}
-	v.ex.effects = append(v.ex.effects, a.start)
+	v.ex.later(a.start)
 }
 
 func (v *visit) request(token string) (TaskRequest, error) {
 	s := v.state
 	r := TaskRequest{
 		Resource: s.resource.arn, State: s.name, TaskToken: token, Attempt: v.retries,
-		ExecutionArn: v.ex.o.ExecutionArn, ExecutionName: v.ex.o.ExecutionName,
+		ExecutionArn: v.ex.arn, ExecutionName: v.ex.name,
 	}
 	arguments, err := v.effectiveInput()
 	if err != nil {
@@ -148,7 +151,7 @@ func (a *attempt) succeeded(raw json.RawMessage) {
 		a.failed(&Error{Name: ErrRuntime, Cause: "The task's output is not JSON: " + err.Error()})
 		return
 	case len(output.raw) > MaxPayload:
-		a.failed(&Error{Name: ErrDataLimit, Cause: v.failure(v.tooLarge()).Cause})
+		a.failed(&v.failure(tooLarge(v.state.resource.callee())).Error)
 		return
 	}
 	if v.state.resource.sync {
@@ -159,6 +162,7 @@ func (a *attempt) succeeded(raw json.RawMessage) {
 		return
 	}
 	v.stopAttempt()
+	v.probe.see(rawResult, output.v)
 	v.finish(output.v, v.invoked(output.v))
 }
 
@@ -167,24 +171,37 @@ func (a *attempt) failed(err *Error) {
 	a.visit.fail(&failing{Error: *err})
 }
 
-// arm starts one of the attempt's limits anew.
-func (a *attempt) arm(timer *func() bool, d time.Duration, name string) {
-	if *timer != nil {
-		(*timer)()
-		*timer = nil
+// arm starts the attempt's time limits. They count from the start of the task:
+// for an activity, from when a worker took it.
+func (a *attempt) arm() {
+	if d := a.request.Timeout; d > 0 {
+		a.timeout = a.after(d, &failing{Error: Error{Name: ErrTimeout}})
 	}
-	if d <= 0 {
-		return
+	a.beat()
+}
+
+// beat starts HeartbeatSeconds anew.
+func (a *attempt) beat() {
+	if a.heartbeat != nil {
+		a.heartbeat()
+		a.heartbeat = nil
 	}
+	waits := a.token != "" && (a.visit.state.resource.family != activity || a.taken)
+	if d := a.request.Heartbeat; d > 0 && waits {
+		a.heartbeat = a.after(d, &failing{Error: Error{Name: ErrTimeout}, heartbeat: true})
+	}
+}
+
+// after lets the attempt time out d from now, unless it is over by then.
+func (a *attempt) after(d time.Duration, f *failing) (stop func() bool) {
 	e := a.visit.ex
-	*timer = e.o.Clock.AfterFunc(d, func() {
+	return e.o.Clock.AfterFunc(d, func() {
 		e.do(func() {
 			if a.over || e.status != Running {
 				return
 			}
-			err := &Error{Name: name}
-			a.recordTimedOut(err)
-			a.visit.fail(&failing{Error: *err})
+			a.recordTimedOut(&f.Error)
+			a.visit.fail(f)
 		})
 	})
 }
@@ -208,6 +225,6 @@ func (v *visit) stopAttempt() {
 		v.ex.tokens[a.token] = nil
 	}
 	if a.cancel != nil && !a.answered {
-		v.ex.effects = append(v.ex.effects, a.cancel)
+		v.ex.later(a.cancel)
 	}
 }

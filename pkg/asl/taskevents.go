@@ -1,5 +1,7 @@
 package asl
 
+import "encoding/json"
+
 // The three families of tasks have events of their own: TaskScheduled,
 // LambdaFunctionScheduled and ActivityScheduled, and so on.
 
@@ -19,6 +21,14 @@ func (a *attempt) details() Details {
 	return Details{ResourceType: r.service, Resource: r.action}
 }
 
+// callee is how AWS names what a task calls in the cause of an error.
+func (r *resource) callee() string {
+	if r.family == integration {
+		return r.service
+	}
+	return r.arn
+}
+
 func (a *attempt) recordScheduled() {
 	r := a.visit.state.resource
 	d := a.details()
@@ -33,7 +43,20 @@ func (a *attempt) recordScheduled() {
 	if h := int64(a.request.Heartbeat.Seconds()); h > 0 {
 		d.HeartbeatSeconds = &h
 	}
+	var credentials TaskCredentials
+	if json.Unmarshal(a.request.Credentials, &credentials) == nil && credentials.RoleArn != "" {
+		d.TaskCredentials = &credentials
+	}
 	a.visit.record(a.prefix()+"Scheduled", &d)
+}
+
+// recordTaken notes that a worker has begun an activity's task.
+func (a *attempt) recordTaken(worker string) {
+	a.taken = true
+	a.visit.record("ActivityStarted", &Details{WorkerName: worker})
+	if a.visit.ex.status == Running {
+		a.arm()
+	}
 }
 
 func (a *attempt) recordStarted() {
@@ -45,17 +68,22 @@ func (a *attempt) recordStarted() {
 	a.visit.record(a.prefix()+"Started", nil)
 }
 
-func (a *attempt) recordSucceeded(output string) {
-	if a.visit.state.resource.family == activity {
-		a.recordStarted() // a worker took it
+// begun notes that a worker has taken an activity's task whose runner did not
+// say so.
+func (a *attempt) begun() {
+	if a.visit.state.resource.family == activity && !a.taken {
+		a.taken = true
+		a.recordStarted()
 	}
+}
+
+func (a *attempt) recordSucceeded(output string) {
+	a.begun()
 	a.visit.record(a.prefix()+"Succeeded", outputDetails(a.details(), output))
 }
 
 func (a *attempt) recordFailed(err *Error) {
-	if a.visit.state.resource.family == activity {
-		a.recordStarted()
-	}
+	a.begun()
 	a.visit.record(a.prefix()+"Failed", errorDetails(a.details(), err))
 }
 

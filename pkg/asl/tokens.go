@@ -29,8 +29,16 @@ func (e *Execution) TaskFailed(token, name, cause string) error {
 
 // TaskHeartbeat restarts the task's HeartbeatSeconds (SendTaskHeartbeat).
 func (e *Execution) TaskHeartbeat(token string) error {
+	return e.byToken(token, (*attempt).beat)
+}
+
+// TaskStarted notes that an activity's worker took the task (GetActivityTask).
+// The task's time limits begin now.
+func (e *Execution) TaskStarted(token, worker string) error {
 	return e.byToken(token, func(a *attempt) {
-		a.arm(&a.heartbeat, a.request.Heartbeat, ErrHeartbeatTimeout)
+		if a.visit.state.resource.family == activity && !a.taken {
+			a.recordTaken(worker)
+		}
 	})
 }
 
@@ -44,26 +52,11 @@ func (e *Execution) byToken(token string, f func(*attempt)) error {
 		switch {
 		case !known:
 			err = ErrTaskDoesNotExist
-		case a == nil || e.status != Running:
+		case a == nil || a.visit.ex.status != Running:
 			err = ErrTaskTimedOut
 		default:
 			f(a)
 		}
 	})
 	return err
-}
-
-// hasTasks says whether a task may be started in the block.
-func (b *block) hasTasks() bool {
-	for _, s := range b.states {
-		if s.kind == kindTask || s.processor != nil && s.processor.hasTasks() {
-			return true
-		}
-		for _, inner := range s.branches {
-			if inner.hasTasks() {
-				return true
-			}
-		}
-	}
-	return false
 }

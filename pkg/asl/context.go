@@ -1,0 +1,90 @@
+package asl
+
+// contextParts are the parts of the context object that are the same for all
+// states of an execution.
+type contextParts struct{ execution, machine any }
+
+// parts are made when a state first looks at the context object.
+func (e *Execution) parts() *contextParts {
+	if e.self == nil {
+		x := objectOf("Id", e.arn, "Input", e.input.v, "StartTime", stamp(e.started), "Name", e.name, "RoleArn", e.o.RoleArn,
+			"RedriveCount", jsonInt(int64(e.redrives)))
+		if e.redrives > 0 {
+			x.set("RedriveTime", stamp(e.redriven))
+		}
+		e.self = &contextParts{execution: x, machine: objectOf("Id", e.machineArn, "Name", e.machineName)}
+	}
+	return e.self
+}
+
+// context is the context object ($$, $states.context).
+// https://docs.aws.amazon.com/step-functions/latest/dg/input-output-contextobject.html
+func (v *visit) context() map[string]any {
+	if v.ctx != nil {
+		return v.ctx
+	}
+	if v.probe != nil && v.probe.context != nil {
+		v.ctx = v.probe.context
+		return v.ctx
+	}
+	st := objectOf("Name", v.state.name, "EnteredTime", stamp(v.entered))
+	switch v.state.kind {
+	case kindTask, kindParallel, kindMap:
+		st.set("RetryCount", jsonInt(int64(v.retries)))
+	}
+	parts := v.ex.parts()
+	v.ctx = map[string]any{"Execution": parts.execution, "StateMachine": parts.machine, "State": st}
+	if v.token != "" {
+		v.ctx["Task"] = objectOf("Token", v.token)
+	}
+	for f := v.frame; f != nil; f = f.outer() {
+		if f.isMap() {
+			v.ctx["Map"] = objectOf("Item", f.item.context(f.index))
+			break
+		}
+	}
+	return v.ctx
+}
+
+// contextOf is the context object while one item's input is made.
+func (v *visit) contextOf(item mapItem, index int) map[string]any {
+	c := make(map[string]any, 5)
+	for k, e := range v.context() {
+		c[k] = e
+	}
+	c["Map"] = objectOf("Item", item.context(index))
+	return c
+}
+
+func (f *frame) outer() *frame {
+	if f.parent == nil {
+		return nil
+	}
+	return f.parent.frame
+}
+
+// mapItem is one item of a Map.
+type mapItem struct {
+	value  any
+	key    string // of an item that is an object's member
+	keyed  bool
+	source string // where it is from; empty: the state's data
+}
+
+// sourceOfState is Map.Item.Source of items that are in the state's data.
+const sourceOfState = "STATE_DATA"
+
+// context is Map.Item of the context object.
+func (i mapItem) context(index int) any {
+	o := objectOf("Index", jsonInt(int64(index)))
+	if i.keyed {
+		o.set("Key", i.key)
+	}
+	o.set("Value", i.value)
+	source := i.source
+	if source == "" {
+		source = sourceOfState
+	}
+	o.set("Source", source)
+	return o
+}
