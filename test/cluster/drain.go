@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -12,13 +13,16 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 )
 
-// drainStall is how long a drain may evict nothing (real time; pods end and
-// start within a second here, so whatever blocks it will not pass).
-const drainStall = 20 * time.Second
+const (
+	// drainStall is how long a drain may evict nothing (real time; pods end and
+	// start within a second here, so whatever blocks it will not pass).
+	drainStall = 20 * time.Second
+	// goingStall is how long pods whose eviction was granted may take to go.
+	goingStall = 5 * time.Second
+)
 
 // EvictionError says which pod kept a node from being drained, as EKS does with
 // its error code PodEvictionFailure.
@@ -32,48 +36,91 @@ func (e *EvictionError) Error() string {
 	return fmt.Sprintf("cluster: cannot drain node %s: pod %s cannot be evicted: %s", e.Node, e.Pod, e.Reason)
 }
 
-// drain cordons the node and evicts its pods but those of DaemonSets and static ones.
+// BlockedPod is a pod that did not leave its node.
+type BlockedPod struct {
+	Node   string
+	Pod    string // namespace/name
+	Reason string // the API server's; "" when it is on its way
+}
+
+// drain cordons the node and evicts its pods but those of DaemonSets and static
+// ones, until it is empty or has evicted nothing for the stall.
 func drain(ctx context.Context, client dynamic.Interface, node string, stall time.Duration) error {
-	err := retry(ctx, "cordoning node "+node, func(ctx context.Context) error {
-		_, err := client.Resource(nodes).Patch(ctx, node, types.MergePatchType, []byte(`{"spec":{"unschedulable":true}}`), metav1.PatchOptions{})
-		return err
-	})
-	if err != nil {
+	if err := cordon(ctx, client, node, true); err != nil {
 		return err
 	}
 	progress := time.Now() // real time
 	before := -1
-	var blocked *EvictionError
 	return poll(ctx, "the drain of node "+node, func(ctx context.Context) (bool, error, error) {
-		list, err := client.Resource(pods).List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=" + node})
-		if err != nil {
+		blocked, err := drainOnce(ctx, client, node, false)
+		switch {
+		case err != nil:
 			return false, err, nil
+		case len(blocked) == 0:
+			return true, nil, nil
 		}
-		left := 0
-		for i := range list.Items {
-			pod := &list.Items[i]
+		if len(blocked) != before {
+			before, progress = len(blocked), time.Now()
+		}
+		first := EvictionError(blocked[0])
+		if time.Since(progress) > stall {
+			return false, nil, &first
+		}
+		return false, &first, nil
+	})
+}
+
+// drainOnce tries to evict the pods of a node, and waits for those that may go.
+// Those that are refused are tried again as long as others go, because each that
+// went may make room for the next. With force, pods are deleted instead.
+func drainOnce(ctx context.Context, client dynamic.Interface, node string, force bool) ([]BlockedPod, error) {
+	before, changed := -1, time.Now()
+	for {
+		list, err := podsOn(ctx, client, node)
+		if err != nil {
+			return nil, err
+		}
+		var blocked []BlockedPod
+		going := false
+		for i := range list {
+			pod := &list[i]
 			if stays(pod) {
 				continue
 			}
-			left++
-			if err := evict(ctx, client, pod); err != nil {
-				blocked = &EvictionError{Node: node, Pod: pod.GetNamespace() + "/" + pod.GetName(), Reason: err.Error()}
+			b := BlockedPod{Node: node, Pod: pod.GetNamespace() + "/" + pod.GetName()}
+			switch err := evict(ctx, client, pod, force); {
+			case err == nil:
+				going = true
+			case refused(err):
+				b.Reason = reason(err)
+			default:
+				return nil, fmt.Errorf("cluster: evicting pod %s: %w", b.Pod, err)
 			}
+			blocked = append(blocked, b)
 		}
-		if left == 0 {
-			return true, nil, nil
+		if len(blocked) != before {
+			before, changed = len(blocked), time.Now()
 		}
-		if left != before {
-			before, progress = left, time.Now()
+		if !going || time.Since(changed) > goingStall {
+			return blocked, nil
 		}
-		if time.Since(progress) > stall && blocked != nil {
-			return false, nil, blocked
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(50 * time.Millisecond): // real time: real pods go
 		}
-		if blocked != nil {
-			return false, blocked, nil
+	}
+}
+
+func podsOn(ctx context.Context, client dynamic.Interface, node string) (found []unstructured.Unstructured, err error) {
+	err = retry(ctx, "listing the pods of node "+node, func(ctx context.Context) error {
+		list, err := client.Resource(pods).List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=" + node})
+		if err == nil {
+			found = list.Items
 		}
-		return false, fmt.Errorf("%d pods are left", left), nil
+		return err
 	})
+	return found, err
 }
 
 func stays(pod *unstructured.Unstructured) bool {
@@ -85,10 +132,33 @@ func stays(pod *unstructured.Unstructured) bool {
 	})
 }
 
+// refused reports whether the API server does not let a pod go: a disruption
+// budget (429), or several of them (500).
+func refused(err error) bool {
+	return apierrors.IsTooManyRequests(err) || apierrors.IsInternalError(err) || apierrors.IsForbidden(err) || apierrors.IsInvalid(err)
+}
+
+// reason is the API server's, with what it says about the budget.
+func reason(err error) string {
+	text := err.Error()
+	var status apierrors.APIStatus
+	if errors.As(err, &status) && status.Status().Details != nil {
+		for _, cause := range status.Status().Details.Causes {
+			if cause.Type == policyv1.DisruptionBudgetCause && cause.Message != "" {
+				text += " " + cause.Message
+			}
+		}
+	}
+	return text
+}
+
 // evict returns an error when the pod must not go now.
-func evict(ctx context.Context, client dynamic.Interface, pod *unstructured.Unstructured) error {
+func evict(ctx context.Context, client dynamic.Interface, pod *unstructured.Unstructured, force bool) error {
 	if pod.GetDeletionTimestamp() != nil {
 		return nil
+	}
+	if force {
+		return ignoreNotFound(client.Resource(pods).Namespace(pod.GetNamespace()).Delete(ctx, pod.GetName(), metav1.DeleteOptions{}))
 	}
 	eviction, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&policyv1.Eviction{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "policy/v1", Kind: "Eviction"},

@@ -158,7 +158,7 @@ func instanceShape(instanceType string) (shape, error) {
 }
 
 // node makes the next node: in the zone with the fewest of the group, at the
-// first free address.
+// first free address behind those that EC2 gives out.
 func (n Nodes) node(nodegroup string, shape shape, group, taken []corev1.Node) *corev1.Node {
 	inZone, names := map[string]int{}, map[string]bool{}
 	for _, node := range group {
@@ -170,7 +170,7 @@ func (n Nodes) node(nodegroup string, shape shape, group, taken []corev1.Node) *
 	zone := slices.MinFunc(n.Zones, func(a, b string) int { return inZone[a] - inZone[b] })
 	region := zone[:len(zone)-1]
 	var ip, name string
-	for host := 10; name == "" || names[name]; host++ {
+	for host := 3000; name == "" || names[name]; host++ {
 		subnet := slices.Index(n.Zones, zone)*16 + host/250
 		ip = fmt.Sprintf("10.0.%d.%d", subnet, host%250+4) // a subnet's first four addresses are AWS's
 		name = "ip-" + strings.ReplaceAll(ip, ".", "-") + "." + region + ".compute.internal"

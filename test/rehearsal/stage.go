@@ -115,7 +115,7 @@ func (s *stage) addServices() error {
 	}
 	account, region := s.world.Account(), s.world.Region()
 	s.ec2 = ec2.New(ec2.Options{Account: account, Region: region})
-	s.eks = eks.New(eks.Options{Clock: s.clock, Account: account, Region: region, Clusters: announcing{eksbackend.New(s.fleet), s}, Subnets: s.ec2, Hold: s.clock.Hold})
+	s.eks = eks.New(eks.Options{Clock: s.clock, Account: account, Region: region, Clusters: announcing{eksbackend.New(s.fleet), s}, Subnets: s.ec2, EC2: s.ec2, Hold: s.clock.Hold})
 	s.route53 = route53.New(route53.Options{Clock: s.clock})
 	s.route53.OnChange(s.changed)
 	s.builds = codebuild.New(codebuild.Options{Clock: s.clock, Account: account, Region: region,
@@ -235,13 +235,13 @@ func (a announcing) CreateCluster(ctx context.Context, name, version string) (ek
 	return e, nil
 }
 
-// ScaleNodegroup implements eks.ClusterBackend. EC2 terminates the instances of
-// a node group that is deleted whether the API server answers or not.
-func (a announcing) ScaleNodegroup(ctx context.Context, name, nodegroup string, n eks.Nodes) error {
-	if n.Count == 0 && a.stage.killed.Load() {
+// RemoveNodes implements eks.ClusterBackend. EC2 terminates the instances of a
+// node group that is deleted whether the API server answers or not.
+func (a announcing) RemoveNodes(ctx context.Context, name string, nodes []string) error {
+	if a.stage.killed.Load() {
 		return nil
 	}
-	return a.ClusterBackend.ScaleNodegroup(ctx, name, nodegroup, n)
+	return a.ClusterBackend.RemoveNodes(ctx, name, nodes)
 }
 
 // attach gives a new cluster its load balancers.

@@ -21,3 +21,41 @@ func (b backend) CreateCluster(ctx context.Context, name, version string) (eks.E
 func (b backend) ScaleNodegroup(ctx context.Context, name, nodegroup string, n eks.Nodes) error {
 	return b.Fleet.ScaleNodegroup(ctx, name, nodegroup, cluster.Nodes(n))
 }
+
+func (b backend) AddNodes(ctx context.Context, name string, nodes []eks.Node) error {
+	var add []cluster.Node
+	for _, n := range nodes {
+		add = append(add, cluster.Node{Name: n.Name, IP: n.IP, ProviderID: n.ProviderID, KubeletVersion: n.KubeletVersion, OSImage: n.OSImage, Windows: n.Windows, ARM: n.ARM,
+			CPU: n.CPU, Pods: n.Pods, MemoryMiB: n.MemoryMiB, Labels: n.Labels, Taints: taints(n.Taints)})
+	}
+	return b.Fleet.AddNodes(ctx, name, add)
+}
+
+func (b backend) ChangeNodes(ctx context.Context, name string, nodes []string, c eks.NodeChange) error {
+	return b.Fleet.ChangeNodes(ctx, name, nodes, cluster.NodeChange{Labels: c.Labels, RemoveLabels: c.RemoveLabels, Taints: taints(c.Taints), RemoveTaints: taints(c.RemoveTaints)})
+}
+
+func (b backend) Drain(ctx context.Context, name string, nodes []string, force bool) ([]eks.BlockedPod, error) {
+	left, err := b.Fleet.Drain(ctx, name, nodes, force)
+	var blocked []eks.BlockedPod
+	for _, p := range left {
+		blocked = append(blocked, eks.BlockedPod(p))
+	}
+	return blocked, err
+}
+
+func (b backend) ApplyAddon(ctx context.Context, name string, w eks.Workload, overwrite, preserve bool) ([]string, error) {
+	return b.Fleet.ApplyAddon(ctx, name, cluster.Workload(w), overwrite, preserve)
+}
+
+func (b backend) RemoveAddon(ctx context.Context, name string, w eks.Workload) error {
+	return b.Fleet.RemoveAddon(ctx, name, cluster.Workload(w))
+}
+
+func taints(in []eks.Taint) []cluster.Taint {
+	var out []cluster.Taint
+	for _, t := range in {
+		out = append(out, cluster.Taint(t))
+	}
+	return out
+}
