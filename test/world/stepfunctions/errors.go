@@ -1,81 +1,113 @@
 package stepfunctions
 
 import (
+	_ "embed"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
-
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
-	"github.com/aws/aws-sdk-go-v2/service/codebuild"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/eks"
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
-	smithy "github.com/aws/smithy-go"
+	"sync"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/asl"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
 
-// spelling is how Step Functions names a service's errors: the prefix and, for
-// errors that the service does not model, the SDK's base exception.
-type spelling struct{ prefix, base string }
+//go:generate go run ./generate
 
-// optimised and sdkSpelling follow the AWS SDK for Java, 1.x for the optimised
-// integrations and 2.x for aws-sdk ones (source: "Error handling in service
-// integrations", Step Functions Developer Guide).
-var (
-	optimised = map[string]spelling{
-		"dynamodb":  {"DynamoDB", "AmazonDynamoDBException"},
-		"sns":       {"SNS", "AmazonSNSException"},
-		"codebuild": {"CodeBuild", "AWSCodeBuildException"},
-		"events":    {"EventBridge", "AmazonEventBridgeException"},
-		"states":    {"StepFunctions", "AWSStepFunctionsException"},
+// exceptionList has the errors that the services' API models declare.
+//
+//go:embed exceptions.txt
+var exceptionList string
+
+// exceptions gives the shapes of errors by service and code.
+var exceptions = sync.OnceValue(func() map[string]map[string]string {
+	all := map[string]map[string]string{}
+	for line := range strings.Lines(exceptionList) {
+		words := strings.Fields(line)
+		if words[0] == "#" {
+			continue
+		}
+		if all[words[0]] == nil {
+			all[words[0]] = map[string]string{}
+		}
+		all[words[0]][words[1]] = words[2]
 	}
-	sdkSpelling = map[string]spelling{
-		"dynamodb":    {"DynamoDb", "DynamoDbException"},
-		"codebuild":   {"CodeBuild", "CodeBuildException"},
-		"cloudwatch":  {"CloudWatch", "CloudWatchException"},
-		"eventbridge": {"EventBridge", "EventBridgeException"},
-		"route53":     {"Route53", "Route53Exception"},
+	return all
+})
+
+// spelling is how Step Functions names a service in errors: the prefix, the
+// SDK's exception for errors that the service does not model, and the name in
+// causes. It follows the AWS SDK for Java: 1.x in the optimised integrations,
+// 2.x in aws-sdk ones (source: "Handling errors in Step Functions workflows",
+// Step Functions Developer Guide, and causes recorded from AWS).
+type spelling struct{ prefix, base, service string }
+
+var optimisedSpelling = map[string]spelling{
+	"codebuild": {"CodeBuild", "AWSCodeBuildException", "AWSCodeBuild"},
+	"dynamodb":  {"DynamoDB", "AmazonDynamoDBException", "AmazonDynamoDBv2"},
+	"eks":       {"EKS", "AmazonEKSException", "AmazonEKS"},
+	"events":    {"EventBridge", "AmazonEventBridgeException", "AmazonEventBridge"},
+	"lambda":    {"Lambda", "AWSLambdaException", "AWSLambda"},
+	"sns":       {"SNS", "AmazonSNSException", "AmazonSNS"},
+	"states":    {"StepFunctions", "AWSStepFunctionsException", "AWSStepFunctions"},
+}
+
+// sdkPrefixes lists the names of service clients that are not the service's own
+// name with a capital letter.
+var sdkPrefixes = map[string]string{
+	"bedrockruntime": "BedrockRuntime", "cloudwatch": "CloudWatch", "cloudwatchlogs": "CloudWatchLogs", "codebuild": "CodeBuild", "dynamodb": "DynamoDb",
+	"elasticache": "ElastiCache", "eventbridge": "EventBridge",
+}
+
+func (i integration) spelling() spelling {
+	if !i.sdk {
+		return optimisedSpelling[i.service]
 	}
-	registries = map[string]*smithy.TypeRegistry{
-		"dynamodb": dynamodb.TypeRegistry, "eks": eks.TypeRegistry, "ssm": ssm.TypeRegistry, "codebuild": codebuild.TypeRegistry,
-		"eventbridge": eventbridge.TypeRegistry, "cloudwatch": cloudwatch.TypeRegistry,
+	prefix, ok := sdkPrefixes[i.service]
+	if !ok {
+		prefix = strings.ToUpper(i.service[:1]) + i.service[1:]
 	}
-)
+	return spelling{prefix, prefix + "Exception", prefix}
+}
 
 // serviceError names the error of an API call as Step Functions does.
 func serviceError(i integration, c *wire.Call, err error) *asl.Error {
+	sp := i.spelling()
 	if errors.Is(err, wire.ErrDropped) {
-		return &asl.Error{Name: asl.ErrTaskFailed, Cause: "The connection was lost before the service answered"}
+		return &asl.Error{Name: sp.prefix + ".SdkClientException", Cause: "Unable to execute HTTP request: the connection was lost before the service answered"}
 	}
 	info := wire.Describe(err)
-	sp, ok := sdkSpelling[i.service]
-	if !i.sdk {
-		sp, ok = optimised[i.service]
+	name := sp.base
+	if shape, ok := exceptions()[c.Service][info.Code]; ok {
+		name = exceptionClass(shape, i.sdk)
 	}
-	if !ok {
-		name := strings.ToUpper(i.service[:1]) + i.service[1:]
-		sp = spelling{name, name + "Exception"}
+	cause := fmt.Sprintf("%s (Service: %s; Status Code: %d; Error Code: %s; Request ID: %s; Proxy: null)", info.Message, sp.service, info.Status, info.Code, c.RequestID)
+	if i.sdk {
+		cause = fmt.Sprintf("%s (Service: %s, Status Code: %d, Request ID: %s)", info.Message, sp.service, info.Status, c.RequestID)
+		if c.Service == "s3" {
+			cause = fmt.Sprintf("%s (Service: %s, Status Code: %d, Request ID: %s, Extended Request ID: %s)", info.Message, sp.service, info.Status, c.RequestID, c.RequestID)
+		}
 	}
-	name := info.Code
-	switch {
-	case !modelled(c.Service, err, info.Code):
-		name = sp.base
-	case i.sdk && !strings.HasSuffix(name, "Exception"):
-		name += "Exception" // the SDK for Java gives every error this ending
-	}
-	return &asl.Error{Name: sp.prefix + "." + name,
-		Cause: fmt.Sprintf("%s (Service: %s, Status Code: %d, Request ID: %s)", info.Message, sp.prefix, info.Status, c.RequestID)}
+	return &asl.Error{Name: sp.prefix + "." + name, Cause: cause}
 }
 
-// modelled reports whether the service's API declares the error.
-func modelled(service string, err error, code string) bool {
-	if r, ok := registries[service]; ok {
-		_, known := r.LookupEntry(code)
-		return known
+var acronym = regexp.MustCompile(`[A-Z]+([A-Z][a-z]|[0-9]|$)`)
+
+// exceptionClass is the name of the class that the SDK for Java makes of an
+// error's shape; version 2 writes acronyms like words.
+func exceptionClass(shape string, v2 bool) string {
+	if v2 {
+		shape = strings.TrimSuffix(shape, "Fault")
+		shape = acronym.ReplaceAllStringFunc(shape, func(run string) string {
+			last := len(run) // the capital letter of the next word stays
+			if n := len(run); n >= 2 && run[n-1] >= 'a' {
+				last = n - 2
+			}
+			return run[:1] + strings.ToLower(run[1:last]) + run[last:]
+		})
 	}
-	_, generic := errors.AsType[*wire.Error](err)
-	return !generic
+	if strings.HasSuffix(shape, "Exception") {
+		return shape
+	}
+	return shape + "Exception"
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
@@ -15,48 +17,84 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
 
-// StartExecution implements the API operation. The same name with the same
-// input, while that execution runs, is the same execution.
-func (s *Service) StartExecution(_ *wire.Call, in *sfn.StartExecutionInput) (*sfn.StartExecutionOutput, error) {
-	input := json.RawMessage(aws.ToString(in.Input))
-	if in.Input == nil {
-		input = json.RawMessage("{}")
+// checkInput reads the input of an execution; none is {}.
+func checkInput(input *string) (json.RawMessage, error) {
+	if input == nil {
+		return json.RawMessage("{}"), nil
 	}
-	if !json.Valid(input) || len(input) > maxInput {
-		return nil, &types.InvalidExecutionInput{Message: aws.String("Invalid State Machine Execution Input: 'the input is not JSON of at most 262144 bytes'")}
+	if err := length("input", input, 0, maxInput); err != nil {
+		return nil, err
+	}
+	if len(*input) > maxInput {
+		return nil, invalidInput("Input exceeds the maximum size of %d bytes", maxInput)
+	}
+	if why := jsonProblem(*input, "Invalid execution input."); why != "" {
+		return nil, invalidInput("%s", why)
+	}
+	return json.RawMessage(*input), nil
+}
+
+func invalidInput(format string, args ...any) error {
+	return &types.InvalidExecutionInput{Message: aws.String("Invalid State Machine Execution Input: '" + fmt.Sprintf(format, args...) + "'")}
+}
+
+// StartExecution implements the API operation. The same name with the same
+// input, while that execution runs, is the same execution; a name is free again
+// 90 days after its execution ended.
+func (s *Service) StartExecution(_ *wire.Call, in *sfn.StartExecutionInput) (*sfn.StartExecutionOutput, error) {
+	if err := length("traceHeader", in.TraceHeader, 0, 256); err != nil {
+		return nil, err
+	}
+	if in.Name != nil {
+		if err := checkName(*in.Name); err != nil {
+			return nil, err
+		}
+	}
+	input, err := checkInput(in.Input)
+	if err != nil {
+		return nil, err
 	}
 	s.mu.Lock()
-	m, err := s.findMachine(in.StateMachineArn)
+	t, err := s.startable(in.StateMachineArn)
 	if err != nil {
 		s.mu.Unlock()
 		return nil, err
 	}
-	s.count++
-	name := fmt.Sprintf("%08x-5e6f-4a7b-8c9d-%012x", s.count, s.count)
-	if in.Name != nil {
-		name = *in.Name
-	}
-	if err := checkName(name); err != nil {
-		s.mu.Unlock()
-		return nil, err
-	}
-	arn := s.executionArn(m.name, name)
-	if old, ok := s.executions[arn]; ok {
-		s.mu.Unlock()
-		if old.run != nil && old.run.Status() == asl.Running && sameJSON(old.input, input) {
-			return &sfn.StartExecutionOutput{ExecutionArn: &arn, StartDate: &old.started}, nil
+	if in.Name != nil && t.machine.kind == types.StateMachineTypeStandard {
+		arn := s.executionArn(t.machine.name, *in.Name)
+		if old, ok := s.executions[arn]; ok && !old.gone(s.now()) {
+			s.mu.Unlock()
+			// The first event of an execution may start it again before run is known.
+			if old.status() == asl.Running && sameJSON(old.input, input) {
+				return &sfn.StartExecutionOutput{ExecutionArn: &arn, StartDate: &old.started}, nil
+			}
+			return nil, &types.ExecutionAlreadyExists{Message: aws.String(fmt.Sprintf("Execution Already Exists: '%s'", arn))}
+		} else if ok {
+			s.order = slices.DeleteFunc(s.order, func(o *execution) bool { return o == old })
 		}
-		return nil, &types.ExecutionAlreadyExists{Message: aws.String(fmt.Sprintf("Execution Already Exists: '%s'", arn))}
 	}
-	e := &execution{arn: arn, name: name, machineArn: m.arn, definition: m.definition, role: m.role, input: input, started: s.o.Clock.Now()}
-	s.executions[arn] = e
-	s.order = append(s.order, e)
-	parsed, seed := m.parsed, s.o.Seed+int64(s.count)
+	e := s.newExecution(t, aws.ToString(in.Name), input, in.TraceHeader)
+	seed := s.o.Seed + int64(s.count)
 	s.mu.Unlock()
-	if err := s.start(e, parsed, seed); err != nil {
+	if err := s.start(e, seed); err != nil {
 		return nil, err
 	}
 	return &sfn.StartExecutionOutput{ExecutionArn: &e.arn, StartDate: &e.started}, nil
+}
+
+// startable resolves an ARN to start an execution of; s.mu is held.
+func (s *Service) startable(arn *string) (target, error) {
+	t, err := s.resolve(arn, s.draw)
+	switch {
+	case err != nil:
+		return t, err
+	case t.label != "":
+		return t, &types.ValidationException{Message: aws.String("This API does not support labelled state machine ARNs: " + *arn),
+			Reason: types.ValidationExceptionReasonApiDoesNotSupportLabeledArns}
+	case t.machine.deleting:
+		return t, &types.StateMachineDeleting{Message: aws.String(fmt.Sprintf("State Machine is being deleted: '%s'", t.machine.arn))}
+	}
+	return t, nil
 }
 
 func sameJSON(a, b json.RawMessage) bool {
@@ -67,216 +105,278 @@ func sameJSON(a, b json.RawMessage) bool {
 	return json.Unmarshal(a, &x) == nil && json.Unmarshal(b, &y) == nil && reflect.DeepEqual(x, y)
 }
 
+// found is an execution that was asked for: one that was started by itself, or
+// a child of one of its Map Runs.
+type found struct {
+	*execution                // that was started by itself
+	run        *asl.Execution // what was asked for; nil until it has begun
+}
+
+func (f found) child() bool { return f.run != nil && f.run != f.execution.run }
+
+func executionMissing(arn string) error {
+	return &types.ExecutionDoesNotExist{Message: aws.String(fmt.Sprintf("Execution Does Not Exist: '%s'", arn))}
+}
+
+// findExecution finds an execution; s.mu is held.
+func (s *Service) findExecution(arn *string) (found, error) {
+	r, err := parseArn(arn, "execution")
+	if err != nil {
+		return found{}, err
+	}
+	if len(r.rest) != 1 {
+		return found{}, invalidArn("Invalid ARN: %s", r.arn)
+	}
+	f := found{}
+	if r.label != "" {
+		f = s.children[r.arn]
+	} else if e := s.executions[r.arn]; e != nil {
+		f = found{e, e.run}
+	}
+	if f.execution == nil || f.gone(s.now()) {
+		return found{}, executionMissing(r.arn)
+	}
+	return f, nil
+}
+
+// findRun finds an execution that has begun; s.mu is held.
+func (s *Service) findRun(arn *string) (found, error) {
+	f, err := s.findExecution(arn)
+	if err == nil && f.run == nil {
+		err = executionMissing(*arn)
+	}
+	return f, err
+}
+
 // DescribeExecution implements the API operation.
 func (s *Service) DescribeExecution(_ *wire.Call, in *sfn.DescribeExecutionInput) (*sfn.DescribeExecutionOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e, err := s.findExecution(in.ExecutionArn)
+	f, err := s.findExecution(in.ExecutionArn)
 	if err != nil {
 		return nil, err
 	}
 	out := &sfn.DescribeExecutionOutput{
-		ExecutionArn: &e.arn, Name: &e.name, StateMachineArn: &e.machineArn, StartDate: &e.started, Status: types.ExecutionStatus(e.status()),
-		Input: aws.String(string(e.input)), InputDetails: &types.CloudWatchEventsExecutionDataDetails{Included: true}, RedriveCount: aws.Int32(0),
+		ExecutionArn: &f.arn, Name: &f.name, StateMachineArn: &f.machineArn, StartDate: &f.started, Status: types.ExecutionStatusRunning,
+		Input: aws.String(string(f.input)), RedriveCount: aws.Int32(0), RedriveStatus: types.ExecutionRedriveStatusNotRedrivable,
+		RedriveStatusReason: aws.String("Execution is RUNNING and cannot be redriven"),
+		TraceHeader:         f.trace, StateMachineVersionArn: f.versionArn, StateMachineAliasArn: f.aliasArn,
 	}
-	if e.run == nil || out.Status == types.ExecutionStatusRunning {
+	if f.run != nil {
+		describeRun(out, f.run)
+	}
+	if in.IncludedData == types.IncludedDataMetadataOnly {
+		out.Input, out.Output, out.Error, out.Cause = nil, nil, nil, nil
 		return out, nil
 	}
-	out.StopDate = aws.Time(e.stopped())
-	if o := e.run.Output(); o != nil {
-		out.Output, out.OutputDetails = aws.String(string(o)), &types.CloudWatchEventsExecutionDataDetails{Included: true}
-	}
-	if err := e.run.Err(); err != nil {
-		out.Error, out.Cause = &err.Name, &err.Cause
+	included := &types.CloudWatchEventsExecutionDataDetails{Included: true}
+	out.InputDetails = included
+	if out.Output != nil {
+		out.OutputDetails = included
 	}
 	return out, nil
 }
 
-// findRun finds an execution that has begun; s.mu is held.
-func (s *Service) findRun(arn *string) (*execution, error) {
-	e, err := s.findExecution(arn)
-	if err == nil && e.run == nil {
-		err = &types.ExecutionDoesNotExist{Message: aws.String(fmt.Sprintf("Execution Does Not Exist: '%s'", *arn))}
+// describeRun tells what the interpreter knows.
+func describeRun(out *sfn.DescribeExecutionOutput, run *asl.Execution) {
+	i := run.Info()
+	out.ExecutionArn, out.Name, out.StateMachineArn = &i.Arn, &i.Name, &i.StateMachineArn
+	out.Status, out.StartDate, out.StopDate = types.ExecutionStatus(i.Status), millis(i.Started), millis(i.Stopped)
+	out.Input, out.MapRunArn = aws.String(string(i.Input)), optional(i.MapRunArn)
+	out.RedriveCount, out.RedriveDate = aws.Int32(int32(i.RedriveCount)), millis(i.Redriven) //nolint:gosec // far below the limit
+	out.RedriveStatus, out.RedriveStatusReason = types.ExecutionRedriveStatus(i.Redrive), optional(i.RedriveReason)
+	if o := run.Output(); o != nil {
+		out.Output = aws.String(string(o))
 	}
-	return e, err
+	if err := run.Err(); err != nil {
+		out.Error, out.Cause = optional(err.Name), optional(err.Cause)
+	}
 }
 
-// status is where an execution stands; it runs from before its first event.
-func (e *execution) status() asl.Status {
-	if e.run == nil {
-		return asl.Running
+// optional leaves out an empty text.
+func optional(s string) *string {
+	if s == "" {
+		return nil
 	}
-	return e.run.Status()
+	return &s
 }
 
-// DescribeStateMachineForExecution implements the API operation.
+// millis is a time as the API tells it; the zero time is absent.
+func millis(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return aws.Time(t.Truncate(time.Millisecond))
+}
+
+// DescribeStateMachineForExecution implements the API operation: by what the
+// execution runs, whatever became of its state machine.
 func (s *Service) DescribeStateMachineForExecution(_ *wire.Call, in *sfn.DescribeStateMachineForExecutionInput) (*sfn.DescribeStateMachineForExecutionOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e, err := s.findExecution(in.ExecutionArn)
+	f, err := s.findExecution(in.ExecutionArn)
 	if err != nil {
 		return nil, err
 	}
-	out := &sfn.DescribeStateMachineForExecutionOutput{StateMachineArn: &e.machineArn, Definition: &e.definition, RoleArn: &e.role,
-		Name: aws.String(e.machineArn[len(s.machineArn("")):]), UpdateDate: &e.started}
-	if m, ok := s.machines[e.machineArn]; ok {
-		out.UpdateDate = aws.Time(m.updated)
+	r := f.revision
+	out := &sfn.DescribeStateMachineForExecutionOutput{
+		StateMachineArn: &f.machineArn, Definition: aws.String(r.definition), RoleArn: aws.String(r.role), Name: aws.String(f.machineArn[len(s.machineArn("")):]),
+		UpdateDate: aws.Time(r.updated), LoggingConfiguration: r.logging, TracingConfiguration: r.tracing, EncryptionConfiguration: r.encryption,
+		RevisionId: optional(r.id), VariableReferences: variableReferences(r.definition),
+	}
+	if f.child() {
+		i := f.run.Info()
+		out.StateMachineArn, out.MapRunArn = &i.StateMachineArn, optional(i.MapRunArn)
+		if parsed, err := parseArn(&i.StateMachineArn, "stateMachine"); err == nil {
+			out.Label = optional(parsed.label)
+		}
+	}
+	if in.IncludedData == types.IncludedDataMetadataOnly {
+		out.Definition, out.VariableReferences = nil, nil
 	}
 	return out, nil
 }
 
-// ListExecutions implements the API operation: the latest first.
+// ListExecutions implements the API operation, for a state machine, a version,
+// an alias or a Map Run: the latest first.
 func (s *Service) ListExecutions(_ *wire.Call, in *sfn.ListExecutionsInput) (*sfn.ListExecutionsOutput, error) {
+	if (in.StateMachineArn == nil) == (in.MapRunArn == nil) {
+		return nil, &types.ValidationException{Message: aws.String("Must specify exactly one of the following parameters: stateMachineArn, mapRunArn"),
+			Reason: types.ValidationExceptionReasonMissingRequiredParameter}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m, err := s.findMachine(in.StateMachineArn)
+	all, err := s.listed(in)
 	if err != nil {
 		return nil, err
 	}
+	all = slices.DeleteFunc(all, func(i types.ExecutionListItem) bool {
+		redriven := aws.ToInt32(i.RedriveCount) > 0
+		return in.StatusFilter != "" && in.StatusFilter != i.Status ||
+			in.RedriveFilter == types.ExecutionRedriveFilterRedriven && !redriven ||
+			in.RedriveFilter == types.ExecutionRedriveFilterNotRedriven && redriven
+	})
+	part, next, err := page(all, in.MaxResults, in.NextToken, maxPageTokenExecutions)
+	if err != nil {
+		return nil, err
+	}
+	return &sfn.ListExecutionsOutput{Executions: part, NextToken: next}, nil
+}
+
+// listed gives all executions that a request is about; s.mu is held.
+func (s *Service) listed(in *sfn.ListExecutionsInput) ([]types.ExecutionListItem, error) {
 	var all []types.ExecutionListItem
-	for i := len(s.order) - 1; i >= 0; i-- {
-		e := s.order[i]
-		status := types.ExecutionStatus(e.status())
-		if e.machineArn != m.arn || (in.StatusFilter != "" && in.StatusFilter != status) {
-			continue
-		}
-		item := types.ExecutionListItem{ExecutionArn: &e.arn, Name: &e.name, StateMachineArn: &e.machineArn, StartDate: &e.started, Status: status}
-		if status != types.ExecutionStatusRunning {
-			item.StopDate = aws.Time(e.stopped())
-		}
-		all = append(all, item)
-	}
-	page, next, err := paged(all, in.MaxResults, in.NextToken)
-	if err != nil {
-		return nil, err
-	}
-	return &sfn.ListExecutionsOutput{Executions: page, NextToken: next}, nil
-}
-
-// StopExecution implements the API operation.
-func (s *Service) StopExecution(_ *wire.Call, in *sfn.StopExecutionInput) (*sfn.StopExecutionOutput, error) {
-	s.mu.Lock()
-	e, err := s.findRun(in.ExecutionArn)
-	s.mu.Unlock()
-	if err != nil {
-		return nil, err
-	}
-	e.run.Stop(aws.ToString(in.Error), aws.ToString(in.Cause))
-	return &sfn.StopExecutionOutput{StopDate: aws.Time(e.stopped())}, nil
-}
-
-// GetExecutionHistory implements the API operation.
-func (s *Service) GetExecutionHistory(_ *wire.Call, in *sfn.GetExecutionHistoryInput) (*sfn.GetExecutionHistoryOutput, error) {
-	s.mu.Lock()
-	e, err := s.findRun(in.ExecutionArn)
-	s.mu.Unlock()
-	if err != nil {
-		return nil, err
-	}
-	events := e.run.History()
-	if in.ReverseOrder {
-		for i, j := 0, len(events)-1; i < j; i, j = i+1, j-1 {
-			events[i], events[j] = events[j], events[i]
-		}
-	}
-	page, next, err := paged(events, in.MaxResults, in.NextToken)
-	if err != nil {
-		return nil, err
-	}
-	out := &sfn.GetExecutionHistoryOutput{Events: []types.HistoryEvent{}, NextToken: next}
-	for _, ev := range page {
-		if in.IncludeExecutionData != nil && !*in.IncludeExecutionData {
-			ev = withoutData(ev)
-		}
-		b, err := json.Marshal(ev)
+	if in.MapRunArn != nil {
+		r, err := s.findMapRun(in.MapRunArn)
 		if err != nil {
 			return nil, err
 		}
-		var he types.HistoryEvent
-		if err := wire.FromJSON("sfn", b, &he); err != nil {
-			return nil, fmt.Errorf("stepfunctions: event %d of type %s: %w", ev.ID, ev.Type, err)
+		if r.Info().Express {
+			return nil, notSupportedByType()
 		}
-		out.Events = append(out.Events, he)
+		for _, child := range slices.Backward(r.Children()) {
+			all = append(all, listItem(child.Info()))
+		}
+		return all, nil
 	}
-	return out, nil
+	t, err := s.resolve(in.StateMachineArn, heaviest)
+	switch {
+	case err != nil:
+		return nil, err
+	case t.machine.kind == types.StateMachineTypeExpress:
+		return nil, notSupportedByType()
+	}
+	for _, e := range slices.Backward(s.order) {
+		if e.machineArn != t.machine.arn || e.gone(s.now()) {
+			continue
+		}
+		switch {
+		case t.alias != nil && aws.ToString(e.aliasArn) != t.alias.arn,
+			t.alias == nil && t.version != nil && aws.ToString(e.versionArn) != t.version.arn:
+			continue
+		}
+		item := types.ExecutionListItem{ExecutionArn: &e.arn, Name: &e.name, StateMachineArn: &e.machineArn, StartDate: &e.started,
+			Status: types.ExecutionStatusRunning, RedriveCount: aws.Int32(0)}
+		if e.run != nil {
+			item = listItem(e.run.Info())
+		}
+		item.StateMachineVersionArn, item.StateMachineAliasArn = e.versionArn, e.aliasArn
+		all = append(all, item)
+	}
+	return all, nil
 }
 
-func withoutData(ev asl.Event) asl.Event {
-	if ev.Details == nil {
-		return ev
+func listItem(i asl.ExecutionInfo) types.ExecutionListItem {
+	item := types.ExecutionListItem{ExecutionArn: &i.Arn, Name: &i.Name, StateMachineArn: &i.StateMachineArn, Status: types.ExecutionStatus(i.Status),
+		StartDate: millis(i.Started), StopDate: millis(i.Stopped), MapRunArn: optional(i.MapRunArn),
+		RedriveCount: aws.Int32(int32(i.RedriveCount)), RedriveDate: millis(i.Redriven)} //nolint:gosec // far below the limit
+	if i.MapRunArn != "" {
+		item.ItemCount = aws.Int32(int32(i.ItemCount)) //nolint:gosec // far below the limit
 	}
-	d := *ev.Details
-	d.Input, d.Output, d.Parameters, d.AssignedVariables = "", "", "", nil
-	ev.Details = &d
-	return ev
+	return item
 }
 
-// byToken finds the execution that waits for a task token. Tokens that no task
-// of this world was given are unknown.
-func (s *Service) byToken(token *string) (*asl.Execution, error) {
+// StopExecution implements the API operation. An execution that has ended
+// stays as it is.
+func (s *Service) StopExecution(_ *wire.Call, in *sfn.StopExecutionInput) (*sfn.StopExecutionOutput, error) {
+	if err := errors.Join(length("error", in.Error, 0, maxError), length("cause", in.Cause, 0, maxCause)); err != nil {
+		return nil, first(err)
+	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if aws.ToString(token) == "" {
-		return nil, &types.InvalidToken{Message: aws.String("Invalid Token: 'Invalid token'")}
-	}
-	e, ok := s.tokens[*token]
-	if !ok || e.run == nil {
-		return nil, &types.TaskDoesNotExist{Message: aws.String("Task does not exist")}
-	}
-	return e.run, nil
-}
-
-// tokenError gives the SDK's type of what the interpreter says of a token.
-func tokenError(err error) error {
-	t, ok := errors.AsType[*asl.TokenError](err)
-	if !ok {
-		return err
-	}
-	switch t.Code {
-	case "TaskDoesNotExist":
-		return &types.TaskDoesNotExist{Message: &t.Message}
-	case "TaskTimedOut":
-		return &types.TaskTimedOut{Message: &t.Message}
-	case "InvalidToken":
-		return &types.InvalidToken{Message: &t.Message}
-	case "InvalidOutput":
-		return &types.InvalidOutput{Message: &t.Message}
-	}
-	return err
-}
-
-// SendTaskSuccess implements the API operation.
-func (s *Service) SendTaskSuccess(_ *wire.Call, in *sfn.SendTaskSuccessInput) (*sfn.SendTaskSuccessOutput, error) {
-	run, err := s.byToken(in.TaskToken)
+	f, err := s.findRun(in.ExecutionArn)
+	s.mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
-	if err := run.TaskSucceeded(*in.TaskToken, json.RawMessage(aws.ToString(in.Output))); err != nil {
-		return nil, tokenError(err)
-	}
-	return &sfn.SendTaskSuccessOutput{}, nil
+	f.run.Stop(aws.ToString(in.Error), aws.ToString(in.Cause))
+	return &sfn.StopExecutionOutput{StopDate: millis(f.run.Info().Stopped)}, nil
 }
 
-// SendTaskFailure implements the API operation.
-func (s *Service) SendTaskFailure(_ *wire.Call, in *sfn.SendTaskFailureInput) (*sfn.SendTaskFailureOutput, error) {
-	run, err := s.byToken(in.TaskToken)
-	if err != nil {
+// RedriveExecution implements the API operation. A client token stands for one
+// redrive.
+func (s *Service) RedriveExecution(_ *wire.Call, in *sfn.RedriveExecutionInput) (*sfn.RedriveExecutionOutput, error) {
+	if err := length("clientToken", in.ClientToken, 1, 64); err != nil {
 		return nil, err
 	}
-	if err := run.TaskFailed(*in.TaskToken, aws.ToString(in.Error), aws.ToString(in.Cause)); err != nil {
-		return nil, tokenError(err)
+	s.mu.Lock()
+	f, err := s.findRun(in.ExecutionArn)
+	if err != nil {
+		s.mu.Unlock()
+		return nil, err
 	}
-	return &sfn.SendTaskFailureOutput{}, nil
+	token := aws.ToString(in.ClientToken)
+	if at, ok := f.redrives[token]; ok && token != "" {
+		s.mu.Unlock()
+		return &sfn.RedriveExecutionOutput{RedriveDate: &at}, nil
+	}
+	if f.child() {
+		reason := f.run.Info().RedriveReason
+		s.mu.Unlock()
+		return nil, notRedrivable(reason)
+	}
+	status, told := f.run.Info().Redrive, f.toldEnd
+	if status == asl.Redrivable {
+		f.toldEnd = false // the end will be told again
+	}
+	s.mu.Unlock()
+	if err := f.run.Redrive(); err != nil {
+		s.mu.Lock()
+		f.toldEnd = told
+		s.mu.Unlock()
+		if n, ok := errors.AsType[*asl.NotRedrivableError](err); ok {
+			return nil, notRedrivable(n.Reason)
+		}
+		return nil, err
+	}
+	at := s.now()
+	if token != "" {
+		s.mu.Lock()
+		f.redrives[token] = at
+		s.mu.Unlock()
+	}
+	return &sfn.RedriveExecutionOutput{RedriveDate: &at}, nil
 }
 
-// SendTaskHeartbeat implements the API operation.
-func (s *Service) SendTaskHeartbeat(_ *wire.Call, in *sfn.SendTaskHeartbeatInput) (*sfn.SendTaskHeartbeatOutput, error) {
-	run, err := s.byToken(in.TaskToken)
-	if err != nil {
-		return nil, err
-	}
-	if err := run.TaskHeartbeat(*in.TaskToken); err != nil {
-		return nil, tokenError(err)
-	}
-	return &sfn.SendTaskHeartbeatOutput{}, nil
+func notRedrivable(reason string) error {
+	return &types.ExecutionNotRedrivable{Message: &reason}
 }

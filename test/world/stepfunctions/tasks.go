@@ -1,103 +1,212 @@
 package stepfunctions
 
 import (
+	"cmp"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/asl"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/lambda"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
 
-// tasks performs the attempts of one execution's Task states.
+// tasks performs the attempts of one execution's Task states, and of those of
+// its child executions.
 type tasks struct {
 	s         *Service
 	execution *execution
 }
 
-const integrationPrefix = "arn:aws:states:::"
+// attempt is one attempt of a Task state.
+type attempt struct {
+	*tasks
+	req  asl.TaskRequest
+	role string // in whose name services are called
+	done func(asl.TaskResult)
+
+	mu        sync.Mutex
+	cancelled bool
+	cancel    func() // what a .sync job or a queue is told when the attempt is given up
+}
 
 // Start implements asl.Tasks. An attempt that begins while the execution is
 // being started waits until that is done, so that its token can be used.
 func (t *tasks) Start(req asl.TaskRequest, done func(asl.TaskResult)) (cancel func()) {
+	a := &attempt{tasks: t, req: req, role: t.execution.revision.role, done: done}
 	t.s.mu.Lock()
 	if req.TaskToken != "" {
 		t.s.tokens[req.TaskToken] = t.execution
 	}
-	if t.execution.run == nil {
-		t.execution.pending = append(t.execution.pending, func() { t.begin(req, done) })
+	if t.execution.run == nil && !t.execution.test {
+		t.execution.pending = append(t.execution.pending, a.begin)
 		t.s.mu.Unlock()
-		return nil
+		return a.abandon
 	}
 	t.s.mu.Unlock()
-	t.begin(req, done)
+	a.begin()
+	return a.abandon
+}
+
+// abandon is called when nobody waits for the attempt any more.
+func (a *attempt) abandon() {
+	a.mu.Lock()
+	cancel := a.cancel
+	a.cancelled, a.cancel = true, nil
+	a.mu.Unlock()
+	if cancel != nil {
+		cancel()
+	}
+}
+
+// onAbandon sets what to do when the attempt is given up, which it may be
+// already.
+func (a *attempt) onAbandon(f func()) {
+	a.mu.Lock()
+	late := a.cancelled
+	if !late {
+		a.cancel = f
+	}
+	a.mu.Unlock()
+	if late {
+		f()
+	}
+}
+
+// Check says why AWS does not begin a task at all, in words for the cause of
+// States.Runtime. It takes no lock that is held while an execution is called.
+func (t *tasks) Check(req asl.TaskRequest) error {
+	if strings.Contains(req.Resource, ":activity:") {
+		if t.s.activities.find(req.Resource) == nil {
+			return fmt.Errorf("The activity %s does not exist.", req.Resource) //nolint:staticcheck // AWS's own words
+		}
+		return nil
+	}
+	i, ok := parseIntegration(req.Resource)
+	if !ok {
+		return nil
+	}
+	fields := map[string]json.RawMessage{}
+	if err := json.Unmarshal(req.Arguments, &fields); err != nil {
+		return fmt.Errorf("The Parameters '%s' could not be used to start the Task: [The value must be an object]", req.Arguments) //nolint:staticcheck // AWS's own words
+	}
+	problems := t.s.fieldProblems(i, slices.Collect(maps.Keys(fields)))
+	if len(problems) == 0 {
+		return nil
+	}
+	return fmt.Errorf("The Parameters '%s' could not be used to start the Task: [%s]", req.Arguments, strings.Join(problems, ", ")) //nolint:staticcheck // AWS's own words
+}
+
+func (a *attempt) fail(err *asl.Error) { a.done(asl.TaskResult{Err: err}) }
+
+func (a *attempt) begin() {
+	if err := a.assume(); err != nil {
+		a.fail(err)
+		return
+	}
+	switch {
+	case strings.Contains(a.req.Resource, ":activity:"):
+		a.queue()
+		return
+	case strings.HasPrefix(a.req.Resource, "arn:aws:lambda:"):
+		a.invoke(&awslambda.InvokeInput{FunctionName: &a.req.Resource, Payload: a.req.Arguments}, func(r lambda.Result, _ string) (json.RawMessage, *asl.Error) { return r.Payload, nil })
+		return
+	}
+	i, ok := parseIntegration(a.req.Resource)
+	if !ok {
+		a.fail(&asl.Error{Name: asl.ErrRuntime, Cause: "The resource provided in the task is not recognized: " + a.req.Resource})
+		return
+	}
+	job := i.pattern == runJob || i.pattern == runJob2
+	switch name := i.service + ":" + i.action; {
+	case name == "lambda:invoke":
+		a.lambdaInvoke(i)
+	case name == "sfn:startSyncExecution":
+		a.startSync(i)
+	case name == "states:startExecution" && job:
+		a.startExecution(i)
+	case name == "codebuild:startBuild" && job:
+		a.startBuild(i)
+	case i.service == "eks" && job:
+		a.eksJob(i)
+	case job:
+		a.fail(&asl.Error{Name: asl.ErrRuntime, Cause: "The simulated AWS does not run " + i.String() + "." + i.pattern})
+	default:
+		out, err := a.api(i, a.req.Arguments)
+		a.done(asl.TaskResult{Output: out, Err: err})
+	}
+}
+
+// assume takes the role that the task's Credentials name.
+func (a *attempt) assume() *asl.Error {
+	if a.req.Credentials == nil {
+		return nil
+	}
+	var c struct{ RoleArn string }
+	if err := json.Unmarshal(a.req.Credentials, &c); err != nil || !roleSyntax.MatchString(c.RoleArn) {
+		return &asl.Error{Name: asl.ErrRuntime, Cause: fmt.Sprintf("The Credentials '%s' must name a role by RoleArn", a.req.Credentials)}
+	}
+	a.role = c.RoleArn
 	return nil
 }
 
-func (t *tasks) begin(req asl.TaskRequest, done func(asl.TaskResult)) {
-	if strings.HasPrefix(req.Resource, "arn:aws:lambda:") {
-		t.invoke(req.Resource, req.Arguments, done, func(r lambda.Result) asl.TaskResult { return asl.TaskResult{Output: r.Payload} })
-		return
-	}
-	rest, ok := strings.CutPrefix(req.Resource, integrationPrefix)
+// queue offers the task to the workers of an activity.
+func (a *attempt) queue() {
+	run := a.execution.run
+	remove, ok := a.s.activities.offer(a.req.Resource, &activityTask{token: a.req.TaskToken, input: a.req.Arguments, run: func() *asl.Execution { return run }})
 	if !ok {
-		done(asl.TaskResult{Err: &asl.Error{Name: asl.ErrRuntime, Cause: "The resource provided in the task is not recognized: " + req.Resource}})
+		a.fail(&asl.Error{Name: asl.ErrRuntime, Cause: "The activity " + a.req.Resource + " does not exist."})
 		return
 	}
-	service, action, _ := strings.Cut(rest, ":")
-	sdk := service == "aws-sdk"
-	if sdk {
-		service, action, _ = strings.Cut(action, ":")
-	}
-	action, pattern, _ := strings.Cut(action, ".")
-	switch {
-	case service == "lambda" && action == "invoke":
-		t.lambdaInvoke(req, done)
-	case service == "states" && action == "startExecution" && strings.HasPrefix(pattern, "sync"):
-		t.startExecution(req, pattern, done)
-	case service == "codebuild" && action == "startBuild" && pattern == "sync":
-		t.startBuild(req, done)
-	default:
-		out, err := t.api(integration{service, action, sdk}, req.Arguments)
-		done(asl.TaskResult{Output: out, Err: err})
+	a.onAbandon(remove)
+}
+
+// call describes an API call of the task.
+func (a *attempt) call(i integration) *wire.Call {
+	return &wire.Call{
+		Context: context.Background(), Service: i.muxService(), Operation: i.operation(), Role: a.role,
+		RequestID: a.s.o.Mux.NewRequestID(), Region: a.s.o.Region, Time: a.s.o.Clock.Now(), UserAgent: "states.amazonaws.com",
 	}
 }
 
-// integration names an API action as a Task's resource does.
-type integration struct {
-	service, action string
-	sdk             bool // aws-sdk:service:action
+// newInput returns an empty Input of an action.
+func (s *Service) newInput(i integration) (any, error) {
+	if i.muxService() == "s3" {
+		return newS3Input(i.operation())
+	}
+	return s.o.Mux.NewInput(i.muxService(), i.operation())
 }
-
-// services maps the names in resources to the world's where they differ.
-var services = map[string]string{"events": "eventbridge", "states": "sfn"}
 
 // api makes one API call in process.
-func (t *tasks) api(i integration, args json.RawMessage) (json.RawMessage, *asl.Error) {
-	c := &wire.Call{
-		Context: context.Background(), Service: i.service, Operation: strings.ToUpper(i.action[:1]) + i.action[1:],
-		RequestID: t.s.o.Mux.NewRequestID(), Region: t.s.o.Region, Time: t.s.o.Clock.Now(), UserAgent: "states.amazonaws.com",
+func (a *attempt) api(i integration, args json.RawMessage) (json.RawMessage, *asl.Error) {
+	c := a.call(i)
+	if c.Service == "s3" {
+		return (&objects{a.s, a.role}).task(i, c, args)
 	}
-	if name, ok := services[i.service]; ok {
-		c.Service = name
-	}
-	in, err := t.s.o.Mux.NewInput(c.Service, c.Operation)
+	in, err := a.s.newInput(i)
 	if err != nil {
-		return nil, &asl.Error{Name: asl.ErrRuntime, Cause: wire.Describe(err).Message}
+		return nil, notServed(i)
 	}
-	if err := wire.FromPascal(args, in, !i.sdk); err != nil {
-		return nil, &asl.Error{Name: asl.ErrRuntime, Cause: fmt.Sprintf("The Parameters '%s' could not be used to start the Task: [%s]", args, wire.Describe(err).Message)}
+	if err := decode(args, in, i); err != nil {
+		return nil, err
 	}
 	if put, ok := in.(*eventbridge.PutEventsInput); ok && !i.sdk {
 		for n := range put.Entries { // as AWS does, so that rules can tell where an event is from
-			put.Entries[n].Resources = append(put.Entries[n].Resources, t.execution.arn, t.execution.machineArn)
+			put.Entries[n].Resources = append(put.Entries[n].Resources, a.req.ExecutionArn, a.execution.machineArn)
 		}
 	}
-	out, err := t.s.o.Mux.Invoke(c, in)
+	out, err := a.s.o.Mux.Invoke(c, in)
 	if err != nil {
 		return nil, serviceError(i, c, err)
 	}
@@ -111,16 +220,45 @@ func (t *tasks) api(i integration, args json.RawMessage) (json.RawMessage, *asl.
 	if put, ok := out.(*eventbridge.PutEventsOutput); ok && put.FailedEntryCount > 0 {
 		return nil, &asl.Error{Name: "EventBridge.FailedEntry", Cause: string(body)}
 	}
-	return withMetadata(body, c.RequestID)
+	return a.withMetadata(body, i, c.RequestID)
 }
 
+func notServed(i integration) *asl.Error {
+	return &asl.Error{Name: asl.ErrRuntime, Cause: fmt.Sprintf("The simulated AWS does not serve %s", i)}
+}
+
+// decode fills an Input. The optimised integrations take JSON where the API
+// takes text.
+func decode(args json.RawMessage, in any, i integration) *asl.Error {
+	if err := wire.FromPascal(args, in, !i.sdk); err != nil {
+		return &asl.Error{Name: asl.ErrRuntime, Cause: fmt.Sprintf("The Parameters '%s' could not be used to start the Task: [%s]", args, wire.Describe(err).Message)}
+	}
+	return nil
+}
+
+// contentTypes are those of the services that do not answer in their
+// protocol's JSON 1.1.
+var contentTypes = map[string]string{"dynamodb": "application/x-amz-json-1.0", "states": "application/x-amz-json-1.0", "sns": "text/xml", "lambda": "application/json", "eks": "application/json"}
+
 // withMetadata adds what the optimised integrations tell of the HTTP exchange.
-func withMetadata(body json.RawMessage, requestID string) (json.RawMessage, *asl.Error) {
+func (a *attempt) withMetadata(body json.RawMessage, i integration, requestID string) (json.RawMessage, *asl.Error) {
 	m := map[string]any{}
 	if err := json.Unmarshal(body, &m); err != nil {
 		return nil, &asl.Error{Name: asl.ErrRuntime, Cause: err.Error()}
 	}
-	m["SdkHttpMetadata"] = map[string]any{"HttpStatusCode": 200, "HttpHeaders": map[string]string{"x-amzn-RequestId": requestID}}
+	contentType, ok := contentTypes[i.service]
+	if !ok {
+		contentType = "application/x-amz-json-1.1"
+	}
+	headers := map[string]string{
+		"x-amzn-RequestId": requestID, "Content-Length": strconv.Itoa(len(body)), "Content-Type": contentType,
+		"Date": a.s.o.Clock.Now().UTC().Format(http.TimeFormat),
+	}
+	all := map[string][]string{}
+	for name, value := range headers {
+		all[name] = []string{value}
+	}
+	m["SdkHttpMetadata"] = map[string]any{"HttpStatusCode": http.StatusOK, "HttpHeaders": headers, "AllHttpHeaders": all}
 	m["SdkResponseMetadata"] = map[string]any{"RequestId": requestID}
 	out, err := json.Marshal(m)
 	if err != nil {
@@ -133,24 +271,48 @@ func withMetadata(body json.RawMessage, requestID string) (json.RawMessage, *asl
 type invocation struct {
 	FunctionName   string
 	Payload        json.RawMessage
-	InvocationType string
-	Qualifier      string
-	LogType        string
-	ClientContext  string
+	InvocationType lambdatypes.InvocationType
+	Qualifier      *string
+	LogType        lambdatypes.LogType
+	ClientContext  *string
 }
 
-func (t *tasks) lambdaInvoke(req asl.TaskRequest, done func(asl.TaskResult)) {
+// lambdaInvoke calls a function. The optimised integration gives the payload as
+// JSON, the other one as text.
+func (a *attempt) lambdaInvoke(i integration) {
 	var in invocation
-	if err := json.Unmarshal(req.Arguments, &in); err != nil || in.FunctionName == "" {
-		done(asl.TaskResult{Err: &asl.Error{Name: asl.ErrRuntime, Cause: fmt.Sprintf("The Parameters '%s' could not be used to start the Task: [The field \"FunctionName\" is required]", req.Arguments)}})
+	if err := json.Unmarshal(a.req.Arguments, &in); err != nil {
+		a.fail(&asl.Error{Name: asl.ErrRuntime, Cause: fmt.Sprintf("The Parameters '%s' could not be used to start the Task: [%v]", a.req.Arguments, err)})
 		return
 	}
-	if in.Payload == nil {
-		in.Payload = json.RawMessage("{}")
+	payload := in.Payload
+	var text string
+	switch {
+	case payload == nil:
+		payload = json.RawMessage("{}")
+	case i.sdk && json.Unmarshal(payload, &text) == nil:
+		payload = json.RawMessage(text)
 	}
-	t.invoke(in.FunctionName, in.Payload, done, func(r lambda.Result) asl.TaskResult {
-		out, err := withMetadata(mustJSON(map[string]any{"ExecutedVersion": "$LATEST", "Payload": r.Payload, "StatusCode": 200}), r.RequestID)
-		return asl.TaskResult{Output: out, Err: err}
+	request := &awslambda.InvokeInput{FunctionName: &in.FunctionName, Payload: payload, Qualifier: in.Qualifier,
+		InvocationType: in.InvocationType, LogType: in.LogType, ClientContext: in.ClientContext}
+	a.invoke(request, func(r lambda.Result, requestID string) (json.RawMessage, *asl.Error) {
+		answer := map[string]any{"StatusCode": http.StatusOK, "Payload": r.Payload, "ExecutedVersion": r.ExecutedVersion}
+		if i.sdk {
+			answer["Payload"] = string(r.Payload)
+		}
+		if in.LogType == lambdatypes.LogTypeTail {
+			answer["LogResult"] = base64.StdEncoding.EncodeToString(r.Tail)
+		}
+		switch in.InvocationType {
+		case lambdatypes.InvocationTypeEvent:
+			answer = map[string]any{"Payload": "", "StatusCode": http.StatusAccepted}
+		case lambdatypes.InvocationTypeDryRun:
+			answer = map[string]any{"Payload": "", "StatusCode": http.StatusNoContent}
+		}
+		if i.sdk {
+			return mustJSON(answer), nil
+		}
+		return a.withMetadata(mustJSON(answer), i, requestID)
 	})
 }
 
@@ -163,21 +325,86 @@ func mustJSON(v any) json.RawMessage {
 	return b
 }
 
-// invoke runs a function and names its failure by the payload's errorType.
-func (t *tasks) invoke(function string, payload json.RawMessage, done func(asl.TaskResult), output func(lambda.Result) asl.TaskResult) {
-	err := t.s.o.Functions.Invoke(function, payload, func(r lambda.Result) {
+// invoke runs a function and names its failure by the payload's errorType. The
+// part of the call that answers at once is an API call like any other; the
+// function's result may come much later.
+func (a *attempt) invoke(in *awslambda.InvokeInput, output func(lambda.Result, string) (json.RawMessage, *asl.Error)) {
+	i := integration{service: "lambda", action: "invoke"}
+	c := a.call(i)
+	finish := func(r lambda.Result) {
 		if r.FunctionError != "" {
 			name := r.ErrorType
 			if name == "" {
 				name = "Lambda.Unknown"
 			}
-			done(asl.TaskResult{Err: &asl.Error{Name: name, Cause: string(r.Payload)}})
+			a.fail(&asl.Error{Name: name, Cause: string(r.Payload)})
 			return
 		}
-		done(output(r))
+		out, err := output(r, cmp.Or(r.RequestID, c.RequestID))
+		a.done(asl.TaskResult{Output: out, Err: err})
+	}
+	if in.InvocationType == lambdatypes.InvocationTypeEvent || in.InvocationType == lambdatypes.InvocationTypeDryRun {
+		if _, err := a.s.o.Mux.Invoke(c, in); err != nil {
+			a.fail(serviceError(i, c, err))
+			return
+		}
+		finish(lambda.Result{RequestID: c.RequestID})
+		return
+	}
+	if in.ClientContext != nil {
+		a.fail(&asl.Error{Name: asl.ErrRuntime, Cause: "The simulated AWS passes no ClientContext from Step Functions to Lambda"})
+		return
+	}
+	ref := *in.FunctionName
+	if in.Qualifier != nil {
+		ref += ":" + *in.Qualifier
+	}
+	r := &gate{}
+	_, err := a.s.o.Mux.Intercepted(c, in, func() (any, error) {
+		if err := a.s.o.Functions.Invoke(ref, in.Payload, func(res lambda.Result) { r.deliver(res, finish) }); err != nil {
+			return nil, err
+		}
+		return &awslambda.InvokeOutput{StatusCode: http.StatusOK}, nil
 	})
 	if err != nil {
-		info := wire.Describe(err)
-		done(asl.TaskResult{Err: &asl.Error{Name: "Lambda." + info.Code, Cause: fmt.Sprintf("%s (Service: Lambda, Status Code: %d)", info.Message, info.Status)}})
+		r.close()
+		a.fail(serviceError(i, c, err))
+		return
 	}
+	r.open(finish)
+}
+
+// gate holds a function's result back until the call was accepted, and drops
+// it when the call failed.
+type gate struct {
+	mu       sync.Mutex
+	accepted bool
+	closed   bool
+	result   *lambda.Result
+}
+
+func (g *gate) deliver(r lambda.Result, finish func(lambda.Result)) {
+	g.mu.Lock()
+	g.result = &r
+	now := g.accepted && !g.closed
+	g.mu.Unlock()
+	if now {
+		finish(r)
+	}
+}
+
+func (g *gate) open(finish func(lambda.Result)) {
+	g.mu.Lock()
+	g.accepted = true
+	r := g.result
+	g.mu.Unlock()
+	if r != nil {
+		finish(*r)
+	}
+}
+
+func (g *gate) close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = true
 }

@@ -13,3 +13,12 @@ func Required(t reflect.Type) []string {
 	}
 	return names
 }
+
+// NewOutput returns a new, empty Output of the operation.
+func (m *Mux) NewOutput(service, name string) (any, error) {
+	op := m.operation(service, name)
+	if op == nil {
+		return nil, notSimulated(service, name)
+	}
+	return reflect.New(op.out).Interface(), nil
+}
