@@ -1,6 +1,7 @@
 package world
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"sync"
@@ -19,12 +20,34 @@ const (
 	// ServerError fails the call with a 5xx before it takes effect.
 	ServerError
 	// CrashAfterEffect lets the call take effect, drops its response, and lets
-	// every Lambda invocation in flight die as a crashed process does.
+	// the Lambda invocation that made it die as a crashed process does. When
+	// somebody else made it, every invocation in flight dies.
 	CrashAfterEffect
 	// Latency delays the call by Fault.Latency of simulated time. On a virtual
 	// clock somebody else than the caller must advance it.
 	Latency
+	// CrashBeforeEffect is CrashAfterEffect without the effect: the process dies
+	// before its request leaves, so that no call is recorded.
+	CrashBeforeEffect
+	// NoAnswer lets the call take effect and never answers: the connection stays
+	// open until the caller gives up. A call that a service makes in process gets
+	// wire.ErrDropped at once.
+	NoAnswer
+	// Stale lets a call that only reads answer with what it answered earlier, see
+	// Fault.Age and Fault.Back. Without an earlier answer it is served. S3 is
+	// consistent and never stale.
+	Stale
 )
+
+var modeNames = map[Mode]string{Throttle: "throttle", ServerError: "server error", CrashAfterEffect: "crash after the effect", Latency: "latency",
+	CrashBeforeEffect: "crash before the effect", NoAnswer: "no answer", Stale: "stale answer"}
+
+func (m Mode) String() string {
+	if name, ok := modeNames[m]; ok {
+		return name
+	}
+	return fmt.Sprintf("mode %d", int(m))
+}
 
 // Fault makes matching calls go wrong.
 type Fault struct {
@@ -32,8 +55,12 @@ type Fault struct {
 	Match              func(any) bool // on the decoded Input; nil matches any
 	Mode               Mode
 	Latency            time.Duration
-	After              int // matching calls that go well first
-	Count              int // how often it strikes; 0 means until removed
+	// Age and Back say how stale an answer is: the oldest one that is at most Age
+	// old (simulated time) or, when Back is set, the one that many answers ago.
+	Age   time.Duration
+	Back  int
+	After int // matching calls that go well first
+	Count int // how often it strikes; 0 means until removed
 }
 
 type activeFault struct {
@@ -43,8 +70,11 @@ type activeFault struct {
 
 // Faults holds the faults of a world. It is safe for concurrent use.
 type Faults struct {
-	mu     sync.Mutex
-	active []*activeFault
+	mu      sync.Mutex
+	active  []*activeFault
+	chooser Chooser
+	modes   []Mode
+	asked   int
 }
 
 // Faults are the faults of this world.
@@ -93,7 +123,9 @@ func (f *Faults) strike(c *wire.Call, in any) (Fault, bool) {
 func (f *Faults) apply(w *World, c *wire.Call, in any, next func() (any, error)) (any, error) {
 	fault, ok := f.strike(c, in)
 	if !ok {
-		return next()
+		if fault, ok = f.choose(c, in); !ok {
+			return next()
+		}
 	}
 	switch fault.Mode {
 	case Throttle:
@@ -105,48 +137,61 @@ func (f *Faults) apply(w *World, c *wire.Call, in any, next func() (any, error))
 			return nil, err
 		}
 		return next()
-	case CrashAfterEffect:
+	case Stale:
+		if out, ok := w.earlier(c, in, fault); ok {
+			return out, nil
+		}
+		return next()
+	case CrashBeforeEffect:
+		w.crash(c)
+		return nil, errNeverSent
+	case CrashAfterEffect, NoAnswer:
 		out, err := next()
 		if err != nil {
-			return nil, err // there was no effect after which to crash
+			return nil, err // there was no effect after which to go wrong
 		}
-		w.lambda.Crash()
+		if fault.Mode == CrashAfterEffect {
+			w.crash(c)
+		} else {
+			hang(c)
+		}
 		return out, wire.ErrDropped
 	}
-	return nil, fmt.Errorf("world: unknown fault mode %d", fault.Mode)
+	return nil, fmt.Errorf("world: unknown fault %v", fault.Mode)
 }
 
-// throttled returns a service's own throttling error (source: the services'
-// lists of common errors).
-func throttled(service string) error {
-	e := &wire.Error{Code: "ThrottlingException", Message: "Rate exceeded"}
-	switch service {
-	case "dynamodb":
-		e.Code, e.Message = "ProvisionedThroughputExceededException", "The level of configured provisioned throughput for the table was exceeded."
-	case "ec2":
-		e.Code, e.Message, e.Status = "RequestLimitExceeded", "Request limit exceeded.", http.StatusServiceUnavailable
-	case "eks":
-		e.Status = http.StatusTooManyRequests
-	case "route53", "sns", "sts", "cloudwatch":
-		e.Code = "Throttling"
-	case "s3":
-		e.Code, e.Message, e.Status = "SlowDown", "Please reduce your request rate.", http.StatusServiceUnavailable
+// errNeverSent is of a call whose request never left the caller.
+var errNeverSent = fmt.Errorf("the caller died before the call: %w", wire.ErrDropped)
+
+// crash ends the invocation that makes a call, or all when nobody knows which.
+func (w *World) crash(c *wire.Call) {
+	if c.Invocation == "" || !w.lambda.CrashInvocation(c.Invocation) {
+		w.lambda.Crash()
 	}
-	return e
 }
 
-// serverError returns a service's own spelling of a failure on its side.
-func serverError(service string) error {
-	e := &wire.Error{Code: "InternalFailure", Message: "We encountered an internal error. Please try again.", Status: http.StatusInternalServerError}
-	switch service {
-	case "dynamodb", "ssm":
-		e.Code = "InternalServerError"
-	case "eks":
-		e.Code = "ServerException"
-	case "ec2", "s3":
-		e.Code = "InternalError"
-	case "eventbridge":
-		e.Code = "InternalException"
+// hanging is in the context of a request whose connection must stay open when
+// its answer is dropped.
+type hanging struct{}
+
+// hang marks the request of a call; silence then keeps its connection.
+func hang(c *wire.Call) {
+	if mark, ok := c.Value(hanging{}).(*bool); ok {
+		*mark = true
 	}
-	return e
+}
+
+// silence serves a request with serve. When its answer is dropped and the
+// request is marked, it waits until the client has gone or the world closes.
+func (w *World) silence(rw http.ResponseWriter, r *http.Request, serve func(http.ResponseWriter, *http.Request)) {
+	var mark bool
+	defer func() {
+		if mark {
+			select {
+			case <-r.Context().Done():
+			case <-w.closing:
+			}
+		}
+	}()
+	serve(rw, r.WithContext(context.WithValue(r.Context(), hanging{}, &mark)))
 }

@@ -53,6 +53,9 @@ func (w *World) intercept(c *wire.Call, in any, next func() (any, error)) (any, 
 	if err == nil {
 		out, err = w.faults.apply(w, c, in, next)
 	}
+	if errors.Is(err, errNeverSent) {
+		return nil, err
+	}
 	w.record(c, in, out, err)
 	return out, err
 }

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/cloudwatch"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/dynamodb"
@@ -56,6 +58,9 @@ type World struct {
 	served chan error
 	routes *http.ServeMux // what is not AWS's: under /_world/
 
+	closing   chan struct{} // closed by Close
+	closeOnce sync.Once
+
 	mu    sync.Mutex
 	calls []CallRecord
 	hooks []func(CallRecord)
@@ -89,7 +94,7 @@ func New(opts Options) (*World, error) {
 	if opts.Addr == "" {
 		opts.Addr = "127.0.0.1:0"
 	}
-	w := &World{opts: opts, routes: http.NewServeMux(), served: make(chan error, 1)}
+	w := &World{opts: opts, routes: http.NewServeMux(), served: make(chan error, 1), closing: make(chan struct{})}
 	w.faults = &Faults{}
 	w.mux = wire.NewMux(opts.Clock.Now, w.intercept)
 	w.addServices()
@@ -115,7 +120,7 @@ func (w *World) addServices() {
 	w.events = eventbridge.New(o.Clock, o.Account, o.Region, w.mux, w.lambda)
 	w.cloudwatch = cloudwatch.New(o.Clock, o.Account, o.Region, w.mux, w.events)
 	w.stepfunctions = stepfunctions.New(stepfunctions.Options{Clock: o.Clock, Hold: o.Hold, Account: o.Account, Region: o.Region, Seed: o.Seed,
-		Functions: w.lambda, Mux: w.mux, Events: w.events})
+		Functions: w.lambda, Mux: w.mux, Events: w.events, Logs: w.logs, S3: w.s3, Credentials: w.roleCredentials})
 	w.mux.Register("ssm", w.ssm)
 	w.mux.Register("dynamodb", w.dynamodb)
 	w.mux.Register("sts", w.sts)
@@ -127,6 +132,12 @@ func (w *World) addServices() {
 	w.mux.Register("cloudwatchlogs", w.logs)
 	w.routes.Handle("GET /_world/lambda/code/{digest}", w.lambda.CodeHandler())
 	w.routes.Handle("POST /_world/token-review/{cluster}", w.sts.TokenReviewHandler())
+}
+
+// roleCredentials are those with which Step Functions calls S3 for a role.
+func (w *World) roleCredentials(role string) aws.Credentials {
+	c := w.sts.Issue(role, "StepFunctions")
+	return aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}
 }
 
 // URL is the endpoint to give the SDK or the CLI as AWS_ENDPOINT_URL.
@@ -151,6 +162,7 @@ func (w *World) Handle(pattern string, h http.Handler) { w.routes.Handle(pattern
 // flight until ctx ends.
 func (w *World) Close(ctx context.Context) error {
 	killed := w.lambda.Close()
+	w.closeOnce.Do(func() { close(w.closing) })
 	err := w.server.Shutdown(ctx)
 	if err != nil {
 		err = errors.Join(err, w.server.Close())
@@ -169,10 +181,10 @@ func (w *World) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if id, ok := wire.Identify(r); ok && id.Service == "s3" {
-		w.s3.ServeHTTP(rw, r)
+		w.silence(rw, r, w.s3.ServeHTTP)
 		return
 	}
-	w.mux.ServeHTTP(rw, r)
+	w.silence(rw, r, w.mux.ServeHTTP)
 }
 
 // SSM is the Parameter Store.

@@ -338,6 +338,19 @@ func (s *Service) Crash() {
 	}
 }
 
+// CrashInvocation is Crash for one invocation, by the key that Caller or
+// Invocation gave. It reports whether that one was in flight.
+func (s *Service) CrashInvocation(key string) bool {
+	s.mu.Lock()
+	inv := s.inflight[key]
+	s.mu.Unlock()
+	if inv == nil {
+		return false
+	}
+	s.finish(inv, exited(inv.id, "exit status 2"), true)
+	return true
+}
+
 // exited is how AWS reports a process that ended while it had an invocation.
 func exited(id, how string) Result {
 	reason := "with error: " + how
