@@ -38,10 +38,7 @@ var entryDefaults = map[string]struct {
 	"HYPERPOD_LINUX": {"system:node:{{SessionName}}", []string{"system:nodes"}},
 }
 
-var (
-	principalARN = regexp.MustCompile(`^arn:aws[a-z-]*:iam::(\d{12}):(role|user)/(.+)$`)
-	sessionARN   = regexp.MustCompile(`^arn:aws[a-z-]*:sts::(\d{12}):assumed-role/([^/]+)/(.+)$`)
-)
+var principalARN = regexp.MustCompile(`^arn:aws[a-z-]*:iam::(\d{12}):(role|user)/(.+)$`)
 
 // accessEntry is an access entry with the policies associated with it, by ARN.
 type accessEntry struct {
@@ -309,47 +306,6 @@ func (s *Service) grantAutoMode(c *cluster) {
 			s.associate(e, policyPrefix+"AmazonEKS"+p+"Policy", scope)
 		}
 	}
-}
-
-// Identity returns who an IAM identity is in a cluster, from its access entries:
-// the ARN is that of a session of a role or of a user. The groups are those of
-// the entry, and those that stand for its access policies (see Granter). False:
-// the cluster does not know it.
-func (s *Service) Identity(cluster, arn string) (username string, groups []string, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c := s.clusters[cluster]
-	if c == nil || c.AccessConfig.AuthenticationMode == types.AuthenticationModeConfigMap {
-		return "", nil, false
-	}
-	e, session := c.entryOf(arn)
-	if e == nil {
-		return "", nil, false
-	}
-	username = strings.NewReplacer("{{SessionName}}", strings.ReplaceAll(session, "@", "-"), "{{SessionNameRaw}}", session,
-		"{{EC2PrivateDNSName}}", session, "{{AccountID}}", s.opts.Account).Replace(*e.Username)
-	groups = slices.Clone(e.KubernetesGroups)
-	for _, p := range slices.Sorted(maps.Keys(e.policies)) {
-		for _, g := range grantsOf(e.policies[p]) {
-			groups = append(groups, g.Group)
-		}
-	}
-	return username, groups, true
-}
-
-// entryOf finds the entry of an identity, and the name of its session.
-func (c *cluster) entryOf(arn string) (*accessEntry, string) {
-	m := sessionARN.FindStringSubmatch(arn)
-	if m == nil {
-		return c.access[arn], arn[strings.LastIndex(arn, "/")+1:]
-	}
-	for _, p := range slices.Sorted(maps.Keys(c.access)) { // an assumed role's ARN lacks the role's path
-		role := principalARN.FindStringSubmatch(p)
-		if role[1] == m[1] && role[2] == "role" && role[3][strings.LastIndex(role[3], "/")+1:] == m[2] {
-			return c.access[p], m[3]
-		}
-	}
-	return nil, ""
 }
 
 // grantAll tells the backend of all policies of a cluster that is new.

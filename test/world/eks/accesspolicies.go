@@ -52,25 +52,43 @@ type Grant struct{ Group, ClusterRole, Namespace string }
 
 // Granter is a ClusterBackend that can authorize what access policies allow.
 // EKS has an authorizer of its own for them; here each policy with its scope
-// stands for a group, which tokens of the principal carry.
+// stands for a group, which tokens of the principal carry (see AccessGroups).
 type Granter interface {
-	// Grant binds the role to the group; a repetition changes nothing.
+	// Grant binds the role to the group; a repetition changes nothing. A namespace
+	// that does not exist is no error: there is nothing to have rights to.
 	Grant(ctx context.Context, cluster string, g Grant) error
+}
+
+// AccessGroups returns the Kubernetes groups that stand for an access policy with
+// its scope.
+func AccessGroups(a types.AssociatedAccessPolicy) []string {
+	name, _ := strings.CutPrefix(value(a.PolicyArn), policyPrefix)
+	switch {
+	case accessPolicies[name] == "" || a.AccessScope == nil:
+		return nil
+	case a.AccessScope.Type != types.AccessScopeTypeCluster:
+		var groups []string
+		for _, ns := range a.AccessScope.Namespaces {
+			groups = append(groups, "eks-access-policy:"+name+":"+ns)
+		}
+		return groups
+	case name == clusterAdminPolicy:
+		return []string{"system:masters"} // which needs no binding
+	}
+	return []string{"eks-access-policy:" + name}
 }
 
 // grantsOf returns what an association grants in Kubernetes.
 func grantsOf(a types.AssociatedAccessPolicy) []Grant {
-	name := strings.TrimPrefix(*a.PolicyArn, policyPrefix)
-	role := accessPolicies[name]
-	if role == "" {
-		return nil
-	}
-	if a.AccessScope.Type == types.AccessScopeTypeCluster {
-		return []Grant{{Group: "eks-access-policy:" + name, ClusterRole: role}}
-	}
 	var grants []Grant
-	for _, ns := range a.AccessScope.Namespaces {
-		grants = append(grants, Grant{Group: "eks-access-policy:" + name + ":" + ns, ClusterRole: role, Namespace: ns})
+	for i, group := range AccessGroups(a) {
+		g := Grant{Group: group, ClusterRole: accessPolicies[strings.TrimPrefix(*a.PolicyArn, policyPrefix)]}
+		if a.AccessScope.Type == types.AccessScopeTypeNamespace {
+			g.Namespace = a.AccessScope.Namespaces[i]
+		}
+		if group != "system:masters" {
+			grants = append(grants, g)
+		}
 	}
 	return grants
 }

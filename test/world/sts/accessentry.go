@@ -10,6 +10,7 @@ import (
 	awseks "github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/eks"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
 
@@ -18,8 +19,7 @@ const masters = "system:masters"
 
 // entry returns the Kubernetes name and groups of a principal, from its access
 // entry in the cluster. On AWS an authorizer of its own judges access policies;
-// here the only one that counts is AmazonEKSClusterAdminPolicy for the whole
-// cluster, which puts the principal into system:masters.
+// here groups stand for them, to which the cluster binds roles.
 func (s *Service) entry(ctx context.Context, cluster, principal, session string) (username string, groups []string, err error) {
 	ask := func(operation string, in any) (any, error) {
 		return s.mux.Peek(&wire.Call{Context: ctx, Service: "eks", Operation: operation}, in)
@@ -42,9 +42,7 @@ func (s *Service) entry(ctx context.Context, cluster, principal, session string)
 			return "", nil, err
 		}
 		for _, p := range out.(*awseks.ListAssociatedAccessPoliciesOutput).AssociatedAccessPolicies {
-			if p.PolicyArn != nil && strings.HasSuffix(*p.PolicyArn, "/AmazonEKSClusterAdminPolicy") && p.AccessScope != nil && p.AccessScope.Type == types.AccessScopeTypeCluster {
-				groups = append(groups, masters)
-			}
+			groups = append(groups, eks.AccessGroups(p)...)
 		}
 	}
 	if e.Username != nil {
