@@ -85,6 +85,14 @@ type Tasks interface {
 	Start(req TaskRequest, done func(TaskResult)) (cancel func())
 }
 
+// Checker may be implemented by Tasks. Check says why a task cannot begin at
+// all: the state fails by States.Runtime with these words, and no task is
+// scheduled. It is called within the execution's lock and must not call the
+// execution.
+type Checker interface {
+	Check(req TaskRequest) error
+}
+
 // Status of an execution, as AWS names it.
 type Status string
 

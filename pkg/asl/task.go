@@ -38,6 +38,12 @@ func (v *visit) startTask() {
 	if v.probe.instead(v) {
 		return
 	}
+	if c, ok := v.ex.o.Tasks.(Checker); ok {
+		if err := c.Check(request); err != nil {
+			v.fail(v.failure(runtimeError("%s", err)))
+			return
+		}
+	}
 	a.recordScheduled()
 	if s.resource.family != activity {
 		a.recordStarted()
