@@ -151,7 +151,9 @@ func TestTokenEndsTheTaskOnce(t *testing.T) {
 		t.Errorf("status = %s, output = %v", d.Status, d.Output)
 	}
 	wantCode(t, send(), "TaskTimedOut")
-	token = "unknown"
+	token = "no token"
+	wantCode(t, send(), "InvalidToken")
+	token = strings.Repeat("A", 43) + "="
 	wantCode(t, send(), "TaskDoesNotExist")
 }
 

@@ -13,6 +13,9 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
 
+// tokenBytes is the length of what the interpreter's tokens encode.
+const tokenBytes = 32
+
 // byToken finds the execution that waits for a task token. What is no token is
 // invalid; a token that no task of this world was given is unknown.
 func (s *Service) byToken(token *string) (*asl.Execution, error) {
@@ -24,7 +27,7 @@ func (s *Service) byToken(token *string) (*asl.Execution, error) {
 	if e, ok := s.tokens[*token]; ok && e.run != nil {
 		return e.run, nil
 	}
-	if _, err := base64.StdEncoding.DecodeString(*token); err != nil {
+	if b, err := base64.StdEncoding.DecodeString(*token); err != nil || len(b) != tokenBytes {
 		return nil, &types.InvalidToken{Message: aws.String("Invalid Token: 'Invalid token'")}
 	}
 	return nil, &types.TaskDoesNotExist{Message: aws.String("Task does not exist")}
