@@ -75,8 +75,9 @@ func bootstrap(task string) (string, error) {
 	return path, nil
 }
 
-// startProcess starts the bootstrap of an environment.
-func (s *Service) startProcess(env *environment) (*process, error) {
+// startProcess starts the bootstrap in the environment of an invocation.
+func (s *Service) startProcess(inv *invocation) (*process, error) {
+	env := inv.env
 	super, dir, err := s.supervisor()
 	if err != nil {
 		return nil, err
@@ -101,7 +102,7 @@ func (s *Service) startProcess(env *environment) (*process, error) {
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
-	p := &process{env: env, super: super, temp: temp, limit: int64(value(env.v.config.MemorySize)) << 20, idle: make(chan struct{}, 1), work: make(chan *invocation, 1),
+	p := &process{env: env, super: super, temp: temp, current: inv, limit: int64(value(env.v.config.MemorySize)) << 20, idle: make(chan struct{}, 1), work: make(chan *invocation, 1),
 		gone: make(chan struct{}), output: write, flushed: make(chan struct{}, 1), drained: make(chan struct{})}
 	p.server = &http.Server{Handler: p.runtimeAPI(), ReadHeaderTimeout: 30 * time.Second}
 	cmd := &exec.Cmd{Path: path, Args: []string{path}, Dir: task, Env: env.variables(listener.Addr().String(), task, temp), Stdout: write, Stderr: write}
@@ -199,9 +200,6 @@ func (s *Service) runProcess(inv *invocation) Result {
 	env := inv.env
 	p := env.running()
 	if p == nil {
-		s.mu.Lock()
-		inv.cold = true
-		s.mu.Unlock()
 		var failed *Result
 		if p, failed = s.boot(inv); failed != nil {
 			return *failed
@@ -279,7 +277,7 @@ func (s *Service) initialize(inv *invocation, phase string, timeout <-chan struc
 	report := func(status string) {
 		env.log(inv, fmt.Sprintf("INIT_REPORT Init Duration: %s ms\tPhase: %s\tStatus: %s", millis(time.Since(began)), phase, status))
 	}
-	p, err := s.startProcess(env)
+	p, err := s.startProcess(inv)
 	if err != nil {
 		r := failure(inv.id, "Runtime.InvalidEntrypoint", fmt.Sprintf("RequestId: %s Error: %v", inv.id, err), nil)
 		report("error\tError Type: Runtime.InvalidEntrypoint")
@@ -288,7 +286,9 @@ func (s *Service) initialize(inv *invocation, phase string, timeout <-chan struc
 	happened := p.wait(timeout, limit)
 	if happened == ready {
 		s.mu.Lock()
-		inv.init = time.Since(began)
+		if phase == "init" { // else it is part of the invocation's time
+			inv.init, inv.cold = time.Since(began), true
+		}
 		s.mu.Unlock()
 		return p, nil
 	}
