@@ -20,6 +20,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/cloudwatch"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/dynamodb"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/eventbridge"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/iam"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/lambda"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/logs"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/s3"
@@ -46,6 +47,9 @@ type Options struct {
 	Synchronous bool
 	// Addr is the address to listen on; default 127.0.0.1:0.
 	Addr string
+	// IAM lets each call be judged against the policies of its caller's role.
+	// Callers with unknown access keys are the account's administrator.
+	IAM bool
 }
 
 // World is a running simulated AWS.
@@ -69,6 +73,8 @@ type World struct {
 	dynamodb      *dynamodb.Service
 	s3            *s3.Service
 	sts           *sts.Service
+	iam           *iam.Service
+	judge         *iam.Judge
 	lambda        *lambda.Service
 	stepfunctions *stepfunctions.Service
 	sns           *sns.Service
@@ -113,6 +119,12 @@ func (w *World) addServices() {
 	w.ssm = ssm.New(o.Clock, o.Account, o.Region)
 	w.dynamodb = dynamodb.New(o.Clock, o.Account, o.Region)
 	w.sts = sts.New(o.Clock, o.Account, Secret, w.mux)
+	w.iam = iam.New(o.Clock, o.Account)
+	w.sts.SetDirectory(w.iam)
+	w.judge = iam.NewJudge(w.iam, w.sts, w.mux, o.Account, o.Region)
+	if o.IAM {
+		w.mux.SetAuthorizer(w.judge.Authorize)
+	}
 	w.s3 = s3.New(o.Clock, w.mux)
 	w.logs = logs.New(o.Clock, o.Account, o.Region)
 	w.lambda = w.newLambda()
@@ -124,6 +136,7 @@ func (w *World) addServices() {
 	w.mux.Register("ssm", w.ssm)
 	w.mux.Register("dynamodb", w.dynamodb)
 	w.mux.Register("sts", w.sts)
+	w.mux.Register("iam", w.iam)
 	w.mux.Register("sns", w.sns)
 	w.mux.Register("eventbridge", w.events)
 	w.mux.Register("cloudwatch", w.cloudwatch)
@@ -132,6 +145,7 @@ func (w *World) addServices() {
 	w.mux.Register("cloudwatchlogs", w.logs)
 	w.routes.Handle("GET /_world/lambda/code/{digest}", w.lambda.CodeHandler())
 	w.routes.Handle("POST /_world/token-review/{cluster}", w.sts.TokenReviewHandler())
+	w.routes.Handle("GET /_world/iam/usage", w.judge.UsageHandler())
 }
 
 // roleCredentials are those with which Step Functions calls S3 for a role.
@@ -195,6 +209,13 @@ func (w *World) DynamoDB() *dynamodb.Service { return w.dynamodb }
 
 // S3 holds the buckets.
 func (w *World) S3() *s3.Service { return w.s3 }
+
+// IAM holds the roles, users and policies.
+func (w *World) IAM() *iam.Service { return w.iam }
+
+// Judge judges the calls when Options.IAM is set, and says which permissions
+// calls used.
+func (w *World) Judge() *iam.Judge { return w.judge }
 
 // STS issues credentials of sessions of roles.
 func (w *World) STS() *sts.Service { return w.sts }
