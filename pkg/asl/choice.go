@@ -3,8 +3,7 @@ package asl
 import (
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -27,14 +26,9 @@ func (f *fields) choice() {
 	f.common()
 	s.assign = f.assignments(f.reader)
 	s.byDefault = f.text("Default")
-	rules := f.entries("Choices")
-	if len(rules) == 0 {
-		f.problem("Choices", "must have at least one rule")
-	}
-	for _, r := range rules {
-		inner := *f
-		inner.reader = r
-		c := &choice{next: r.required("Next"), assign: f.assignments(r)}
+	for _, r := range f.readers("Choices", f.filled("Choices")) {
+		inner := f.within(r)
+		c := &choice{next: r.required("Next"), assign: inner.assignments(r)}
 		if s.jsonata {
 			c.output = inner.payload("Output", false)
 			c.when = inner.jsonataCondition()
@@ -42,32 +36,30 @@ func (f *fields) choice() {
 			c.when = inner.rule()
 		}
 		r.text("Comment")
-		r.unknown(func(field string) string {
-			if field == "Condition" {
-				return "is a field of JSONata states, but this state's query language is JSONPath"
-			}
-			return "is not a field of a rule here"
-		})
+		r.unknown(inner.reason)
 		s.choices = append(s.choices, c)
 	}
 }
 
 // jsonataTest is Condition.
-type jsonataTest struct{ template }
+type jsonataTest struct {
+	template
+	field string
+}
 
 func (f *fields) jsonataCondition() condition {
+	f.require("Condition")
 	v, ok := f.take("Condition")
 	if !ok {
-		f.problem("Condition", "is missing")
 		return nil
 	}
 	t := f.compile("Condition", v, false)
 	if l, isLiteral := t.(literal); isLiteral {
 		if _, isBool := l.v.(bool); !isBool {
-			f.problem("Condition", "must be true, false or a JSONata expression, but is %s", text(v))
+			f.problem("Condition", "Expected value of type Boolean")
 		}
 	}
-	return jsonataTest{t}
+	return jsonataTest{t, f.prefix + "Condition"}
 }
 
 func (t jsonataTest) holds(v *view) (bool, error) {
@@ -77,7 +69,7 @@ func (t jsonataTest) holds(v *view) (bool, error) {
 	}
 	b, ok := out.(bool)
 	if !ok {
-		return false, wrongType(t.template, "Condition", "boolean", out)
+		return false, wrongType(t.template, t.field, "boolean", out)
 	}
 	return b, nil
 }
@@ -111,31 +103,38 @@ func (c not) holds(v *view) (bool, error) {
 
 // rule reads a JSONPath rule: And, Or, Not, or a Variable with one operator.
 func (f *fields) rule() condition {
+	given := 0
+	for _, field := range []string{"And", "Or", "Not", "Variable", "Condition"} {
+		if f.has(field) {
+			given++
+		}
+	}
+	if given != 1 {
+		f.problem("", "The object must have only one of the following fields, [And, Or, Not, Variable, Condition]")
+	}
 	switch {
-	case f.has("And"), f.has("Or"):
-		field := "And"
-		if f.has("Or") {
-			field = "Or"
-		}
-		var all []condition
-		for _, r := range f.entries(field) {
-			all = append(all, f.inner(r))
-		}
-		if len(all) == 0 {
-			f.problem(field, "must have at least one rule")
-		}
-		if field == "Or" {
-			return anyOf(all)
-		}
-		return allOf(all)
+	case f.has("And"):
+		return allOf(f.rules("And"))
+	case f.has("Or"):
+		return anyOf(f.rules("Or"))
 	case f.has("Not"):
 		v, _ := f.take("Not")
-		if r, ok := newReader(f.at+".Not", v, f.p.errs); ok {
+		if r, ok := newReader(f.at+"/Not", v, f.p.errs); ok {
 			return not{f.inner(r)}
 		}
 		return nil
+	case f.has("Variable"):
+		return f.comparison()
 	}
-	return f.comparison()
+	return nil
+}
+
+func (f *fields) rules(field string) []condition {
+	var all []condition
+	for _, r := range f.readers(field, f.filled(field)) {
+		all = append(all, f.inner(r))
+	}
+	return all
 }
 
 func (f *fields) inner(r *reader) condition {
@@ -143,7 +142,7 @@ func (f *fields) inner(r *reader) condition {
 	inner.reader = r
 	c := inner.rule()
 	r.text("Comment")
-	r.unknown(func(string) string { return "is not a field of a rule here" })
+	r.unknown(unknownField)
 	return c
 }
 
@@ -157,36 +156,46 @@ type comparison struct {
 }
 
 func (f *fields) comparison() condition {
-	c := &comparison{}
-	var err error
-	if c.variable, err = parsePath(f.required("Variable")); err != nil && f.has("Variable") {
-		f.problem("Variable", "%v", err)
-	}
-	for _, name := range slices.Sorted(maps.Keys(f.m)) {
+	c := &comparison{variable: f.referencePath("Variable")}
+	var given []string
+	for _, name := range f.keys {
 		op, known := operators[strings.TrimSuffix(name, "Path")]
 		if !known || strings.HasSuffix(name, "Path") && op.literalOnly {
 			continue
 		}
-		if c.operator != "" {
-			f.problem(name, "cannot be there together with %s", c.operator)
-		}
+		given = append(given, name)
 		c.operator, c.test = name, op.test
-		v, _ := f.take(name)
-		if !strings.HasSuffix(name, "Path") {
-			if c.want = v; !op.accepts(v) {
-				f.problem(name, "must be %s, but is %s", op.wants, text(v))
-			}
+		if strings.HasSuffix(name, "Path") {
+			c.wantPath = f.referencePath(name)
 			continue
 		}
-		s, _ := v.(string)
-		if c.wantPath, err = parsePath(s); err != nil {
-			f.problem(name, "%v", err)
+		v, _ := f.take(name)
+		if c.want = v; !op.accepts(v) {
+			f.problem(name, "%s", op.wants)
 		}
 	}
-	if c.operator == "" {
-		f.problem("", "must have one comparison operator (StringEquals, NumericLessThan, IsPresent, ...)")
+	if len(given) != 1 {
+		f.problem("", "There should only be one of the following fields: [%s]", strings.Join(comparisonFields(), ", "))
 	}
 	return c
+}
+
+// referencePath reads a path that names one value.
+func (f *fields) referencePath(field string) *path {
+	v, _ := f.take(field)
+	s, isString := v.(string)
+	if !isString {
+		f.problem(field, "Expected value of type String")
+		return nil
+	}
+	p, err := parsePath(s)
+	switch {
+	case err != nil:
+		f.problem(field, "Value is not a Reference Path: %v", err)
+	case !p.plain():
+		f.problem(field, notReference)
+	}
+	return p
 }
 
 func (c *comparison) holds(v *view) (bool, error) {
@@ -209,11 +218,13 @@ func (c *comparison) holds(v *view) (bool, error) {
 	return c.test(got, want), nil
 }
 
+var rfc3339 = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$`)
+
 // parseTimestamp reads the form of RFC 3339 that AWS accepts: T and Z in upper
-// case, any fraction of a second.
+// case, nine digits of a second at most.
 func parseTimestamp(s string) (time.Time, error) {
-	if strings.ContainsAny(s, "tz ") {
-		return time.Time{}, fmt.Errorf("%q: T and Z must be in upper case", s)
+	if !rfc3339.MatchString(s) {
+		return time.Time{}, fmt.Errorf("%q is not a timestamp like 2026-08-01T12:00:00Z", s)
 	}
 	return time.Parse(time.RFC3339Nano, s)
 }

@@ -82,7 +82,7 @@ func TestWaitForms(t *testing.T) {
 }
 
 func TestJSONata(t *testing.T) {
-	const input = `{"a":[1,2,3],"z":null,"o":{"k":[null,{"x":null}]},"s":"{\"j\":[1]}"}`
+	const input = `{"a":[1,2,3],"z":null,"nil":null,"order":{"b":1,"a":2,"c":3},"o":{"k":[null,{"x":null}]},"s":"{\"j\":[1]}"}`
 	for _, c := range []struct{ name, expression, output string }{
 		{"null survives", `$states.input.o`, `{"k":[null,{"x":null}]}`},
 		{"null is not undefined", `$exists($states.input.z)`, `true`},
@@ -104,7 +104,22 @@ func TestJSONata(t *testing.T) {
 		{"$millis", `$millis()`, `1785585600000`},
 		{"$random with a seed repeats", `$random(5) = $random(5)`, `true`},
 		{"$random differs", `$random() = $random()`, `false`},
-		{"$uuid", `$match($uuid(), /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/).start`, `0`},
+		{"$uuid", `$match($uuid(), /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/).index`, `0`},
+		{"$match names the index", `$match('xabab', /a(b)/)`, `[{"match":"ab","index":1,"groups":["b"]},{"match":"ab","index":3,"groups":["b"]}]`},
+		{"$match with a limit", `$match('abab', /ab/, 1).index`, `0`},
+		{"$random as on AWS", `$random(42)`, `0.7275636800328681`},
+		{"$partition without a size", `$partition([1,2])`, `[[1,2]]`},
+		{"$partition rounds towards zero", `$partition([1,2,3], 2.9)`, `[[1,2],[3]]`},
+		{"$range of one item", `$range(3, 3, 1)`, `3`},
+		{"$range downwards", `$range(5, 0, -2)`, `[5,3,1]`},
+		{"division by zero", `1 / 0`, `"Infinity"`},
+		{"whole numbers", `[1.0, 1e2, 10 / 4, 9223372036854775807]`, `[1,100,2.5,9223372036854775807]`},
+		{"small and large numbers", `[0.00001, 12345678.5]`, `[1.0E-5,1.23456785E7]`},
+		{"a regular expression", `$contains('a/b', /A\/B/i)`, `true`},
+		{"order of keys", `$keys($states.input.order)`, `["b","a","c"]`},
+		{"order of keys in a text", `$string($states.input.order)`, `"{\"b\":1,\"a\":2,\"c\":3}"`},
+		{"order of a new object", `{"z": 1, "y": {"x": 2, "w": 3}}`, `{"z":1,"y":{"x":2,"w":3}}`},
+		{"null is a value", `[$exists($states.input.nil), $type($states.input.nil), $states.input.nil]`, `[true,"null",null]`},
 		{"$shuffle keeps the elements", `$sort($shuffle([3,1,2]))`, `[1,2,3]`},
 		{"context", `$states.context.Execution.Input.a[1]`, `2`},
 		{"context by lookup", `$lookup($states, 'context').State.Name`, `"S"`},
@@ -123,13 +138,25 @@ func TestJSONataFailures(t *testing.T) {
 		{"wrong operand", `1 + 'a'`, "must evaluate to a number"},
 		{"function as a result", `function($x){ $x }`, "unsupported result type"},
 		{"builtin as a result", `$sum`, "unsupported result type"},
-		{"division by zero", `1 / 0`, ""},
-		{"$eval", `$eval('1')`, "$parse"},
-		{"$parse of no JSON", `$parse('{')`, "$parse"},
-		{"$partition of no array", `$partition(1, 1)`, "array"},
-		{"$partition by zero", `$partition([1], 0)`, "positive"},
-		{"$hash with an unknown algorithm", `$hash('a', 'CRC')`, "SHA-256"},
-		{"$range without end", `$range(1, 10, 0)`, "step"},
+		{"$eval", `$eval('1')`, "T1006: Attempted to invoke a non-function"},
+		{"unknown function", `$randomSeeded(1)`, ""},
+		{"$parse of no JSON", `$parse('{')`, "D3137: Invalid JSON"},
+		{"$parse of nothing", `$parse('')`, "D3137: Invalid JSON"},
+		{"$parse of a key twice", `$parse('{"a":1,"a":2}')`, "D3137: Invalid JSON"},
+		{"$parse of a number", `$parse(1)`, "T0410: Argument 1 of function \"parse\""},
+		{"$partition of no array", `$partition(1, 1)`, "T0412"},
+		{"$partition by zero", `$partition([1], 0)`, "returned nothing"},
+		{"$partition below zero", `$partition([1], -2)`, "D3137: Second argument must be zero or greater"},
+		{"$partition of nothing", `$partition([], 2)`, "returned nothing"},
+		{"$hash with an unknown algorithm", `$hash('a', 'CRC')`, "D3137: Hash algorithm 'CRC' must be one of SHA-1, SHA-384, SHA-256, SHA-512, MD5"},
+		{"$hash of a number", `$hash(1, 'MD5')`, "T0410: Argument 1 of function \"hash\""},
+		{"$hash without algorithm", `$hash('a')`, "returned nothing"},
+		{"$range without end", `$range(1, 10, 0)`, "returned nothing"},
+		{"$range that leads away", `$range(1, 10, -1)`, "returned nothing"},
+		{"$range of texts", `$range('a', 10, 1)`, "T0410: Argument 1 of function \"range\""},
+		{"$range that is too long", `$range(1, 900000, 1)`, "memory limit"},
+		{"$uuid takes nothing", `$uuid(1)`, "T0410: Argument 1 of function \"uuid\""},
+		{"$states.result in a Pass", `$states.result`, "returned nothing"},
 		{"$error", `$error('mine')`, "mine"},
 		{"endless tail calls", `($f := function($x){ $f($x) }; $f(1))`, ""},
 		{"endless recursion", `($f := function($x){ 1 + $f($x) }; $f(1))`, ""},
@@ -145,7 +172,7 @@ func TestIntrinsicFunctions(t *testing.T) {
 	const input = `{"a":[1,2,3,3],"s":"x,y;z","n":5,"o":{"k":1},"j":"{\"q\":[1]}","name":"it's"}`
 	for _, c := range []struct{ call, output string }{
 		{`States.Format('{} and {}', $.n, $.s)`, `"5 and x,y;z"`},
-		{`States.Format('\\{{}\\} \\'{}\\'', $.o, $.name)`, `"{{\"k\":1}} 'it's'"`},
+		{`States.Format('\\{{}\\} \\'{}\\'', $.o, $.name)`, `"{{k=1}} 'it's'"`},
 		{`States.StringToJson($.j)`, `{"q":[1]}`},
 		{`States.JsonToString($.o)`, `"{\"k\":1}"`},
 		{`States.Array(1, 'a', true, null, $.n)`, `[1,"a",true,null,5]`},
@@ -183,7 +210,7 @@ func TestRandomIntrinsicsRepeatAndStayInRange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r, ok := integer(out.(map[string]any)["r"]); !ok || r < 3 || r >= 6 {
+	if r, ok := integer(out.(*object).values["r"]); !ok || r < 3 || r >= 6 {
 		t.Errorf("MathRandom(3, 6) = %d", r)
 	}
 }

@@ -20,7 +20,7 @@ func duplicateKey(raw []byte) (at, key string, found bool) {
 	var stack []*level
 	child := func() string {
 		if len(stack) == 0 {
-			return "$"
+			return ""
 		}
 		l := stack[len(stack)-1]
 		if l.keys == nil {
@@ -28,7 +28,7 @@ func duplicateKey(raw []byte) (at, key string, found bool) {
 			return fmt.Sprintf("%s[%d]", l.path, l.index-1)
 		}
 		l.value = false
-		return l.path + "['" + l.key + "']"
+		return l.path + "/" + l.key
 	}
 	for {
 		tok, err := dec.Token()

@@ -1,11 +1,12 @@
 package asl
 
 import (
+	"errors"
 	"fmt"
-	"maps"
-	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // fields reads the fields of one state.
@@ -14,29 +15,76 @@ type fields struct {
 	p               *parser
 	s               *state
 	outer, assigned map[string]bool
+	prefix          string // of the names of fields in causes: Choices[1]/
+	inCatch         bool   // $states.errorOutput is there
 }
+
+// within reads the fields of an object in the state, like an entry of Catch.
+func (f *fields) within(r *reader) *fields {
+	inner := *f
+	inner.reader = r
+	inner.prefix = strings.TrimPrefix(strings.TrimPrefix(r.at, f.root()), "/") + "/"
+	return &inner
+}
+
+// root is the location of the state.
+func (f *fields) root() string {
+	return strings.TrimSuffix(f.at, "/"+strings.TrimSuffix(f.prefix, "/"))
+}
+
+var (
+	jsonPathOnly = []string{"InputPath", "OutputPath", "ResultPath", "Parameters", "ResultSelector", "Result", "ItemsPath",
+		"SecondsPath", "TimestampPath", "TimeoutSecondsPath", "HeartbeatSecondsPath", "MaxConcurrencyPath", "ErrorPath", "CausePath",
+		"ToleratedFailureCountPath", "ToleratedFailurePercentagePath", "MaxItemsPath", "MaxItemsPerBatchPath", "MaxInputBytesPerBatchPath",
+		"Variable"}
+	jsonataOnly = []string{"Arguments", "Output", "Items", "Condition"}
+)
 
 // reason explains why a field is not wanted.
 func (f *fields) reason(field string) string {
-	jsonPathOnly := []string{"InputPath", "OutputPath", "ResultPath", "Parameters", "ResultSelector", "Result", "ItemsPath",
-		"SecondsPath", "TimestampPath", "TimeoutSecondsPath", "HeartbeatSecondsPath", "MaxConcurrencyPath", "ErrorPath", "CausePath"}
-	jsonataOnly := []string{"Arguments", "Output", "Items"}
 	switch {
-	case f.s.jsonata && slices.Contains(jsonPathOnly, field):
-		return "is a field of JSONPath states, but this state's query language is JSONata"
-	case !f.s.jsonata && slices.Contains(jsonataOnly, field):
-		return "is a field of JSONata states, but this state's query language is JSONPath"
+	case f.s.jsonata && slices.Contains(jsonPathOnly, field) && f.known(field):
+		return fmt.Sprintf("The QueryLanguage is set to 'JSONata', but field '%s' is only supported for the 'JSONPath' QueryLanguage", field)
+	case !f.s.jsonata && slices.Contains(jsonataOnly, field) && f.known(field):
+		return fmt.Sprintf("The QueryLanguage is set to 'JSONPath', but field '%s' is only supported for the 'JSONata' QueryLanguage", field)
 	}
-	return fmt.Sprintf("is not a field of a %s state", f.s.kind)
+	return unknownField(field)
+}
+
+// known says whether this type of state has the field in the other query
+// language.
+func (f *fields) known(field string) bool {
+	in := func(kinds ...kind) bool { return slices.Contains(kinds, f.s.kind) }
+	switch field {
+	case "InputPath", "OutputPath", "Output":
+		return f.s.kind != kindFail
+	case "ResultPath", "Parameters":
+		return in(kindPass, kindTask, kindParallel, kindMap)
+	case "ResultSelector":
+		return in(kindTask, kindParallel, kindMap)
+	case "Result":
+		return in(kindPass)
+	case "Arguments":
+		return in(kindTask, kindParallel) || f.prefix != ""
+	case "SecondsPath", "TimestampPath":
+		return in(kindWait)
+	case "TimeoutSecondsPath", "HeartbeatSecondsPath":
+		return in(kindTask)
+	case "ErrorPath", "CausePath":
+		return in(kindFail)
+	case "Variable", "Condition":
+		return in(kindChoice)
+	}
+	return in(kindMap)
 }
 
 func (f *fields) transition() {
 	f.s.next, f.s.end = f.text("Next"), f.boolean("End")
 	switch {
-	case f.s.next != "" && f.s.end:
-		f.problem("Next", "cannot be there together with End")
-	case f.s.next == "" && !f.s.end:
-		f.problem("", "must have Next, or End: true")
+	case f.has("Next") && f.s.end:
+		f.problem("", "There should only be one of the following fields: [Next, End]")
+	case !f.has("Next") && !f.s.end:
+		f.problem("", "This object should have only one of the following fields: [Next, End]")
 	}
 }
 
@@ -50,21 +98,24 @@ func (f *fields) payload(field string, objectOnly bool) template {
 }
 
 func (f *fields) compile(field string, v any, objectOnly bool) template {
+	_, isObject := members(v)
 	if f.s.jsonata {
-		t, err := compileJSONata(field, v)
+		t, err := compileJSONata(f.prefix+field, v)
+		if err == nil && !f.inCatch {
+			err = noErrorOutput(t)
+		}
 		if err != nil {
-			f.problem("", "%v", err)
+			f.badExpression(err)
 			return nil
 		}
-		if _, isObject := v.(map[string]any); objectOnly && !isObject {
-			if _, dynamic := t.(*expression); !dynamic {
-				f.problem(field, "must be an object or a JSONata expression, but is %s", typeName(v))
-			}
+		if _, dynamic := t.(*expression); objectOnly && !isObject && !dynamic {
+			f.problem(field, "Expected value of type Object")
+			return nil
 		}
 		return t
 	}
-	if _, isObject := v.(map[string]any); objectOnly && !isObject {
-		f.problem(field, "must be an object, but is %s", typeName(v))
+	if objectOnly && !isObject {
+		f.problem(field, "Expected value of type Object")
 		return nil
 	}
 	t, err := compileJSONPath(v)
@@ -72,11 +123,48 @@ func (f *fields) compile(field string, v any, objectOnly bool) template {
 		f.problem(field, "%v", err)
 		return nil
 	}
+	f.warnOfMissingDollars(field, v)
 	return t
 }
 
-// path reads InputPath, OutputPath or ResultPath.
-func (f *fields) path(field string, reference bool) *dataPath {
+// badExpression notes what is wrong with a JSONata expression.
+func (f *fields) badExpression(err error) {
+	e := (*expressionError)(nil)
+	if !errors.As(err, &e) {
+		e = &expressionError{code: invalidExpression, message: err.Error()}
+	}
+	at := *f.reader
+	at.at = f.root()
+	at.note(SeverityError, e.code, e.field, "%s", e.message)
+}
+
+// warnOfMissingDollars notes texts in a payload template that look like paths.
+func (f *fields) warnOfMissingDollars(field string, v any) {
+	switch v := v.(type) {
+	case []any:
+		for _, e := range v {
+			f.warnOfMissingDollars(field, e)
+		}
+	case *object:
+		for _, k := range v.keys {
+			s, isString := v.values[k].(string)
+			if isString && !strings.HasSuffix(k, ".$") && (strings.HasPrefix(s, "$.") || strings.HasPrefix(s, "$$.") || intrinsicLike(s)) {
+				f.note(SeverityWarning, noDollar, field, "The field '%s' appears to be a JSONPath or an intrinsic function, but its name does not end with '.$'", k)
+			}
+			f.warnOfMissingDollars(field, v.values[k])
+		}
+	}
+}
+
+func intrinsicLike(s string) bool {
+	return strings.HasPrefix(s, "States.") && strings.HasSuffix(s, ")")
+}
+
+const notReference = "Value is not a Reference Path"
+
+// path reads InputPath, OutputPath or ResultPath; reference asks for a
+// reference path.
+func (f *fields) path(field string, reference func(p *path) bool) *dataPath {
 	v, ok := f.take(field)
 	if !ok {
 		return nil
@@ -86,16 +174,16 @@ func (f *fields) path(field string, reference bool) *dataPath {
 	}
 	s, isString := v.(string)
 	if !isString {
-		f.problem(field, "must be a path or null, but is %s", typeName(v))
+		f.problem(field, "Expected value of type String")
 		return nil
 	}
 	p, err := parsePath(s)
 	if err != nil {
-		f.problem(field, "%v", err)
+		f.problem(field, "Value must be a valid JSONPath.")
 		return nil
 	}
-	if reference && !p.reference() {
-		f.problem(field, "must be a reference path ($, $.a.b, $['a'][0]), but is %q", s)
+	if reference != nil && !reference(p) {
+		f.problem(field, notReference)
 		return nil
 	}
 	return &dataPath{template: pathTemplate{path: p, field: field}, path: p}
@@ -108,16 +196,17 @@ func (f *fields) dynamic(field string, check func(v any) string) template {
 	var t template
 	if ok {
 		if s, isString := v.(string); isString && f.s.jsonata {
-			if src, isExpr := jsonataSource(s); isExpr {
-				t, err := compileExpression(field, src)
-				if err != nil {
-					f.problem("", "%v", err)
-				}
-				return t
+			e, err := compileJSONata(f.prefix+field, s)
+			if err != nil {
+				f.badExpression(err)
+				return nil
+			}
+			if _, isExpression := e.(*expression); isExpression {
+				return e
 			}
 		}
 		if wrong := check(v); wrong != "" {
-			f.problem(field, "%s, but is %s", wrong, text(v))
+			f.problem(field, "%s", wrong)
 		}
 		t = literal{v}
 	}
@@ -128,42 +217,40 @@ func (f *fields) dynamic(field string, check func(v any) string) template {
 	if !has {
 		return t
 	}
-	if ok {
-		f.problem(field+"Path", "cannot be there together with %s", field)
-	}
 	s, isString := p.(string)
 	if !isString {
-		f.problem(field+"Path", "must be a path, but is %s", typeName(p))
+		f.problem(field+"Path", "Expected value of type String")
 		return nil
 	}
-	t, err := compileDynamic(field+"Path", s)
-	if err != nil {
-		f.problem(field+"Path", "%v", err)
-	}
-	return t
+	f.atMostOne(field, field+"Path")
+	return f.dynamicPath(field+"Path", s)
 }
 
-func wholeNumber(low, high int64) func(any) string {
-	return func(v any) string {
-		if i, ok := integer(v); !ok || i < low || i > high {
-			return "must be " + wholeRange(low, high)
+// dynamicPath compiles a field that ends with Path: a reference path, and for
+// ErrorPath and CausePath also an intrinsic function.
+func (f *fields) dynamicPath(field, s string) template {
+	if f.s.kind == kindFail && strings.HasPrefix(s, "States.") {
+		t, err := compileIntrinsic(field, s)
+		if err != nil {
+			f.problem(field, "Value must be a valid JSONPath or a valid intrinsic function call")
+			return nil
 		}
-		return ""
+		return t
 	}
-}
-
-func wholeRange(low, high int64) string {
-	return fmt.Sprintf("a whole number from %d to %d", low, high)
-}
-
-func isText(v any) string {
-	if _, ok := v.(string); !ok {
-		return "must be a string"
+	p, err := parsePath(s)
+	if err != nil {
+		f.problem(field, "Value must be a valid JSONPath.")
+		return nil
 	}
-	return ""
+	if !p.plain() {
+		f.problem(field, notReference)
+		return nil
+	}
+	return pathTemplate{path: p, field: field}
 }
 
-var variableName = regexp.MustCompile(`^[\p{L}_][\p{L}\p{N}_]{0,79}$`)
+// maxVariableName is the number of characters that AWS allows.
+const maxVariableName = 80
 
 // assignments compiles an Assign field.
 func (f *fields) assignments(r *reader) template {
@@ -171,40 +258,54 @@ func (f *fields) assignments(r *reader) template {
 	if !ok {
 		return nil
 	}
-	m, isObject := v.(map[string]any)
-	if !isObject {
-		r.problem("Assign", "must be an object, but is %s", typeName(v))
+	if _, isObject := members(v); !isObject {
+		r.problem("Assign", "Expected value of type Object")
 		return nil
 	}
-	for _, k := range slices.Sorted(maps.Keys(m)) {
+	for _, k := range keysOf(v) {
 		name := k
 		if !f.s.jsonata {
 			name = strings.TrimSuffix(k, ".$")
 		}
 		switch {
 		case name == "states":
-			r.problem("Assign", "the name \"states\" is reserved")
-		case !variableName.MatchString(name):
-			r.problem("Assign", "%q is not a variable name (a letter, then letters, digits and underscores; at most 80 characters)", name)
+			r.note(SeverityError, reservedVariableName, "Assign", "Cannot assign to reserved variable '$states'.")
+		case utf8.RuneCountInString(name) > maxVariableName:
+			r.note(SeverityError, invalidVariableName, "Assign", "Invalid variable name '%s': the variable name exceeds the %d-character limit.", name, maxVariableName)
+		case !isVariableName(name):
+			r.note(SeverityError, invalidVariableName, "Assign", "Invalid variable name '%s': the variable name contains invalid characters.", name)
 		case f.outer[name]:
-			r.problem("Assign", "%q is a variable of an outer scope: a branch or iteration cannot assign it", name)
+			r.note(SeverityError, invalidVariableName, "Assign", "Invalid variable name '%s': the variable is assigned in an outer scope.", name)
 		}
 	}
-	inner := *f
-	inner.reader = r
-	if t := inner.compile("Assign", m, true); t != nil {
+	inner := f
+	if r != f.reader {
+		inner = f.within(r)
+	}
+	if t := inner.compile("Assign", v, true); t != nil {
 		return t
 	}
 	return nil
 }
 
+// isVariableName follows Unicode's rule for identifiers.
+func isVariableName(name string) bool {
+	for i, r := range name {
+		start := unicode.IsLetter(r) || unicode.Is(unicode.Nl, r) || r == '_'
+		if !start && (i == 0 || !unicode.IsDigit(r) && !unicode.In(r, unicode.Mn, unicode.Mc, unicode.Pc)) {
+			return false
+		}
+	}
+	return name != ""
+}
+
 // collectAssigned adds the variables that a state assigns in its own scope.
 func collectAssigned(v any, into map[string]bool) {
-	m, ok := v.(map[string]any)
+	m, ok := members(v)
 	if !ok {
 		return
 	}
-	if a, ok := m["Assign"].(map[string]any); ok {
+	if a, ok := members(m["Assign"]); ok {
 		for k := range a {
 			into[strings.TrimSuffix(k, ".$")] = true
 		}

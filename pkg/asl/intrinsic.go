@@ -2,6 +2,7 @@ package asl
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -42,6 +43,9 @@ func (c *call) eval(v *view) (any, error) {
 	for i, a := range c.args {
 		var err error
 		if args[i], err = a.eval(v); err != nil {
+			if missing := (*evalError)(nil); errors.As(err, &missing) && missing.name == ErrRuntime {
+				return nil, runtimeError("The function '%s' had the following error: %s", c.src, missing.cause)
+			}
 			return nil, err
 		}
 	}
@@ -89,6 +93,12 @@ func (p *intrinsicParser) call(depth int) (template, error) {
 		if err != nil {
 			return nil, err
 		}
+		// States.Format reads the escapes of its template itself.
+		if l, isLiteral := arg.(literal); isLiteral && (name != "States.Format" || len(c.args) > 0) {
+			if text, isText := l.v.(string); isText {
+				arg = literal{unescape(text)}
+			}
+		}
 		c.args = append(c.args, arg)
 	}
 	if n := len(c.args); n < fn.min || fn.max >= 0 && n > fn.max {
@@ -123,7 +133,7 @@ func (p *intrinsicParser) argument(depth int) (template, error) {
 		if err != nil {
 			return nil, err
 		}
-		return pathTemplate{path: parsed, field: p.field}, nil
+		return pathTemplate{path: parsed}, nil
 	case strings.HasPrefix(p.rest, "States."):
 		return p.call(depth + 1)
 	}
@@ -147,32 +157,25 @@ func (p *intrinsicParser) argument(depth int) (template, error) {
 	return literal{json.Number(word)}, nil
 }
 
-// text reads a string in single quotes. A backslash keeps the next character;
-// braces stay escaped for States.Format.
+// text reads a string in single quotes, with its escapes: \', \{, \} and \\.
 func (p *intrinsicParser) text() (template, error) {
-	var out strings.Builder
 	for i := 1; i < len(p.rest); i++ {
-		switch c := p.rest[i]; c {
+		switch p.rest[i] {
 		case '\'':
+			t := literal{p.rest[1:i]}
 			p.rest = p.rest[i+1:]
-			return literal{out.String()}, nil
+			return t, nil
 		case '\\':
-			i++
-			if i == len(p.rest) {
-				break
+			if i++; i == len(p.rest) || !strings.ContainsRune(`'{}\`, rune(p.rest[i])) {
+				return nil, fmt.Errorf("a backslash can only come before ', {, } and another one in %q", p.rest)
 			}
-			switch n := p.rest[i]; n {
-			case '\'':
-				out.WriteByte(n)
-			default:
-				out.WriteByte('\\')
-				out.WriteByte(n)
-			}
-		default:
-			out.WriteByte(c)
 		}
 	}
 	return nil, fmt.Errorf("unclosed quote in %q", p.rest)
+}
+
+func unescape(s string) string {
+	return strings.NewReplacer(`\\`, `\`, `\'`, `'`, `\{`, `{`, `\}`, `}`).Replace(s)
 }
 
 // pathLength is the length of the path that s begins with: to the first comma

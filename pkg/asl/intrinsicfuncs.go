@@ -6,11 +6,9 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
-	"math/rand"
 	"strings"
 	"unicode/utf8"
 )
@@ -39,7 +37,7 @@ var intrinsics = map[string]intrinsic{
 }
 
 const (
-	maxArray = 1000   // items that ArrayRange and ArrayPartition may produce
+	maxArray = 1000   // items that ArrayRange may produce
 	maxText  = 10_000 // characters that Base64 and Hash accept
 )
 
@@ -73,11 +71,7 @@ func statesFormat(_ *runtime, args []any) (any, error) {
 			if len(args) == 0 {
 				return nil, errors.New("there are more {} than arguments")
 			}
-			if s, ok := args[0].(string); ok {
-				out.WriteString(s)
-			} else {
-				out.WriteString(text(args[0]))
-			}
+			out.WriteString(javaText(args[0]))
 			args = args[1:]
 			i++
 		case c == '{' || c == '}':
@@ -92,10 +86,37 @@ func statesFormat(_ *runtime, args []any) (any, error) {
 	return out.String(), nil
 }
 
+// javaText is what AWS puts into a format: Java's toString, {a=1, b=[x, y]}
+// for objects and arrays.
+func javaText(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case []any:
+		parts := make([]string, len(v))
+		for i, e := range v {
+			parts[i] = javaText(e)
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case *object, map[string]any:
+		m, _ := members(v)
+		var parts []string
+		for _, k := range keysOf(v) {
+			parts = append(parts, k+"="+javaText(m[k]))
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
+	}
+	return text(v)
+}
+
+// statesStringToJSON reads JSON; nothing at all is null.
 func statesStringToJSON(_ *runtime, args []any) (any, error) {
 	s, ok := args[0].(string)
 	if !ok {
 		return nil, fmt.Errorf("the argument must be a string, but was %s", typeName(args[0]))
+	}
+	if strings.TrimSpace(s) == "" {
+		return nil, nil
 	}
 	return decode([]byte(s))
 }
@@ -110,7 +131,7 @@ func rounded(v any) (int64, bool) {
 }
 
 func partition(a []any, size any) (any, error) {
-	n, ok := integer(size)
+	n, ok := rounded(size)
 	if !ok || n < 1 {
 		return nil, fmt.Errorf("the chunk size must be a positive integer, but was %s", text(size))
 	}
@@ -119,9 +140,6 @@ func partition(a []any, size any) (any, error) {
 		k := min(int(min(n, int64(len(a)))), len(a))
 		out = append(out, append([]any{}, a[:k]...))
 		a = a[k:]
-	}
-	if len(out) > maxArray {
-		return nil, fmt.Errorf("there would be more than %d chunks", maxArray)
 	}
 	return out, nil
 }
@@ -209,44 +227,37 @@ func digest(data, algorithm any) (any, error) {
 	if _, err := shortText(s); err != nil {
 		return nil, err
 	}
-	b := []byte(s)
-	switch algorithm {
-	case "MD5":
-		sum := md5.Sum(b) //nolint:gosec
-		return hex.EncodeToString(sum[:]), nil
-	case "SHA-1":
-		sum := sha1.Sum(b) //nolint:gosec
-		return hex.EncodeToString(sum[:]), nil
-	case "SHA-256":
-		sum := sha256.Sum256(b)
-		return hex.EncodeToString(sum[:]), nil
-	case "SHA-384":
-		sum := sha512.Sum384(b)
-		return hex.EncodeToString(sum[:]), nil
-	case "SHA-512":
-		sum := sha512.Sum512(b)
-		return hex.EncodeToString(sum[:]), nil
+	name, _ := algorithm.(string)
+	sum, known := hashes[name]
+	if !known {
+		return nil, fmt.Errorf("the algorithm must be MD5, SHA-1, SHA-256, SHA-384 or SHA-512, but was %s", text(algorithm))
 	}
-	return nil, fmt.Errorf("the algorithm must be MD5, SHA-1, SHA-256, SHA-384 or SHA-512, but was %s", text(algorithm))
+	return sum([]byte(s)), nil
+}
+
+// hashes are the algorithms of States.Hash and $hash: hexadecimal digests.
+var hashes = map[string]func([]byte) string{
+	"MD5":     func(b []byte) string { return fmt.Sprintf("%x", md5.Sum(b)) },  //nolint:gosec
+	"SHA-1":   func(b []byte) string { return fmt.Sprintf("%x", sha1.Sum(b)) }, //nolint:gosec
+	"SHA-256": func(b []byte) string { return fmt.Sprintf("%x", sha256.Sum256(b)) },
+	"SHA-384": func(b []byte) string { return fmt.Sprintf("%x", sha512.Sum384(b)) },
+	"SHA-512": func(b []byte) string { return fmt.Sprintf("%x", sha512.Sum512(b)) },
 }
 
 // statesJSONMerge merges shallowly: the second object wins. AWS has no deep
 // merge either and wants false as third argument.
 func statesJSONMerge(_ *runtime, args []any) (any, error) {
-	a, ok1 := args[0].(map[string]any)
-	b, ok2 := args[1].(map[string]any)
+	_, ok1 := members(args[0])
+	b, ok2 := members(args[1])
 	if !ok1 || !ok2 {
 		return nil, fmt.Errorf("the first two arguments must be objects, but were %s and %s", typeName(args[0]), typeName(args[1]))
 	}
 	if args[2] != false {
 		return nil, errors.New("only the shallow merge is supported: the third argument must be false")
 	}
-	out := make(map[string]any, len(a)+len(b))
-	for k, v := range a {
-		out[k] = v
-	}
-	for k, v := range b {
-		out[k] = v
+	out := asObject(args[0]).clone()
+	for _, k := range keysOf(args[1]) {
+		out.set(k, b[k])
 	}
 	return out, nil
 }
@@ -259,15 +270,14 @@ func statesMathRandom(rt *runtime, args []any) (any, error) {
 	if !ok1 || !ok2 || a >= b {
 		return nil, fmt.Errorf("the first two arguments must be numbers, the second the greater one, but were %s and %s", text(args[0]), text(args[1]))
 	}
-	source := rt.rand
-	if len(args) == 3 {
-		seed, ok := integer(args[2])
-		if !ok {
-			return nil, fmt.Errorf("the seed must be an integer, but was %s", text(args[2]))
-		}
-		source = rand.New(rand.NewSource(seed)) //nolint:gosec
+	if len(args) < 3 {
+		return jsonInt(a + rt.rand.Int63n(b-a)), nil
 	}
-	return jsonInt(a + source.Int63n(b-a)), nil
+	seed, ok := rounded(args[2])
+	if !ok {
+		return nil, fmt.Errorf("the seed must be an integer, but was %s", text(args[2]))
+	}
+	return jsonInt(a + int64(newJavaRandom(seed).double()*float64(b-a))), nil
 }
 
 func statesMathAdd(_ *runtime, args []any) (any, error) {

@@ -18,20 +18,33 @@ type expression struct {
 	program *gnata.Expression
 	names   []string // the $names it mentions, each once
 	context bool     // it may look at $states.context
+
+	errorOutput bool // it looks at $states.errorOutput
 }
 
 var (
-	nameInExpression   = regexp.MustCompile(`\$([\p{L}_][\p{L}\p{N}_]*)`)
-	statesInExpression = regexp.MustCompile(`\$states\b(\s*\.\s*[A-Za-z]+)?`)
+	nameInExpression        = regexp.MustCompile(`\$([\p{L}_][\p{L}\p{N}_]*)`)
+	errorOutputInExpression = regexp.MustCompile(`\$states\s*\.\s*errorOutput\b`)
+	statesInExpression      = regexp.MustCompile(`\$states\b(\s*\.\s*[A-Za-z]+)?`)
 )
+
+// expressionError is an expression that AWS does not accept.
+type expressionError struct {
+	field, code, message string
+}
+
+func (e *expressionError) Error() string { return e.field + ": " + e.message }
 
 func compileExpression(field, src string) (template, error) {
 	if src == "" {
-		return nil, fmt.Errorf("%s: the JSONata expression is empty", field)
+		return nil, &expressionError{field, invalidExpression, "Unexpected end of expression"}
 	}
 	program, err := gnata.Compile(src)
 	if err != nil {
-		return nil, fmt.Errorf("%s: the JSONata expression '%s' does not parse: %w", field, src, err)
+		return nil, &expressionError{field, invalidExpression, parserMessage(err)}
+	}
+	for _, name := range topLevelReferences(src) {
+		return nil, &expressionError{field, unsupportedExpression, fmt.Sprintf("Reference to '%s' at the top level is not supported.", name)}
 	}
 	e := &expression{src: src, field: field, program: program}
 	for _, m := range nameInExpression.FindAllStringSubmatch(src, -1) {
@@ -39,6 +52,7 @@ func compileExpression(field, src string) (template, error) {
 			e.names = append(e.names, m[1])
 		}
 	}
+	e.errorOutput = errorOutputInExpression.MatchString(src)
 	for _, m := range statesInExpression.FindAllStringSubmatch(src, -1) {
 		switch strings.Trim(m[1], ". \t\r\n") {
 		case "input", "result", "errorOutput":
@@ -69,11 +83,25 @@ func (e *expression) eval(v *view) (any, error) {
 	if out == nil {
 		return nil, e.fail("The JSONata expression '%s' specified for the field '%s' returned nothing (undefined).", e.src, e.field)
 	}
+	if same(out, v.data) {
+		return v.data, nil
+	}
 	plain, err := fromJSONata(out)
 	if err != nil {
 		return nil, e.fail("The JSONata expression '%s' specified for the field '%s' returned an unsupported result type: %v.", e.src, e.field, err)
 	}
 	return plain, nil
+}
+
+// same says that a result is an object that was given, unchanged.
+func same(out, given any) bool {
+	o, isObject := given.(*object)
+	if !isObject {
+		return false
+	}
+	converted := o.jsonata.Load()
+	_, isMap := out.(orderedMap)
+	return converted != nil && isMap && *converted == out
 }
 
 func (e *expression) states(v *view) map[string]any {
@@ -101,8 +129,60 @@ func (e *expression) fail(format string, args ...any) error {
 // JSONata fields fail with States.QueryEvaluationError, JSONPath fields with
 // States.Runtime.
 func wrongType(t template, field, want string, got any) error {
+	const dateTime = "ISO-8601 extended offset date-time format string"
+	shown := text(got)
+	if s, isText := got.(string); isText {
+		shown = s
+	}
 	if e, ok := t.(*expression); ok {
+		if _, isText := got.(string); isText && field == "Timestamp" {
+			return e.fail("The Timestamp field cannot be parsed as an %s: %s", dateTime, shown)
+		}
+		if _, isNumber := number(got); !isNumber && strings.HasPrefix(want, "a whole number") {
+			want = "number"
+		}
 		return e.fail("The JSONata expression '%s' specified for the field '%s' returned an unexpected result type. Expected '%s', but was '%s' for value: %s", e.src, e.field, want, typeName(got), text(got))
 	}
+	if p, ok := t.(pathTemplate); ok {
+		switch field {
+		case "TimestampPath":
+			return runtimeError("The TimestampPath parameter does not reference a valid %s: %s == %s", dateTime, p.path.src, shown)
+		case "SecondsPath":
+			return runtimeError("The SecondsPath parameter does not reference an integer value: %s == %s", p.path.src, shown)
+		}
+	}
 	return runtimeError("The value of the field '%s' must be %s, but was the %s %s", field, want, typeName(got), text(got))
+}
+
+// parserMessage is the parser's message without its error code.
+func parserMessage(err error) string {
+	message := err.Error()
+	if code, text, ok := strings.Cut(message, ": "); ok && len(code) == 5 {
+		return text
+	}
+	return message
+}
+
+// noErrorOutput refuses $states.errorOutput outside of Catch, where AWS has no
+// such field.
+func noErrorOutput(t template) error {
+	switch t := t.(type) {
+	case *expression:
+		if t.errorOutput {
+			return &expressionError{t.field, unsupportedExpression, "Field '$states.errorOutput' does not exist."}
+		}
+	case arrayTemplate:
+		for _, e := range t {
+			if err := noErrorOutput(e); err != nil {
+				return err
+			}
+		}
+	case objectTemplate:
+		for _, e := range t.values {
+			if err := noErrorOutput(e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -3,10 +3,11 @@ package asl
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"math"
 	"math/rand"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
@@ -21,25 +22,24 @@ type runtime struct {
 	functions map[string]any // gnata's function values by name
 }
 
-// function returns the value to bind for a function that AWS adds to JSONata
-// or whose standard version would read the wall clock or the global source of
-// random numbers.
+// function returns the value to bind for a function that AWS adds to JSONata,
+// that AWS answers differently, or whose standard version would read the wall
+// clock or the global source of random numbers.
 // https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html#jsonata-functions-provided-by-sfn
 func (rt *runtime) function(name string) (any, bool) {
 	if rt.functions == nil {
 		own := map[string]gnata.CustomFunc{
-			"partition": jsonataPartition,
-			"range":     jsonataRange,
-			"hash":      jsonataHash,
-			"parse":     jsonataParse,
-			"random":    rt.jsonataRandom,
-			"uuid":      func([]any, any) (any, error) { return rt.id(), nil },
+			"partition": limited("partition", 2, jsonataPartition),
+			"range":     limited("range", 3, jsonataRange),
+			"hash":      limited("hash", 2, jsonataHash),
+			"parse":     limited("parse", 1, jsonataParse),
+			"random":    limited("random", 1, rt.jsonataRandom),
+			"uuid":      limited("uuid", 0, func([]any, any) (any, error) { return rt.id(), nil }),
 			"now":       rt.jsonataNow,
 			"millis":    func([]any, any) (any, error) { return float64(rt.clock.Now().UnixMilli()), nil },
 			"shuffle":   rt.jsonataShuffle,
-			"eval": func([]any, any) (any, error) {
-				return nil, errors.New("$eval is not supported by Step Functions; use $parse")
-			},
+			"match":     jsonataMatch,
+			"eval":      func([]any, any) (any, error) { return nil, jsonataError("T1006", "Attempted to invoke a non-function") },
 		}
 		env := gnata.NewCustomEnv(own)
 		rt.functions = make(map[string]any, len(own))
@@ -49,6 +49,43 @@ func (rt *runtime) function(name string) (any, bool) {
 	}
 	f, ok := rt.functions[name]
 	return f, ok
+}
+
+func jsonataError(code, format string, args ...any) error {
+	return fmt.Errorf("%s: %s", code, fmt.Sprintf(format, args...))
+}
+
+func notSignature(name string, argument int) error {
+	return jsonataError("T0410", "Argument %d of function \"%s\" does not match function signature", argument, name)
+}
+
+// limited refuses arguments beyond those that the function takes.
+func limited(name string, most int, f gnata.CustomFunc) gnata.CustomFunc {
+	return func(args []any, focus any) (any, error) {
+		if len(args) > most {
+			return nil, notSignature(name, most+1)
+		}
+		return f(args, focus)
+	}
+}
+
+var matchWithIndex = mustCompile(`$match($text, $pattern, $limit).{
+	"match": match, "index": $exists(index) ? index : start, "groups": groups}`)
+
+// $match(text, pattern [, limit]) names the index of each match; gnata's gives
+// start and end instead.
+func jsonataMatch(args []any, _ any) (any, error) {
+	return matchWithIndex.EvalWithVars(context.Background(), nil, map[string]any{
+		"text": argument(args, 0), "pattern": argument(args, 1), "limit": argument(args, 2),
+	})
+}
+
+func mustCompile(src string) *gnata.Expression {
+	e, err := gnata.Compile(src)
+	if err != nil {
+		panic(err)
+	}
+	return e
 }
 
 // timeLayout is how AWS and JSONata write times: UTC with milliseconds.
@@ -63,13 +100,7 @@ func argument(args []any, i int) any {
 	return nil
 }
 
-var fromMillis = func() *gnata.Expression {
-	e, err := gnata.Compile("$fromMillis($ms, $picture, $zone)")
-	if err != nil {
-		panic(err)
-	}
-	return e
-}()
+var fromMillis = mustCompile("$fromMillis($ms, $picture, $zone)")
 
 // $now([picture [, timezone]]) is the clock's time.
 func (rt *runtime) jsonataNow(args []any, _ any) (any, error) {
@@ -82,68 +113,140 @@ func (rt *runtime) jsonataNow(args []any, _ any) (any, error) {
 	})
 }
 
-// $partition(array, size) cuts an array into chunks.
+// towardsZero reads a number as AWS's functions do: without its fraction.
+func towardsZero(name string, args []any, i int) (int64, error) {
+	f, ok := number(argument(args, i))
+	if !ok || math.Abs(f) > 1<<53 {
+		return 0, notSignature(name, i+1)
+	}
+	return int64(f), nil
+}
+
+// $partition(array, size) cuts an array into chunks. No array, an empty one and
+// a size of 0 give nothing; without a size there is one chunk.
 func jsonataPartition(args []any, _ any) (any, error) {
-	a, ok := argument(args, 0).([]any)
-	if !ok {
-		return nil, fmt.Errorf("$partition: the first argument must be an array, but was %s", typeName(argument(args, 0)))
+	if argument(args, 0) == nil {
+		return nil, nil
 	}
-	out, err := partition(a, argument(args, 1))
-	if err != nil {
-		return nil, fmt.Errorf("$partition: %w", err)
+	a, ok := args[0].([]any)
+	switch {
+	case !ok:
+		return nil, jsonataError("T0412", "Argument 1 of function \"partition\" must be an array of undefined")
+	case len(a) == 0:
+		return nil, nil
+	case argument(args, 1) == nil:
+		return []any{a}, nil
 	}
-	return toJSONata(out), nil
+	size, err := towardsZero("partition", args, 1)
+	switch {
+	case err != nil:
+		return nil, err
+	case size < 0:
+		return nil, jsonataError("D3137", "Second argument must be zero or greater")
+	case size == 0:
+		return nil, nil
+	}
+	return partition(a, jsonInt(size))
 }
 
-// $range(first, last, step), both ends included.
+// maxRange bounds the items of $range: AWS refuses values of more than about
+// 7 MB, and a number counts as 8 bytes.
+const maxRange = 873_782
+
+// $range(first, last, step), both ends included. Without a step, or with one
+// that leads away from last, there is nothing; one item is not in an array.
 func jsonataRange(args []any, _ any) (any, error) {
-	out, err := numberRange(argument(args, 0), argument(args, 1), argument(args, 2))
+	first, err := towardsZero("range", args, 0)
 	if err != nil {
-		return nil, fmt.Errorf("$range: %w", err)
+		return nil, err
 	}
-	return toJSONata(out), nil
-}
-
-// $hash(data, algorithm) is the hex digest.
-func jsonataHash(args []any, _ any) (any, error) {
-	out, err := digest(argument(args, 0), argument(args, 1))
+	last, err := towardsZero("range", args, 1)
 	if err != nil {
-		return nil, fmt.Errorf("$hash: %w", err)
+		return nil, err
+	}
+	if argument(args, 2) == nil {
+		return nil, nil
+	}
+	step, err := towardsZero("range", args, 2)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case step == 0, step > 0 && first > last, step < 0 && first < last:
+		return nil, nil
+	case first == last:
+		return jsonInt(first), nil
+	case (last-first)/step >= maxRange:
+		return nil, errMemory
+	}
+	out := []any{}
+	for i := first; step > 0 && i <= last || step < 0 && i >= last; i += step {
+		out = append(out, jsonInt(i))
 	}
 	return out, nil
 }
 
+var errMemory = fmt.Errorf("Expression evaluation memory limit exceeded: Check for excessive memory usage") //nolint:staticcheck // AWS's words
+
+// $hash(data, algorithm) is the hex digest.
+func jsonataHash(args []any, _ any) (any, error) {
+	if _, ok := argument(args, 0).(string); !ok {
+		return nil, notSignature("hash", 1)
+	}
+	if argument(args, 1) == nil {
+		return nil, nil
+	}
+	algorithm, ok := args[1].(string)
+	if !ok {
+		return nil, notSignature("hash", 2)
+	}
+	sum, known := hashes[algorithm]
+	if !known {
+		return nil, jsonataError("D3137", "Hash algorithm '%s' must be one of SHA-1, SHA-384, SHA-256, SHA-512, MD5", algorithm)
+	}
+	return sum([]byte(args[0].(string))), nil
+}
+
 // $random([seed]) is a number in [0, 1).
 func (rt *runtime) jsonataRandom(args []any, _ any) (any, error) {
-	if len(args) == 0 {
+	if argument(args, 0) == nil {
 		return rt.rand.Float64(), nil
 	}
-	seed, ok := integer(args[0])
-	if !ok {
-		return nil, fmt.Errorf("$random: the seed must be an integer, but was %s", text(args[0]))
+	seed, err := towardsZero("random", args, 0)
+	if err != nil {
+		return nil, err
 	}
-	return rand.New(rand.NewSource(seed)).Float64(), nil
+	return newJavaRandom(seed).double(), nil
 }
 
 func (rt *runtime) jsonataShuffle(args []any, _ any) (any, error) {
-	a, ok := argument(args, 0).([]any)
+	if argument(args, 0) == nil {
+		return nil, nil
+	}
+	a, ok := args[0].([]any)
 	if !ok {
-		return toJSONata([]any{argument(args, 0)}), nil
+		return []any{args[0]}, nil
 	}
 	out := append([]any{}, a...)
 	rt.rand.Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
-	return toJSONata(out), nil
+	return out, nil
 }
 
-// $parse(text) reads JSON.
+// $parse(text) reads JSON. AWS refuses keys that are there twice.
 func jsonataParse(args []any, _ any) (any, error) {
-	s, ok := argument(args, 0).(string)
+	if argument(args, 0) == nil {
+		return nil, nil
+	}
+	s, ok := args[0].(string)
 	if !ok {
-		return nil, fmt.Errorf("$parse: the argument must be a string, but was %s", typeName(argument(args, 0)))
+		return nil, notSignature("parse", 1)
 	}
 	v, err := decode([]byte(s))
-	if err != nil {
-		return nil, fmt.Errorf("$parse: the string is not JSON: %w", err)
+	if err != nil || strings.TrimSpace(s) == "" {
+		return nil, jsonataError("D3137", "Invalid JSON")
+	}
+	if _, _, twice := duplicateKey([]byte(s)); twice {
+		return nil, jsonataError("D3137", "Invalid JSON")
 	}
 	return toJSONata(v), nil
 }

@@ -1,6 +1,7 @@
 package asl
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -19,12 +20,12 @@ var operators = map[string]operator{
 		a, ok1 := got.(string)
 		b, ok2 := want.(string)
 		return ok1 && ok2 && wildcard(a, b)
-	}, accepts: isString, wants: "a string", literalOnly: true},
+	}, accepts: isString, wants: "Expected value of type String", literalOnly: true},
 	"BooleanEquals": {test: func(got, want any) bool {
 		a, ok1 := got.(bool)
 		b, ok2 := want.(bool)
 		return ok1 && ok2 && a == b
-	}, accepts: isBool, wants: "true or false"},
+	}, accepts: isBool, wants: "Expected value of type Boolean"},
 	"IsPresent":   is(nil), // decided before the value is there
 	"IsNull":      is(func(v any) bool { return v == nil }),
 	"IsString":    is(isString),
@@ -41,10 +42,23 @@ func init() {
 		"LessThanEquals":    func(c int) bool { return c <= 0 },
 		"GreaterThanEquals": func(c int) bool { return c >= 0 },
 	} {
-		operators["String"+name] = ordered(holds, compareStrings, isString, "a string")
-		operators["Numeric"+name] = ordered(holds, compareNumbers, isNumber, "a number")
-		operators["Timestamp"+name] = ordered(holds, compareTimestamps, isTimestamp, "a timestamp like 2026-08-01T12:00:00Z")
+		operators["String"+name] = ordered(holds, compareStrings, isString, "Expected value of type String")
+		operators["Numeric"+name] = ordered(holds, compareNumbers, isNumber, "Expected value of type Number")
+		operators["Timestamp"+name] = ordered(holds, compareTimestamps, isTimestamp, "String does not match RFC3339 timestamp")
 	}
+}
+
+// comparisonFields lists all operators by their names.
+func comparisonFields() []string {
+	var all []string
+	for name, op := range operators {
+		all = append(all, name)
+		if !op.literalOnly {
+			all = append(all, name+"Path")
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 func ordered(holds func(int) bool, compare func(a, b any) (int, bool), accepts func(any) bool, wants string) operator {
@@ -57,7 +71,7 @@ func ordered(holds func(int) bool, compare func(a, b any) (int, bool), accepts f
 func is(what func(v any) bool) operator {
 	return operator{
 		test:    func(got, want any) bool { return what(got) == want.(bool) },
-		accepts: isBool, wants: "true or false", literalOnly: true,
+		accepts: isBool, wants: "Expected value of type Boolean", literalOnly: true,
 	}
 }
 

@@ -5,115 +5,244 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-
-	"github.com/theory/jsonpath"
+	"unicode/utf8"
 )
 
-// path is a JSONPath as AWS writes it: $ (input), $$ (context object) or
-// $name (variable), then segments. Leading segments that name one member or
-// one element are followed here: it is what most paths consist of, and it
-// allows names with hyphens ($.delivery-partner), which AWS's Jayway does and
-// RFC 9535 does not. The rest (wildcards, slices, unions, filters, ..) is left
-// to github.com/theory/jsonpath, because it reads json.Number and can order
-// its results; ohler55/ojg does neither (it walks maps in random order).
+// path is a JSONPath as AWS reads it, which is as the Java library Jayway
+// reads it: $ (input), $$ (context object) or $name (variable), then steps.
+// Jayway differs from RFC 9535: a path that names one value gives that value
+// (and not a list), names may have hyphens and more, [?()] tests an object
+// itself, and there are functions (.length()).
+// https://github.com/json-path/JsonPath
 type path struct {
 	src      string
 	context  bool   // $$
 	variable string // $name
-	segments []segment
-	query    *jsonpath.Path // nil: the path is definite and names one value
-	sorted   bool           // the query walks objects: order its results
+	steps    []pathStep
+	function string // .length() and so on, at the end
+	fnArgs   []any  // its literal arguments
+	definite bool   // names one value; otherwise the result is a list
 }
 
-type segment struct {
-	name  string
-	index int
-	array bool
+// pathStep is one step of a path; exactly one kind of it is set.
+type pathStep struct {
+	names    []string // .a, ['a'], ['a','b']
+	indices  []int    // [0], [-1], [0,2]
+	slice    *[2]*int // [1:3], [:2], [-2:]
+	wildcard bool     // .*, [*]
+	scan     bool     // ..: what follows is looked for at every depth
+	filter   filter   // [?()]
 }
 
-func (s segment) String() string {
-	if s.array {
-		return fmt.Sprintf("[%d]", s.index)
-	}
-	return "['" + s.name + "']"
-}
+// single says that the step names one value at most.
+func (s pathStep) single() bool { return len(s.names) == 1 || len(s.indices) == 1 }
 
+// errNotFound is what notFound errors are.
 var errNotFound = errors.New("no such value")
+
+// notFound says why a path that names one value leads nowhere, in Jayway's
+// words.
+type notFound struct{ why string }
+
+func (e *notFound) Error() string        { return e.why }
+func (e *notFound) Is(target error) bool { return target == errNotFound }
 
 // isPath reports whether AWS would read s as a path (and not as an intrinsic).
 func isPath(s string) bool { return strings.HasPrefix(s, "$") }
 
 func parsePath(src string) (*path, error) {
-	p := &path{src: src}
+	p := &path{src: src, definite: true}
 	rest, ok := strings.CutPrefix(src, "$")
 	if !ok {
-		return nil, fmt.Errorf("path %q must begin with $", src)
+		return nil, errors.New("Reference path didn't start with '$'") //nolint:staticcheck // AWS's words
 	}
 	if strings.HasPrefix(rest, "$") {
 		p.context, rest = true, rest[1:]
-	} else if n := nameLength(rest, false); n > 0 {
+	} else if n := variableLength(rest); n > 0 {
 		p.variable, rest = rest[:n], rest[n:]
 	}
-	for rest != "" {
-		seg, after, err := parseSegment(rest)
-		if err != nil {
-			return nil, fmt.Errorf("path %q: %w", src, err)
-		}
-		if seg == nil {
-			q, err := jsonpath.Parse("$" + bracketed(rest))
-			if err != nil {
-				return nil, fmt.Errorf("path %q: %w", src, err)
-			}
-			p.query, p.sorted = q, strings.ContainsAny(rest, "*?") || strings.Contains(rest, "..")
-			return p, nil
-		}
-		p.segments = append(p.segments, *seg)
-		rest = after
+	s := &pathScanner{rest: rest}
+	if err := s.path(p); err != nil {
+		return nil, err
 	}
 	return p, nil
 }
 
-// parseSegment reads one definite segment; nil means that s begins with
-// something else.
-func parseSegment(s string) (*segment, string, error) {
+// variableLength is the length of the variable's name that s begins with.
+func variableLength(s string) int {
+	for i, r := range s {
+		if !nameStart(r) && (i == 0 || !namePart(r)) {
+			return i
+		}
+	}
+	return len(s)
+}
+
+type pathScanner struct {
+	rest string
+	open bool // within a filter: the path ends where something else begins
+}
+
+func (s *pathScanner) space() { s.rest = strings.TrimLeft(s.rest, " \t\r\n") }
+
+func (s *pathScanner) take(prefix string) bool {
+	after, ok := strings.CutPrefix(s.rest, prefix)
+	if ok {
+		s.rest = after
+	}
+	return ok
+}
+
+// path reads steps until the end.
+func (s *pathScanner) path(p *path) error {
+	for s.rest != "" && p.function == "" {
+		var err error
+		switch {
+		case s.take(".."):
+			p.definite = false
+			p.steps = append(p.steps, pathStep{scan: true})
+			if s.rest == "" || s.rest[0] == '.' {
+				return errors.New("a path must not end with '..'")
+			}
+			if s.rest[0] == '[' {
+				err = s.bracket(p)
+			} else {
+				err = s.property(p)
+			}
+		case s.take("."):
+			if s.rest == "" {
+				return errors.New("path must not end with a '.'")
+			}
+			if s.rest[0] == '[' {
+				err = s.bracket(p)
+			} else {
+				err = s.property(p)
+			}
+		case s.rest[0] == '[':
+			err = s.bracket(p)
+		case s.open:
+			return nil
+		default:
+			return fmt.Errorf("unexpected %q", s.rest)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if s.rest != "" && !s.open {
+		return fmt.Errorf("unexpected %q after a function", s.rest)
+	}
+	// At its end, ['a','b'] gives one object with the members that are there.
+	for i, st := range p.steps {
+		if !st.single() && !(len(st.names) > 1 && i == len(p.steps)-1) {
+			p.definite = false
+		}
+	}
+	return nil
+}
+
+// property reads what follows a dot: a name, * or a function.
+func (s *pathScanner) property(p *path) error {
+	stop := ".[ \t\r\n("
+	if s.open {
+		stop += "),=<>!&|~"
+	}
+	n := strings.IndexAny(s.rest, stop)
+	if n < 0 {
+		n = len(s.rest)
+	}
+	name := s.rest[:n]
+	s.rest = s.rest[n:]
 	switch {
-	case strings.HasPrefix(s, ".."), strings.HasPrefix(s, ".*"):
-		return nil, s, nil
-	case s[0] == '.':
-		n := nameLength(s[1:], true)
-		if n == 0 {
-			return nil, s, errors.New("a name is missing after the dot")
-		}
-		return &segment{name: s[1 : 1+n]}, s[1+n:], nil
-	case s[0] != '[':
-		return nil, s, fmt.Errorf("unexpected %q", s)
+	case name == "":
+		return errors.New("a name is missing after the dot")
+	case name == "*":
+		p.steps = append(p.steps, pathStep{wildcard: true})
+		return nil
+	case strings.HasPrefix(s.rest, "("):
+		return s.call(p, name)
+	case s.rest != "" && s.rest[0] != '.' && s.rest[0] != '[' && !s.open:
+		return errors.New("use bracket notation ['my prop'] if your property contains blank characters")
 	}
-	inner := strings.TrimLeft(s[1:], " ")
-	if inner == "" {
-		return nil, s, errors.New("unclosed [")
+	p.steps = append(p.steps, pathStep{names: []string{name}})
+	return nil
+}
+
+// call reads the arguments of a function: literals.
+func (s *pathScanner) call(p *path, name string) error {
+	if _, ok := pathFunctions[name]; !ok {
+		return fmt.Errorf("function with name: %s does not exist", name)
 	}
-	if q := inner[0]; q == '\'' || q == '"' {
-		end := closingQuote(inner)
-		if end < 0 {
-			return nil, s, errors.New("unclosed quote")
+	s.take("(")
+	p.function = name
+	for s.space(); !s.take(")"); s.space() {
+		if len(p.fnArgs) > 0 && !s.take(",") {
+			return fmt.Errorf("arguments to function: %q are not closed properly", name)
 		}
-		after := strings.TrimLeft(inner[end+1:], " ")
-		if !strings.HasPrefix(after, "]") {
-			return nil, s, nil // a union
+		s.space()
+		v, err := s.literal()
+		if err != nil {
+			return err
 		}
-		name := inner[1:end]
-		name = strings.ReplaceAll(name, `\`+string(q), string(q))
-		return &segment{name: name}, after[1:], nil
+		p.fnArgs = append(p.fnArgs, v)
 	}
-	end := strings.IndexByte(inner, ']')
+	return nil
+}
+
+// bracket reads [...].
+func (s *pathScanner) bracket(p *path) error {
+	s.take("[")
+	s.space()
+	var st pathStep
+	switch {
+	case s.rest == "":
+		return errors.New("unclosed [")
+	case s.take("*"):
+		st.wildcard = true
+	case s.take("?"):
+		f, err := s.filter()
+		if err != nil {
+			return err
+		}
+		st.filter = f
+	case s.rest[0] == '\'' || s.rest[0] == '"':
+		for {
+			name, err := s.quoted()
+			if err != nil {
+				return err
+			}
+			st.names = append(st.names, name)
+			if s.space(); !s.take(",") {
+				break
+			}
+			s.space()
+		}
+	default:
+		if err := s.indices(&st); err != nil {
+			return err
+		}
+	}
+	if s.space(); !s.take("]") {
+		return fmt.Errorf("expected ] before %q", s.rest)
+	}
+	p.steps = append(p.steps, st)
+	return nil
+}
+
+// quoted reads a name in quotes. Only the quote itself can be escaped: AWS
+// looks for other backslashes in the name of the member.
+func (s *pathScanner) quoted() (string, error) {
+	if s.rest == "" || s.rest[0] != '\'' && s.rest[0] != '"' {
+		return "", fmt.Errorf("expected a quoted name before %q", s.rest)
+	}
+	end := closingQuote(s.rest)
 	if end < 0 {
-		return nil, s, errors.New("unclosed [")
+		return "", errors.New("unclosed quote")
 	}
-	index, err := strconv.Atoi(strings.TrimSpace(inner[:end]))
-	if err != nil {
-		return nil, s, nil
-	}
-	return &segment{index: index, array: true}, inner[end+1:], nil
+	q := s.rest[:1]
+	name := strings.ReplaceAll(s.rest[1:end], `\`+q, q)
+	s.rest = s.rest[end+1:]
+	return name, nil
 }
 
 func closingQuote(s string) int {
@@ -128,133 +257,196 @@ func closingQuote(s string) int {
 	return -1
 }
 
-// nameLength is the length of the name that s begins with. Members may
-// contain hyphens, variables may not.
-func nameLength(s string, hyphen bool) int {
-	for i, r := range s {
-		switch {
-		case r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r > 127:
-		case r >= '0' && r <= '9' && (i > 0 || hyphen):
-		case r == '-' && hyphen:
-		default:
-			return i
-		}
+// indices reads 0, -1, 0,2 and 1:3.
+func (s *pathScanner) indices(st *pathStep) error {
+	end := strings.IndexByte(s.rest, ']')
+	if end < 0 {
+		return errors.New("unclosed [")
 	}
-	return len(s)
-}
-
-// bracketed rewrites .a-b as ['a-b'] outside of brackets.
-func bracketed(s string) string {
-	var out strings.Builder
-	depth := 0
-	for i := 0; i < len(s); {
-		switch c := s[i]; {
-		case c == '\'' || c == '"':
-			if end := closingQuote(s[i:]); end > 0 {
-				out.WriteString(s[i : i+end+1])
-				i += end + 1
+	inner := s.rest[:end]
+	s.rest = s.rest[end:]
+	if from, to, isSlice := strings.Cut(inner, ":"); isSlice {
+		st.slice = &[2]*int{}
+		for i, part := range []string{from, to} {
+			if part = strings.TrimSpace(part); part == "" {
 				continue
 			}
-		case c == '[':
-			depth++
-		case c == ']':
-			depth--
-		case c == '.' && depth == 0 && i+1 < len(s):
-			if n := nameLength(s[i+1:], true); n > 0 && strings.Contains(s[i+1:i+1+n], "-") {
-				if i > 0 && s[i-1] == '.' { // ..a-b
-					out.WriteByte('.')
-				}
-				out.WriteString("['" + s[i+1:i+1+n] + "']")
-				i += 1 + n
-				continue
+			n, err := strconv.Atoi(part)
+			if err != nil {
+				return fmt.Errorf("failed to parse SliceOperation: %s", inner)
 			}
+			st.slice[i] = &n
 		}
-		out.WriteByte(s[i])
-		i++
+		if st.slice[0] == nil && st.slice[1] == nil {
+			return fmt.Errorf("failed to parse SliceOperation: %s", inner)
+		}
+		return nil
 	}
-	return out.String()
+	for _, part := range strings.Split(inner, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(part))
+		if err != nil {
+			return fmt.Errorf("could not parse token [%s]", inner)
+		}
+		st.indices = append(st.indices, n)
+	}
+	return nil
 }
 
-// reference reports whether the path can be written to: $ and definite
-// segments only.
+// reference reports whether the path can be written to: $ and steps that name
+// one value only.
 func (p *path) reference() bool {
-	return p.query == nil && !p.context && p.variable == ""
+	if p.context || p.variable != "" || p.function != "" {
+		return false
+	}
+	return p.plain()
 }
 
-// eval finds the value below root. errNotFound means that a definite path
-// leads nowhere; an indefinite path gives an array, perhaps an empty one.
+// plain reports that every step names one value: a Reference Path, perhaps of
+// the context object or of a variable.
+func (p *path) plain() bool {
+	for _, s := range p.steps {
+		if !s.single() {
+			return false
+		}
+	}
+	return p.function == ""
+}
+
+// eval finds the value below root: for a path that names one value that value
+// or a notFound error, for others a list, perhaps an empty one.
 func (p *path) eval(root any) (any, error) {
-	v := root
-	for _, s := range p.segments {
-		if s.array {
+	if p.plain() {
+		return p.evalPlain(root)
+	}
+	e := &pathEvaluation{path: p, root: root, results: []any{}}
+	if err := e.from(0, root, true); err != nil {
+		return nil, err
+	}
+	var result any = e.results
+	if p.definite {
+		if len(e.results) == 0 {
+			return nil, &notFound{"No results for path: " + p.normalized(len(p.steps))}
+		}
+		result = e.results[0]
+	}
+	if p.function != "" {
+		return pathFunctions[p.function](result, p.fnArgs)
+	}
+	return result, nil
+}
+
+// evalPlain follows names and indices.
+func (p *path) evalPlain(v any) (any, error) {
+	for i, s := range p.steps {
+		leaf := i == len(p.steps)-1
+		if len(s.indices) == 1 {
 			a, ok := v.([]any)
-			i := s.index
-			if i < 0 {
-				i += len(a)
+			if !ok {
+				return nil, &notFound{fmt.Sprintf("Filter: [%d] can only be applied to arrays. Current context is: %s", s.indices[0], text(v))}
 			}
-			if !ok || i < 0 || i >= len(a) {
-				return nil, errNotFound
+			n := s.indices[0]
+			if n < 0 {
+				n += len(a)
 			}
-			v = a[i]
+			if n < 0 || n >= len(a) {
+				return nil, &notFound{"No results for path: " + p.normalized(len(p.steps))}
+			}
+			v = a[n]
 			continue
 		}
-		m, ok := v.(map[string]any)
+		m, ok := members(v)
 		if !ok {
-			return nil, errNotFound
+			return nil, &notFound{fmt.Sprintf("Expected to find an object with property ['%s'] in path %s but found '%s'. This is not a json object according to the JsonProvider: 'com.jayway.jsonpath.spi.json.JacksonJsonProvider'.", s.names[0], p.normalized(i), javaType(v))}
 		}
-		if v, ok = m[s.name]; !ok {
-			return nil, errNotFound
+		w, ok := m[s.names[0]]
+		switch {
+		case !ok && leaf:
+			return nil, &notFound{"No results for path: " + p.normalized(len(p.steps))}
+		case !ok:
+			return nil, &notFound{"Missing property in path " + p.normalized(i+1)}
 		}
+		v = w
 	}
-	if p.query == nil {
-		return v, nil
-	}
-	if !p.sorted {
-		return append([]any{}, p.query.Select(v)...), nil
-	}
-	located := p.query.SelectLocated(v)
-	located.Sort()
-	out := make([]any, 0, len(located))
-	for _, n := range located {
-		out = append(out, n.Node)
-	}
-	return out, nil
+	return v, nil
 }
 
-// insert returns root with v at the path (ResultPath). What is on the way and
-// not an object is replaced by one, as AWS does; root itself is not changed.
-func (p *path) insert(root, v any) (any, error) { return insertAt(root, p.segments, v) }
+// normalized writes the first n steps as Jayway does: $['a'][0].
+func (p *path) normalized(n int) string {
+	var b strings.Builder
+	b.WriteByte('$')
+	for _, s := range p.steps[:n] {
+		switch {
+		case len(s.names) > 0:
+			fmt.Fprintf(&b, "['%s']", strings.Join(s.names, "','"))
+		case len(s.indices) > 0:
+			b.WriteString(strings.ReplaceAll(fmt.Sprint(s.indices), " ", ","))
+		case s.scan:
+			b.WriteString("..")
+		case s.wildcard:
+			b.WriteString("[*]")
+		case s.filter != nil:
+			b.WriteString("[?]")
+		case s.slice != nil:
+			b.WriteString("[:]")
+		}
+	}
+	return b.String()
+}
 
-func insertAt(at any, segments []segment, v any) (any, error) {
-	if len(segments) == 0 {
+func javaType(v any) string {
+	switch n := v.(type) {
+	case nil:
+		return "null"
+	case string:
+		return "java.lang.String"
+	case bool:
+		return "java.lang.Boolean"
+	case []any:
+		return "java.util.ArrayList"
+	default:
+		if _, whole := integer(n); whole {
+			return "java.lang.Integer"
+		}
+	}
+	return "java.lang.Double"
+}
+
+// insert returns root with v at the path (ResultPath); root itself is not
+// changed. Objects that are missing on the way are made.
+func (p *path) insert(root, v any) (any, error) { return insertAt(root, p.steps, v) }
+
+func insertAt(at any, steps []pathStep, v any) (any, error) {
+	if len(steps) == 0 {
 		return v, nil
 	}
-	s := segments[0]
-	if s.array {
+	if s := steps[0]; len(s.indices) == 1 {
+		i := s.indices[0]
 		a, ok := at.([]any)
-		if !ok || s.index < 0 || s.index >= len(a) {
-			return nil, fmt.Errorf("there is no element %d", s.index)
+		if !ok || i < 0 || i >= len(a) {
+			return nil, fmt.Errorf("there is no element %d", i)
 		}
-		w, err := insertAt(a[s.index], segments[1:], v)
+		w, err := insertAt(a[i], steps[1:], v)
 		if err != nil {
 			return nil, err
 		}
 		out := append([]any(nil), a...)
-		out[s.index] = w
+		out[i] = w
 		return out, nil
 	}
-	m, ok := at.(map[string]any)
+	name := steps[0].names[0]
+	m, ok := members(at)
 	if !ok && at != nil {
-		return nil, fmt.Errorf("%s is not in an object but in a %s", s, typeName(at))
+		return nil, fmt.Errorf("['%s'] is not in an object but in a %s", name, typeName(at))
 	}
-	w, err := insertAt(m[s.name], segments[1:], v)
+	w, err := insertAt(m[name], steps[1:], v)
 	if err != nil {
 		return nil, err
 	}
-	out := make(map[string]any, len(m)+1)
-	for k, e := range m {
-		out[k] = e
-	}
-	out[s.name] = w
-	return out, nil
+	return asObject(at).with(name, w), nil
 }
+
+func nameStart(r rune) bool {
+	return r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= utf8.RuneSelf
+}
+
+func namePart(r rune) bool { return nameStart(r) || r >= '0' && r <= '9' }

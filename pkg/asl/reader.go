@@ -3,56 +3,47 @@ package asl
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
+	"math"
 	"slices"
 	"strings"
 )
 
-// Problem is one thing wrong with a definition.
-type Problem struct {
-	Path    string // where, as a JSONPath: $.States['Wait'].Seconds
-	Message string
-}
-
-// DefinitionError is what Parse returns: all problems that were found.
-type DefinitionError struct{ Problems []Problem }
-
-// Error lists the problems, one a line.
-func (e *DefinitionError) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "asl: the definition has %d problem(s)", len(e.Problems))
-	for _, p := range e.Problems {
-		fmt.Fprintf(&b, "\n  %s: %s", p.Path, p.Message)
-	}
-	return b.String()
-}
-
 // reader takes the fields out of one object of the definition and notes what
-// is wrong with them. Fields that nobody took are unknown.
+// is wrong with them, in AWS's words. Fields that nobody took are unknown.
 type reader struct {
-	at    string
+	at    string // location of the object: /States/Wait; empty for the whole
 	m     map[string]any
+	keys  []string
 	taken map[string]bool
-	errs  *[]Problem
+	errs  *[]Diagnostic
 }
 
-func newReader(at string, v any, errs *[]Problem) (*reader, bool) {
+func newReader(at string, v any, errs *[]Diagnostic) (*reader, bool) {
 	r := &reader{at: at, taken: map[string]bool{}, errs: errs}
-	m, ok := v.(map[string]any)
+	m, ok := members(v)
 	if !ok {
-		r.problem("", "must be an object, but is %s", typeName(v))
+		r.problem("", "Expected value of type Object")
 		return nil, false
 	}
-	r.m = m
+	r.m, r.keys = m, keysOf(v)
 	return r, true
 }
 
-func (r *reader) problem(field, format string, args ...any) {
+// note adds a diagnostic. field "" is the object itself.
+func (r *reader) note(severity Severity, code, field, format string, args ...any) {
 	at := r.at
 	if field != "" {
-		at += "." + field
+		at += "/" + field
 	}
-	*r.errs = append(*r.errs, Problem{at, fmt.Sprintf(format, args...)})
+	if at == "" {
+		at = "/"
+	}
+	*r.errs = append(*r.errs, Diagnostic{severity, code, fmt.Sprintf(format, args...), at})
+}
+
+// problem notes what the schema does not allow.
+func (r *reader) problem(field, format string, args ...any) {
+	r.note(SeverityError, schemaFailed, field, format, args...)
 }
 
 func (r *reader) has(field string) bool {
@@ -73,22 +64,53 @@ func (r *reader) text(field string) string {
 	}
 	s, isString := v.(string)
 	if !isString {
-		r.problem(field, "must be a string, but is %s", typeName(v))
+		r.problem(field, "Expected value of type String")
 	}
 	return s
 }
 
-func (r *reader) required(field string) string {
-	if !r.has(field) {
-		r.taken[field] = true
-		r.problem(field, "is missing")
-		return ""
+// require notes which of the fields are missing.
+func (r *reader) require(fields ...string) {
+	var missing []string
+	for _, f := range fields {
+		if !r.has(f) {
+			missing = append(missing, f)
+		}
 	}
+	if len(missing) > 0 {
+		r.problem("", "These fields are required: [%s]", strings.Join(missing, ", "))
+	}
+}
+
+// required is text for a field that must be there.
+func (r *reader) required(field string) string {
+	r.require(field)
 	s := r.text(field)
-	if _, isString := r.m[field].(string); isString && s == "" {
-		r.problem(field, "must not be empty")
+	if v, isString := r.m[field].(string); isString && v == "" {
+		r.problem(field, "Value cannot be empty")
 	}
 	return s
+}
+
+// atMostOne notes that more than one of the fields is there; exactlyOne also
+// that none is. They return how many are.
+func (r *reader) atMostOne(fields ...string) int {
+	n := 0
+	for _, f := range fields {
+		if r.has(f) {
+			n++
+		}
+	}
+	if n > 1 {
+		r.problem("", "There should only be one of the following fields: [%s]", strings.Join(fields, ", "))
+	}
+	return n
+}
+
+func (r *reader) exactlyOne(fields ...string) {
+	if r.atMostOne(fields...) == 0 {
+		r.problem("", "This object should have only one of the following fields: [%s]", strings.Join(fields, ", "))
+	}
 }
 
 func (r *reader) boolean(field string) bool {
@@ -98,9 +120,23 @@ func (r *reader) boolean(field string) bool {
 	}
 	b, isBool := v.(bool)
 	if !isBool {
-		r.problem(field, "must be true or false, but is %s", typeName(v))
+		r.problem(field, "Expected value of type Boolean")
 	}
 	return b
+}
+
+// choice reads a text that must be one of values.
+func (r *reader) oneOf(field string, values ...string) string {
+	v, ok := r.take(field)
+	if !ok {
+		return ""
+	}
+	s, isString := v.(string)
+	if !isString || !slices.Contains(values, s) {
+		r.problem(field, "Value should be one of the following: [%s]", strings.Join(values, ", "))
+		return ""
+	}
+	return s
 }
 
 // list returns the elements of an array field; absent and wrong ones are nil.
@@ -111,7 +147,17 @@ func (r *reader) list(field string) []any {
 	}
 	a, isArray := v.([]any)
 	if !isArray {
-		r.problem(field, "must be an array, but is %s", typeName(v))
+		r.problem(field, "Expected value of type Array")
+	}
+	return a
+}
+
+// filled is list for an array that must be there and not be empty.
+func (r *reader) filled(field string) []any {
+	r.require(field)
+	a := r.list(field)
+	if v, isArray := r.m[field].([]any); isArray && len(v) == 0 {
+		r.problem(field, "Value cannot be empty")
 	}
 	return a
 }
@@ -122,23 +168,49 @@ func (r *reader) integer(field string, low, high, otherwise int64) int64 {
 	if !ok {
 		return otherwise
 	}
-	n, isInt := v.(json.Number)
-	i, whole := integer(n)
-	if !isInt || !whole || i < low || i > high {
-		r.problem(field, "must be a whole number from %d to %d, but is %s", low, high, text(v))
+	if wrong := wholeNumber(low, high)(v); wrong != "" {
+		r.problem(field, "%s", wrong)
 		return otherwise
 	}
+	i, _ := integer(v)
 	return i
 }
 
-// unknown reports the fields that were not taken. allowed names those that are
-// known elsewhere, with the reason why they are not wanted here.
+// wholeNumber checks literals of number fields.
+func wholeNumber(low, high int64) func(any) string {
+	return func(v any) string {
+		f, ok := number(v)
+		_, isNumber := v.(json.Number)
+		switch {
+		case !ok || !isNumber || f != math.Trunc(f):
+			return "Expected value of type Integer"
+		case f < float64(low):
+			return fmt.Sprintf("Minimum value is %d", low)
+		case f > float64(high):
+			return fmt.Sprintf("Maximum value is %d", high)
+		}
+		return ""
+	}
+}
+
+func wholeRange(low, high int64) string {
+	return fmt.Sprintf("a whole number from %d to %d", low, high)
+}
+
+func isText(v any) string {
+	if _, ok := v.(string); !ok {
+		return "Expected value of type String"
+	}
+	return ""
+}
+
+// unknown reports the fields that were not taken, for the reason given.
 func (r *reader) unknown(reason func(field string) string) {
-	for _, k := range slices.Sorted(maps.Keys(r.m)) {
+	for _, k := range r.keys {
 		if !r.taken[k] {
-			r.problem(k, "%s", reason(k))
+			r.problem("", "%s", reason(k))
 		}
 	}
 }
 
-func unknownField(string) string { return "is not a known field here" }
+func unknownField(field string) string { return fmt.Sprintf("Field '%s' is not supported", field) }

@@ -27,27 +27,25 @@ type catcher struct {
 	resultPath *dataPath
 }
 
-// AWS's limit for MaxDelaySeconds, exclusive.
+// AWS's limit for MaxDelaySeconds.
 const maxDelayLimit = 31_622_400
 
 func (f *fields) retriers() {
 	for i, r := range f.entries("Retry") {
 		t := &retrier{errors: f.errorEquals(r, i, len(f.m["Retry"].([]any)))}
-		t.interval = time.Duration(r.integer("IntervalSeconds", 1, maxSeconds, 1)) * time.Second
+		t.interval = time.Duration(r.integer("IntervalSeconds", 0, maxSeconds, 1)) * time.Second
 		t.attempts = int(r.integer("MaxAttempts", 0, maxSeconds, 3))
-		t.maxDelay = time.Duration(r.integer("MaxDelaySeconds", 1, maxDelayLimit-1, 0)) * time.Second
+		t.maxDelay = time.Duration(r.integer("MaxDelaySeconds", 1, maxDelayLimit, 0)) * time.Second
 		t.backoff = 2
 		if v, ok := r.take("BackoffRate"); ok {
-			if t.backoff, ok = number(v); !ok || t.backoff < 1 {
-				r.problem("BackoffRate", "must be a number of at least 1.0, but is %s", text(v))
+			switch t.backoff, ok = number(v); {
+			case !ok:
+				r.problem("BackoffRate", "Expected value of type Number")
+			case t.backoff < 1:
+				r.problem("BackoffRate", "Minimum value is 1.0")
 			}
 		}
-		switch j := r.text("JitterStrategy"); {
-		case j == "FULL":
-			t.jitter = true
-		case r.has("JitterStrategy") && j != "NONE":
-			r.problem("JitterStrategy", "must be \"FULL\" or \"NONE\", but is %q", j)
-		}
+		t.jitter = r.oneOf("JitterStrategy", "NONE", "FULL") == "FULL"
 		r.text("Comment")
 		r.unknown(unknownField)
 		f.s.retry = append(f.s.retry, t)
@@ -57,25 +55,29 @@ func (f *fields) retriers() {
 func (f *fields) catchers() {
 	for i, r := range f.entries("Catch") {
 		c := &catcher{errors: f.errorEquals(r, i, len(f.m["Catch"].([]any))), next: r.required("Next")}
-		c.assign = f.assignments(r)
-		inner := *f
-		inner.reader = r
+		inner := f.within(r)
+		inner.inCatch = true
+		c.assign = inner.assignments(r)
 		if f.s.jsonata {
 			c.output = inner.payload("Output", false)
 		} else {
-			c.resultPath = inner.path("ResultPath", true)
+			c.resultPath = inner.path("ResultPath", (*path).reference)
 		}
 		r.text("Comment")
-		r.unknown(f.reason)
+		r.unknown(inner.reason)
 		f.s.catch = append(f.s.catch, c)
 	}
 }
 
 // entries reads an array of objects.
 func (f *fields) entries(field string) []*reader {
+	return f.readers(field, f.list(field))
+}
+
+func (f *fields) readers(field string, list []any) []*reader {
 	var out []*reader
-	for i, v := range f.list(field) {
-		if r, ok := newReader(fmt.Sprintf("%s.%s[%d]", f.at, field, i), v, f.p.errs); ok {
+	for i, v := range list {
+		if r, ok := newReader(fmt.Sprintf("%s/%s[%d]", f.at, field, i), v, f.p.errs); ok {
 			out = append(out, r)
 		}
 	}
@@ -85,19 +87,16 @@ func (f *fields) entries(field string) []*reader {
 // errorEquals reads ErrorEquals: States.ALL must stand alone and last.
 func (f *fields) errorEquals(r *reader, i, n int) []string {
 	var names []string
-	for _, v := range r.list("ErrorEquals") {
+	for _, v := range r.filled("ErrorEquals") {
 		name, ok := v.(string)
 		if !ok {
-			r.problem("ErrorEquals", "must hold strings, but holds %s", text(v))
+			r.problem("ErrorEquals", "Expected value of type String")
 			continue
 		}
 		names = append(names, name)
 	}
-	if len(names) == 0 {
-		r.problem("ErrorEquals", "must name at least one error")
-	}
 	if slices.Contains(names, ErrAll) && (len(names) > 1 || i != n-1) {
-		r.problem("ErrorEquals", "States.ALL must stand alone and in the last entry")
+		r.problem("ErrorEquals", "States.ALL must appear alone and at end of list")
 	}
 	return names
 }
@@ -113,7 +112,7 @@ func matches(errors []string, name string) bool {
 		case e == name:
 			return true
 		case e == ErrAll:
-			return name != ErrDataLimit
+			return true // also States.DataLimitExceeded, as recorded on AWS
 		case e == ErrTaskFailed:
 			if name != ErrTimeout && name != ErrHeartbeatTimeout && name != ErrDataLimit {
 				return true

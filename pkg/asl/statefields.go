@@ -1,6 +1,7 @@
 package asl
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -13,7 +14,7 @@ func (f *fields) common() {
 		s.output = f.payload("Output", false)
 		return
 	}
-	s.inputPath, s.outputPath = f.path("InputPath", false), f.path("OutputPath", false)
+	s.inputPath, s.outputPath = f.path("InputPath", nil), f.path("OutputPath", nil)
 }
 
 func (f *fields) pass() {
@@ -23,10 +24,21 @@ func (f *fields) pass() {
 	if f.s.jsonata {
 		return
 	}
-	f.s.resultPath = f.path("ResultPath", true)
+	f.s.resultPath = f.path("ResultPath", (*path).reference)
 	f.s.parameters = f.payload("Parameters", false)
 	if v, ok := f.take("Result"); ok {
 		f.s.result = literal{v}
+		f.warnOfPathsInResult(v)
+	}
+}
+
+// warnOfPathsInResult notes paths in Result, which AWS does not evaluate.
+func (f *fields) warnOfPathsInResult(v any) {
+	m, _ := members(v)
+	for _, k := range keysOf(v) {
+		if s, isString := m[k].(string); isString && strings.HasSuffix(k, ".$") && (isPath(s) || intrinsicLike(s)) {
+			f.note(SeverityWarning, passResultStatic, "Result", "The Result of a Pass state is static: '%s' is not evaluated", k)
+		}
 	}
 }
 
@@ -37,7 +49,7 @@ func (f *fields) invocation() {
 	f.transition()
 	s.assign = f.assignments(f.reader)
 	if !s.jsonata {
-		s.resultPath = f.path("ResultPath", true)
+		s.resultPath = f.path("ResultPath", (*path).reference)
 		s.selector = f.payload("ResultSelector", true)
 	}
 	f.retriers()
@@ -62,7 +74,7 @@ func (f *fields) task() {
 			f.problem("Resource", "%v", err)
 		}
 	}
-	s.credentials = f.payload("Credentials", true)
+	f.credentials()
 	s.timeout = f.dynamic("TimeoutSeconds", wholeNumber(1, maxSeconds))
 	s.heartbeat = f.dynamic("HeartbeatSeconds", wholeNumber(1, maxSeconds))
 	t, ok1 := s.timeout.(literal)
@@ -70,8 +82,20 @@ func (f *fields) task() {
 	if ok1 && ok2 {
 		seconds, _ := integer(t.v)
 		if beat, _ := integer(h.v); beat >= seconds && seconds > 0 {
-			f.problem("HeartbeatSeconds", "must be smaller than TimeoutSeconds")
+			f.problem("HeartbeatSeconds", "HeartbeatSeconds must be smaller than TimeoutSeconds")
 		}
+	}
+}
+
+func (f *fields) credentials() {
+	if f.s.credentials = f.payload("Credentials", true); f.s.credentials == nil {
+		return
+	}
+	if f.s.resource.family == activity {
+		f.problem("Credentials", "The field 'Credentials' is not supported for activities")
+	}
+	if m, isObject := members(f.m["Credentials"]); isObject && m["RoleArn"] == nil && m["RoleArn.$"] == nil {
+		f.problem("Credentials", "The field 'RoleArn' is required but was missing")
 	}
 }
 
@@ -80,20 +104,12 @@ func (f *fields) wait() {
 	f.common()
 	f.transition()
 	s.assign = f.assignments(f.reader)
-	given := 0
-	for _, field := range []string{"Seconds", "SecondsPath", "Timestamp", "TimestampPath"} {
-		if f.has(field) {
-			given++
-		}
-	}
-	if given != 1 {
-		f.problem("", "must have exactly one of Seconds, SecondsPath, Timestamp and TimestampPath")
-	}
+	f.exactlyOne("SecondsPath", "Seconds", "TimestampPath", "Timestamp")
 	s.seconds = f.dynamic("Seconds", wholeNumber(0, maxSeconds))
 	s.timestamp = f.dynamic("Timestamp", func(v any) string {
 		text, ok := v.(string)
 		if _, err := parseTimestamp(text); !ok || err != nil {
-			return "must be a timestamp like 2026-08-01T12:00:00Z"
+			return "String does not match RFC3339 timestamp"
 		}
 		return ""
 	})
@@ -109,14 +125,8 @@ func (f *fields) fail() {
 func (f *fields) parallel() {
 	f.invocation()
 	f.arguments(false)
-	branches := f.list("Branches")
-	if len(branches) == 0 {
-		f.problem("Branches", "must have at least one branch")
-	}
-	for i, v := range branches {
-		if r, ok := newReader(fmt.Sprintf("%s.Branches[%d]", f.at, i), v, f.p.errs); ok {
-			f.s.branches = append(f.s.branches, f.nested(r))
-		}
+	for _, r := range f.readers("Branches", f.filled("Branches")) {
+		f.s.branches = append(f.s.branches, f.nested(r))
 	}
 }
 
@@ -128,63 +138,28 @@ func (f *fields) nested(r *reader) *block {
 	return b
 }
 
-// mapState reads a Map. Fields and the mode of Distributed Map are refused.
+// mapState reads a Map.
 func (f *fields) mapState() {
-	s := f.s
 	f.invocation()
-	for _, field := range []string{"ItemReader", "ItemBatcher", "ResultWriter", "Label", "ToleratedFailureCount",
-		"ToleratedFailureCountPath", "ToleratedFailurePercentage", "ToleratedFailurePercentagePath"} {
-		if _, ok := f.take(field); ok {
-			f.problem(field, "belongs to Distributed Map, which this interpreter does not run yet; use an inline Map")
-		}
-	}
-	name := "ItemProcessor"
-	if f.has("Iterator") {
-		name = "Iterator" // the field's name before Distributed Map came
-		if f.has("ItemProcessor") {
-			f.problem("Iterator", "cannot be there together with ItemProcessor")
-		}
-	}
-	if v, ok := f.take(name); !ok {
-		f.problem(name, "is missing")
-	} else if r, ok := newReader(f.at+"."+name, v, f.p.errs); ok {
-		f.processorMode(r)
-		s.processor = f.nested(r)
-	}
+	f.processor()
 	f.items()
-	s.maxConcurrent = f.dynamic("MaxConcurrency", wholeNumber(0, maxSeconds))
-}
-
-func (f *fields) processorMode(r *reader) {
-	v, ok := r.take("ProcessorConfig")
-	if !ok {
-		return
-	}
-	config, ok := newReader(r.at+".ProcessorConfig", v, f.p.errs)
-	if !ok {
-		return
-	}
-	switch mode := config.text("Mode"); {
-	case mode == "DISTRIBUTED":
-		config.text("ExecutionType")
-		config.problem("Mode", "DISTRIBUTED (Distributed Map) is not run by this interpreter yet; use INLINE")
-	case config.has("Mode") && mode != "INLINE":
-		config.problem("Mode", "must be \"INLINE\", but is %q", mode)
-	}
-	config.unknown(unknownField)
+	f.s.maxConcurrent = f.dynamic("MaxConcurrency", wholeNumber(0, maxSeconds))
 }
 
 func (f *fields) items() {
 	s := f.s
-	if f.has("ItemSelector") && f.has("Parameters") {
-		f.problem("Parameters", "cannot be there together with ItemSelector")
+	if !s.jsonata {
+		f.atMostOne("ItemSelector", "Parameters")
 	}
 	s.itemSelector = f.payload("ItemSelector", false)
 	if s.jsonata {
 		s.items = f.payload("Items", false)
 		if l, ok := s.items.(literal); ok {
-			if _, isArray := l.v.([]any); !isArray {
-				f.problem("Items", "must be an array or a JSONata expression, but is %s", typeName(l.v))
+			switch l.v.(type) {
+			case []any:
+			case *object:
+			default:
+				f.problem("Items", "Expected value of type Array")
 			}
 		}
 		return
@@ -192,9 +167,9 @@ func (f *fields) items() {
 	if s.itemSelector == nil {
 		s.itemSelector = f.payload("Parameters", false) // its name before ItemSelector came
 	}
-	if p := f.path("ItemsPath", false); p != nil {
+	if p := f.path("ItemsPath", (*path).plain); p != nil {
 		if p.discard {
-			f.problem("ItemsPath", "must be a path, but is null")
+			f.problem("ItemsPath", "Expected value of type String")
 			return
 		}
 		s.items = p.template
@@ -219,13 +194,16 @@ const (
 	activity
 )
 
+// errResource is AWS's answer to a Resource that is no ARN.
+var errResource = errors.New("Value is not a valid resource ARN") //nolint:staticcheck // AWS's words
+
 // parseResource reads a Task's Resource.
 // https://docs.aws.amazon.com/step-functions/latest/dg/state-task.html#state-task-fields
 func parseResource(arn string) (resource, error) {
 	r := resource{arn: arn}
 	parts := strings.Split(arn, ":")
 	if len(parts) < 6 || parts[0] != "arn" {
-		return r, fmt.Errorf("must be an ARN, but is %q", arn)
+		return r, errResource
 	}
 	switch {
 	case parts[2] == "lambda" && parts[5] == "function" && len(parts) > 6:
@@ -235,27 +213,28 @@ func parseResource(arn string) (resource, error) {
 		r.family = activity
 		return r, nil
 	case parts[2] != "states" || len(parts) < 7:
-		return r, fmt.Errorf("must be a service integration, a Lambda function or an activity, but is %q", arn)
+		return r, errResource
 	}
+	notRecognized := fmt.Errorf("The resource provided %s is not recognized. The value is not a valid resource ARN, or the resource is not available in this region.", arn) //nolint:staticcheck // AWS's words
 	last := 6
 	if parts[5] == "aws-sdk" {
 		last = 7
 	}
 	if len(parts) <= last || parts[last] == "" || parts[5] == "" {
-		return r, fmt.Errorf("names no action: %q", arn)
+		return r, notRecognized
 	}
 	r.service, r.action = strings.Join(parts[5:last], ":"), strings.Join(parts[last:], ":")
 	action, pattern, has := strings.Cut(r.action, ".")
 	switch {
 	case !has:
 	case action == "":
-		return r, fmt.Errorf("names no action: %q", arn)
+		return r, notRecognized
 	case pattern == "sync", pattern == "sync:2":
 		r.sync = true
 	case pattern == "waitForTaskToken":
 		r.callback = true
 	default:
-		return r, fmt.Errorf("the pattern must be .sync, .sync:2 or .waitForTaskToken, but is %q", "."+pattern)
+		return r, notRecognized
 	}
 	return r, nil
 }

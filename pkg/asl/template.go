@@ -1,11 +1,13 @@
 package asl
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf16"
 )
 
 // template is a field whose value may depend on the execution: a literal, a
@@ -19,7 +21,7 @@ type template interface {
 type view struct {
 	rt      *runtime
 	data    any // JSONPath's $, and $states.input
-	context func() map[string]any
+	context func() any
 	vars    *variables
 
 	result    any // $states.result
@@ -64,18 +66,18 @@ func (t arrayTemplate) eval(v *view) (any, error) {
 }
 
 type objectTemplate struct {
-	keys   []string // sorted, so that errors and random values do not depend on map order
+	keys   []string // in the order of evaluation
 	values []template
 }
 
 func (t objectTemplate) eval(v *view) (any, error) {
-	out := make(map[string]any, len(t.keys))
+	out := newObject(len(t.keys))
 	for i, e := range t.values {
 		w, err := e.eval(v)
 		if err != nil {
 			return nil, err
 		}
-		out[t.keys[i]] = w
+		out.set(t.keys[i], w)
 	}
 	return out, nil
 }
@@ -88,14 +90,20 @@ type pathTemplate struct {
 
 func (t pathTemplate) eval(v *view) (any, error) {
 	out, err := t.path.lookup(v)
-	if errors.Is(err, errNotFound) {
-		source, where := "input", text(v.data)
-		if t.path.context {
-			source, where = "context object", text(v.context())
-		}
-		return nil, runtimeError("The JSONPath '%s' specified for the field '%s' could not be found in the %s '%s'", t.path.src, t.field, source, where)
+	if !errors.Is(err, errNotFound) {
+		return out, err
 	}
-	return out, err
+	switch t.field {
+	case "InputPath", "OutputPath", "ItemsPath":
+		return nil, runtimeError("Invalid path '%s' : %v", t.path.src, err)
+	case "": // an argument of an intrinsic function
+		return nil, runtimeError("The JsonPath argument for the field '%s' could not be found in the input '%s'", t.path.src, text(v.data))
+	}
+	source, where := "input", text(v.data)
+	if t.path.context {
+		source, where = "context object", text(v.context())
+	}
+	return nil, runtimeError("The JSONPath '%s' specified for the field '%s' could not be found in the %s '%s'", t.path.src, t.field, source, where)
 }
 
 // lookup evaluates the path on the input, the context object or a variable.
@@ -106,7 +114,7 @@ func (p *path) lookup(v *view) (any, error) {
 	case p.variable != "":
 		value, ok := v.vars.get(p.variable)
 		if !ok {
-			return nil, errNotFound
+			return nil, &notFound{"There is no variable $" + p.variable}
 		}
 		return p.eval(value)
 	}
@@ -116,41 +124,75 @@ func (p *path) lookup(v *view) (any, error) {
 // compileJSONPath compiles a payload template: in objects, a key that ends
 // with .$ has a path or an intrinsic function as value.
 func compileJSONPath(v any) (template, error) {
-	switch v := v.(type) {
-	case []any:
-		return compileArray(v, compileJSONPath)
-	case map[string]any:
-		var t objectTemplate
-		constant := true
-		for _, k := range slices.Sorted(maps.Keys(v)) {
-			name, dynamic := strings.CutSuffix(k, ".$")
-			var e template
-			var err error
-			if dynamic {
-				s, ok := v[k].(string)
-				if !ok {
-					return nil, fmt.Errorf("%s: must be a string with a path or an intrinsic function", k)
-				}
-				if _, clash := v[name]; clash {
-					return nil, fmt.Errorf("%s: the field %q is there twice", k, name)
-				}
-				e, err = compileDynamic(k, s)
-			} else {
-				e, err = compileJSONPath(v[k])
-			}
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", k, err)
-			}
-			_, isLiteral := e.(literal)
-			constant = constant && isLiteral
-			t.keys, t.values = append(t.keys, name), append(t.values, e)
-		}
-		if constant {
-			return literal{v}, nil
-		}
-		return t, nil
+	if a, isArray := v.([]any); isArray {
+		return compileArray(a, compileJSONPath)
 	}
-	return literal{v}, nil
+	m, isObject := members(v)
+	if !isObject {
+		return literal{v}, nil
+	}
+	var t objectTemplate
+	constant := true
+	dynamic := map[string]template{}
+	for _, k := range keysOf(v) {
+		name, isDynamic := strings.CutSuffix(k, ".$")
+		if isDynamic {
+			s, ok := m[k].(string)
+			if !ok {
+				return nil, &templateError{k}
+			}
+			if _, clash := m[name]; clash {
+				return nil, &templateError{k}
+			}
+			e, err := compileDynamic(k, s)
+			if err != nil {
+				return nil, &templateError{k}
+			}
+			dynamic[name] = e
+			continue
+		}
+		e, err := compileJSONPath(m[k])
+		if err != nil {
+			return nil, err
+		}
+		_, isLiteral := e.(literal)
+		constant = constant && isLiteral
+		t.keys, t.values = append(t.keys, k), append(t.values, e)
+	}
+	if constant && len(dynamic) == 0 {
+		return literal{v}, nil
+	}
+	// AWS keeps the order of the constant members and puts the others behind
+	// them, in the order of a Java HashMap.
+	for _, name := range javaHashOrder(slices.Sorted(maps.Keys(dynamic))) {
+		t.keys, t.values = append(t.keys, name), append(t.values, dynamic[name])
+	}
+	return t, nil
+}
+
+// templateError is a member of a payload template that is neither a path nor
+// an intrinsic function.
+type templateError struct{ field string }
+
+func (e *templateError) Error() string {
+	return fmt.Sprintf("The value for the field '%s' must be a valid JSONPath or a valid intrinsic function call", e.field)
+}
+
+// javaHashOrder sorts keys as java.util.HashMap iterates over them.
+func javaHashOrder(keys []string) []string {
+	size := uint32(16)
+	for float64(len(keys)) > 0.75*float64(size) {
+		size *= 2
+	}
+	bucket := func(key string) uint32 {
+		var h uint32
+		for _, unit := range utf16.Encode([]rune(key)) {
+			h = 31*h + uint32(unit)
+		}
+		return (h ^ h>>16) & (size - 1)
+	}
+	slices.SortStableFunc(keys, func(a, b string) int { return cmp.Compare(bucket(a), bucket(b)) })
+	return keys
 }
 
 // compileDynamic compiles a path or an intrinsic function.
@@ -177,7 +219,7 @@ func compileJSONata(field string, v any) (template, error) {
 			return compileExpression(field, src)
 		}
 		if strings.HasPrefix(v, "{%") {
-			return nil, fmt.Errorf("%s: %q begins with {%% and does not end with %%}", field, v)
+			return nil, &expressionError{field: field, code: schemaFailed, message: "JSONata string must start with {% and end with %}"}
 		}
 	case []any:
 		i := -1
@@ -185,11 +227,12 @@ func compileJSONata(field string, v any) (template, error) {
 			i++
 			return compileJSONata(fmt.Sprintf("%s[%d]", field, i), e)
 		})
-	case map[string]any:
+	case *object, map[string]any:
+		m, _ := members(v)
 		var t objectTemplate
 		constant := true
-		for _, k := range slices.Sorted(maps.Keys(v)) {
-			e, err := compileJSONata(field+"/"+k, v[k])
+		for _, k := range keysOf(v) {
+			e, err := compileJSONata(field+"/"+k, m[k])
 			if err != nil {
 				return nil, err
 			}
@@ -211,7 +254,7 @@ func compileArray(v []any, compile func(any) (template, error)) (template, error
 	for i, e := range v {
 		var err error
 		if t[i], err = compile(e); err != nil {
-			return nil, fmt.Errorf("[%d]: %w", i, err)
+			return nil, err
 		}
 		_, isLiteral := t[i].(literal)
 		constant = constant && isLiteral

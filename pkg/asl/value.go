@@ -3,17 +3,16 @@ package asl
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"math"
 	"strconv"
-
-	"github.com/recolabs/gnata"
+	"strings"
+	"unicode/utf8"
 )
 
 // Values are plain Go: nil, bool, string, json.Number or float64, []any and
-// map[string]any. They are never changed in place, so they are shared freely.
+// *object (map[string]any is read too, without an order of keys). They are
+// never changed in place, so they are shared freely.
 
 // doc is a value with its JSON text: what flows from state to state.
 type doc struct {
@@ -41,29 +40,207 @@ func parseDoc(raw []byte) (*doc, error) {
 	return &doc{v: v, raw: compact.String()}, nil
 }
 
+// decode reads one JSON value.
 func decode(raw []byte) (any, error) {
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber()
-	var v any
-	if err := dec.Decode(&v); err != nil {
-		return nil, err
+	if !json.Valid(raw) {
+		var v any
+		if err := json.Unmarshal(raw, &v); err != nil {
+			return nil, err
+		}
 	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("data after the JSON value")
-	}
-	return v, nil
+	d := decoder{raw: raw}
+	return d.value(), nil
 }
 
-// encode writes v with sorted keys and without HTML escapes.
-func encode(v any) (string, error) {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return "", err
+// decoder reads JSON that was found valid, keeping the order of keys.
+type decoder struct {
+	raw []byte
+	at  int
+}
+
+func (d *decoder) space() byte {
+	for d.at < len(d.raw) {
+		switch c := d.raw[d.at]; c {
+		case ' ', '\t', '\r', '\n', ',', ':':
+			d.at++
+		default:
+			return c
+		}
 	}
-	b := buf.Bytes()
-	return string(b[:len(b)-1]), nil
+	return 0
+}
+
+func (d *decoder) value() any {
+	switch d.space() {
+	case '{':
+		d.at++
+		o := newObject(0)
+		for d.space() != '}' {
+			key := d.text()
+			d.space()
+			o.set(key, d.value())
+		}
+		d.at++
+		return o
+	case '[':
+		d.at++
+		a := []any{}
+		for d.space() != ']' {
+			a = append(a, d.value())
+		}
+		d.at++
+		return a
+	case '"':
+		return d.text()
+	case 't':
+		d.at += len("true")
+		return true
+	case 'f':
+		d.at += len("false")
+		return false
+	case 'n':
+		d.at += len("null")
+		return nil
+	}
+	start := d.at
+	for d.at < len(d.raw) && strings.IndexByte("+-.eE0123456789", d.raw[d.at]) >= 0 {
+		d.at++
+	}
+	if n := string(d.raw[start:d.at]); n != "-0" {
+		return json.Number(n)
+	}
+	return json.Number("0") // as AWS reads it
+}
+
+func (d *decoder) text() string {
+	start, plain := d.at, true
+	for d.at++; d.raw[d.at] != '"'; d.at++ {
+		if d.raw[d.at] == '\\' {
+			d.at++
+			plain = false
+		}
+	}
+	d.at++
+	inner := d.raw[start+1 : d.at-1]
+	if plain && utf8.Valid(inner) {
+		return string(inner)
+	}
+	var s string
+	_ = json.Unmarshal(d.raw[start:d.at], &s) // the whole text was found valid
+	return s
+}
+
+// encode writes v compactly, as AWS does: objects in their order, characters
+// as they are and not as escapes.
+func encode(v any) (string, error) {
+	b, err := appendJSON(nil, v)
+	return string(b), err
+}
+
+func appendJSON(b []byte, v any) ([]byte, error) {
+	var err error
+	switch v := v.(type) {
+	case nil:
+		return append(b, "null"...), nil
+	case bool:
+		return strconv.AppendBool(b, v), nil
+	case string:
+		return appendText(b, v), nil
+	case json.Number:
+		return append(b, v...), nil
+	case int:
+		return strconv.AppendInt(b, int64(v), 10), nil
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return b, fmt.Errorf("%v is not a JSON number", v)
+		}
+		return append(b, javaDouble(v)...), nil
+	case []any:
+		b = append(b, '[')
+		for i, e := range v {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			if b, err = appendJSON(b, e); err != nil {
+				return b, err
+			}
+		}
+		return append(b, ']'), nil
+	case *object, map[string]any:
+		m, _ := members(v)
+		b = append(b, '{')
+		for i, k := range keysOf(v) {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = append(appendText(b, k), ':')
+			if b, err = appendJSON(b, m[k]); err != nil {
+				return b, err
+			}
+		}
+		return append(b, '}'), nil
+	}
+	return b, fmt.Errorf("%T is not JSON", v)
+}
+
+func appendText(b []byte, s string) []byte {
+	b = append(b, '"')
+	start := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= utf8.RuneSelf {
+			r, size := utf8.DecodeRuneInString(s[i:])
+			if r == utf8.RuneError && size == 1 {
+				b = append(append(b, s[start:i]...), "\ufffd"...)
+				start = i + 1
+			}
+			i += size
+			continue
+		}
+		if c >= ' ' && c != '"' && c != '\\' {
+			i++
+			continue
+		}
+		b = append(b, s[start:i]...)
+		switch c {
+		case '"', '\\':
+			b = append(b, '\\', c)
+		case '\n':
+			b = append(b, '\\', 'n')
+		case '\r':
+			b = append(b, '\\', 'r')
+		case '\t':
+			b = append(b, '\\', 't')
+		case '\b':
+			b = append(b, '\\', 'b')
+		case '\f':
+			b = append(b, '\\', 'f')
+		default:
+			b = fmt.Appendf(b, "\\u%04X", c)
+		}
+		i++
+		start = i
+	}
+	return append(append(b, s[start:]...), '"')
+}
+
+// javaDouble writes a number as Java does, and so AWS: with a fraction, and
+// with an exponent below 0.001 and from 10,000,000 on (1.0E7).
+func javaDouble(f float64) string {
+	abs := math.Abs(f)
+	if abs == 0 || abs >= 1e-3 && abs < 1e7 {
+		s := strconv.FormatFloat(f, 'f', -1, 64)
+		if !strings.Contains(s, ".") {
+			s += ".0"
+		}
+		return s
+	}
+	mantissa, exponent, _ := strings.Cut(strconv.FormatFloat(f, 'e', -1, 64), "e")
+	if !strings.Contains(mantissa, ".") {
+		mantissa += ".0"
+	}
+	n, _ := strconv.Atoi(exponent)
+	return mantissa + "E" + strconv.Itoa(n)
 }
 
 // text is encode for values that came from JSON and so cannot fail to go back.
@@ -103,25 +280,25 @@ func equal(a, b any) bool {
 		y, ok := number(b)
 		return ok && x == y
 	}
-	switch a := a.(type) {
-	case []any:
-		b, ok := b.([]any)
-		if !ok || len(a) != len(b) {
+	if x, ok := a.([]any); ok {
+		y, ok := b.([]any)
+		if !ok || len(x) != len(y) {
 			return false
 		}
-		for i := range a {
-			if !equal(a[i], b[i]) {
+		for i := range x {
+			if !equal(x[i], y[i]) {
 				return false
 			}
 		}
 		return true
-	case map[string]any:
-		b, ok := b.(map[string]any)
-		if !ok || len(a) != len(b) {
+	}
+	if x, ok := members(a); ok {
+		y, ok := members(b)
+		if !ok || len(x) != len(y) {
 			return false
 		}
-		for k, v := range a {
-			w, ok := b[k]
+		for k, v := range x {
+			w, ok := y[k]
 			if !ok || !equal(v, w) {
 				return false
 			}
@@ -129,7 +306,7 @@ func equal(a, b any) bool {
 		return true
 	}
 	switch b.(type) {
-	case []any, map[string]any:
+	case []any, map[string]any, *object:
 		return false
 	}
 	return a == b
@@ -145,124 +322,8 @@ func typeName(v any) string {
 		return "string"
 	case []any:
 		return "array"
-	case map[string]any:
+	case map[string]any, *object:
 		return "object"
 	}
 	return "number"
-}
-
-// jsonataNull is how gnata represents null; its Go nil is "undefined".
-var jsonataNull = func() any {
-	v, err := gnata.DecodeJSON([]byte("null"))
-	if err != nil {
-		panic(err)
-	}
-	return v
-}()
-
-// toJSONata replaces nil by gnata's null. Values without nulls are not copied.
-func toJSONata(v any) any {
-	out, _ := withNulls(v)
-	return out
-}
-
-func withNulls(v any) (out any, changed bool) {
-	switch v := v.(type) {
-	case nil:
-		return jsonataNull, true
-	case []any:
-		var c []any
-		for i, e := range v {
-			if w, ch := withNulls(e); ch {
-				if c == nil {
-					c = append([]any(nil), v...)
-				}
-				c[i] = w
-			}
-		}
-		if c != nil {
-			return c, true
-		}
-	case map[string]any:
-		var c map[string]any
-		for k, e := range v {
-			if w, ch := withNulls(e); ch {
-				if c == nil {
-					c = make(map[string]any, len(v))
-					for k, e := range v {
-						c[k] = e
-					}
-				}
-				c[k] = w
-			}
-		}
-		if c != nil {
-			return c, true
-		}
-	}
-	return v, false
-}
-
-// fromJSONata turns a result of gnata into a plain value. Functions and other
-// things that are not JSON are errors.
-func fromJSONata(v any) (any, error) {
-	switch x := v.(type) {
-	case nil, bool, string:
-		return v, nil
-	case json.Number:
-		return v, nil
-	case float64:
-		if math.IsNaN(x) || math.IsInf(x, 0) {
-			return nil, errors.New("the result is not a finite number")
-		}
-		if x == math.Trunc(x) && math.Abs(x) < 1<<53 {
-			return json.Number(strconv.FormatInt(int64(x), 10)), nil
-		}
-		return v, nil
-	case int:
-		return json.Number(strconv.Itoa(x)), nil
-	case []any:
-		out := make([]any, len(x))
-		for i, e := range x {
-			w, err := fromJSONata(e)
-			if err != nil {
-				return nil, err
-			}
-			out[i] = w
-		}
-		return out, nil
-	case map[string]any:
-		out := make(map[string]any, len(x))
-		for k, e := range x {
-			w, err := fromJSONata(e)
-			if err != nil {
-				return nil, err
-			}
-			out[k] = w
-		}
-		return out, nil
-	case interface {
-		Range(func(string, any) bool)
-		Len() int
-	}: // gnata's ordered object
-		out := make(map[string]any, x.Len())
-		var failed error
-		x.Range(func(k string, e any) bool {
-			w, err := fromJSONata(e)
-			if err != nil {
-				failed = err
-				return false
-			}
-			out[k] = w
-			return true
-		})
-		return out, failed
-	}
-	if gnata.IsNull(v) {
-		return nil, nil
-	}
-	if n := gnata.NormalizeValue(v); fmt.Sprintf("%T", n) != fmt.Sprintf("%T", v) {
-		return fromJSONata(n)
-	}
-	return nil, errors.New("the result is not JSON")
 }
