@@ -7,8 +7,10 @@ type contextParts struct{ execution, machine any }
 // parts are made when a state first looks at the context object.
 func (e *Execution) parts() *contextParts {
 	if e.self == nil {
-		x := objectOf("Id", e.arn, "Input", e.input.v, "StartTime", stamp(e.started), "Name", e.name, "RoleArn", e.o.RoleArn,
-			"RedriveCount", jsonInt(int64(e.redrives)))
+		x := objectOf("Id", e.arn, "Input", e.input.v, "Name", e.name, "RoleArn", e.o.RoleArn, "StartTime", stamp(e.started))
+		if !e.limits.express {
+			x.set("RedriveCount", jsonInt(int64(e.redrives)))
+		}
 		if e.redrives > 0 {
 			x.set("RedriveTime", stamp(e.redriven))
 		}
@@ -19,7 +21,7 @@ func (e *Execution) parts() *contextParts {
 
 // context is the context object ($$, $states.context).
 // https://docs.aws.amazon.com/step-functions/latest/dg/input-output-contextobject.html
-func (v *visit) context() map[string]any {
+func (v *visit) context() any {
 	if v.ctx != nil {
 		return v.ctx
 	}
@@ -33,27 +35,27 @@ func (v *visit) context() map[string]any {
 		st.set("RetryCount", jsonInt(int64(v.retries)))
 	}
 	parts := v.ex.parts()
-	v.ctx = map[string]any{"Execution": parts.execution, "StateMachine": parts.machine, "State": st}
-	if v.token != "" {
-		v.ctx["Task"] = objectOf("Token", v.token)
-	}
+	c := objectOf("Execution", parts.execution, "StateMachine", parts.machine, "State", st)
 	for f := v.frame; f != nil; f = f.outer() {
 		if f.isMap() {
-			v.ctx["Map"] = objectOf("Item", f.item.context(f.index))
+			c.set("Map", objectOf("Item", f.item.context(f.index)))
 			break
 		}
 	}
-	return v.ctx
+	if v.token != "" {
+		c.set("Task", objectOf("Token", v.token))
+	}
+	v.ctx = c
+	return c
 }
 
 // contextOf is the context object while one item's input is made.
-func (v *visit) contextOf(item mapItem, index int) map[string]any {
-	c := make(map[string]any, 5)
-	for k, e := range v.context() {
-		c[k] = e
+func (v *visit) contextOf(item mapItem, index int) any {
+	m := objectOf("Item", item.context(index))
+	if c, ok := v.context().(*object); ok {
+		return c.with("Map", m)
 	}
-	c["Map"] = objectOf("Item", item.context(index))
-	return c
+	return objectOf("Map", m)
 }
 
 func (f *frame) outer() *frame {

@@ -156,7 +156,7 @@ func TestJSONataMachineEndToEnd(t *testing.T) {
 func runFuzzed(t testing.TB, m *Machine) *Execution {
 	t.Helper()
 	v := clock.NewVirtual(noon)
-	e, err := m.Start(Options{Clock: v, Tasks: &script{clock: v}, Input: json.RawMessage(`{"a":[1,"x",null],"value":22,"type":"Private"}`), MaxEvents: 200})
+	e, err := m.Start(Options{Clock: v, Tasks: &script{clock: v}, Objects: &fakeS3{}, Input: json.RawMessage(`{"a":[1,"x",null],"value":22,"type":"Private"}`), MaxEvents: 200})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +192,8 @@ func TestStateOutputLimit(t *testing.T) {
 	r.wantError(t, ErrDataLimit, "exceeding the maximum number of bytes")
 }
 
-const endless = `{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Pass","Next":"A"}}}`
+const endless = `{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Choice","Default":"A","Choices":[
+  {"Variable":"$.stop","IsPresent":true,"Next":"C"}]},"C":{"Type":"Succeed"}}}`
 
 func TestEventLimit(t *testing.T) {
 	r := begin(t, endless, `{}`, nil)

@@ -33,7 +33,7 @@ func (v *visit) fail(f *failing) {
 
 // final says whether the whole execution ends, wherever the state is: nothing
 // catches States.Runtime.
-func (f *failing) final() bool { return f.Name == ErrRuntime && f.runtime }
+func (f *failing) final() bool { return f.Name == ErrRuntime }
 
 // matches says whether ErrorEquals names the error, and by which name. A missed
 // heartbeat is States.Timeout on AWS, and has States.HeartbeatTimeout as its

@@ -49,9 +49,9 @@ type visit struct {
 	group    *group      // Parallel, inline Map
 	run      *MapRun     // Distributed Map
 	token    string      // Task.Token of the context object
-	ctx      map[string]any
-	failedAs string // the error that ended it
-	probe    *probe // who looks at the data between the steps, or nil
+	ctx      any         // the context object, when somebody looked at it
+	failedAs string      // the error that ended it
+	probe    *probe      // who looks at the data between the steps, or nil
 }
 
 func (f *frame) isMap() bool { return f.parent != nil && f.parent.state.kind == kindMap }
@@ -299,7 +299,6 @@ type failing struct {
 	location   string
 	evaluation bool // a JSONata expression failed
 	heartbeat  bool // a Task was silent for too long: States.HeartbeatTimeout matches it too
-	runtime    bool // not caused by a task or a Fail state
 }
 
 // failure turns the error of a template into the error of the state.
@@ -316,7 +315,6 @@ func (v *visit) failure(err error) *failing {
 		Error:      Error{ev.name, cause},
 		location:   ev.location,
 		evaluation: ev.name == ErrQueryEvaluation,
-		runtime:    true,
 	}
 }
 

@@ -177,7 +177,7 @@ func (v *visit) itemInput(item mapItem, index int) (*doc, error) {
 	value := item.value
 	if v.state.itemSelector != nil {
 		vw := v.view()
-		vw.context = func() map[string]any { return v.contextOf(item, index) }
+		vw.context = func() any { return v.contextOf(item, index) }
 		var err error
 		if value, err = v.state.itemSelector.eval(vw); err != nil {
 			return nil, err
@@ -216,7 +216,7 @@ func (v *visit) childSucceeded(f *frame, output *doc) {
 // redrive.
 func (v *visit) childFailed(f *frame, failed *failing) {
 	f.dead = true
-	if failed.runtime && failed.Name == ErrRuntime {
+	if failed.final() {
 		v.lose(failed)
 		return
 	}

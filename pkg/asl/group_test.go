@@ -43,7 +43,7 @@ func TestFailedBranchCancelsItsSiblings(t *testing.T) {
 	if d := cmp.Diff([]string{"D"}, r.tasks.cancelled); d != "" {
 		t.Errorf("cancelled (-want +got):\n%s", d)
 	}
-	want := []string{"TaskFailed", "WaitStateAborted", "TaskStateAborted", "ParallelStateFailed", "ParallelStateExited", "PassStateEntered", "PassStateExited", "ExecutionSucceeded"}
+	want := []string{"TaskFailed", "TaskStateAborted", "WaitStateAborted", "TaskStateAborted", "ParallelStateFailed", "ParallelStateExited", "PassStateEntered", "PassStateExited", "ExecutionSucceeded"}
 	types := r.types()
 	if d := cmp.Diff(want, types[len(types)-len(want):]); d != "" {
 		t.Errorf("events (-want +got):\n%s", d)
@@ -72,7 +72,7 @@ func TestPreviousEventIDsFollowTheBranch(t *testing.T) {
 		got = append(got, fmt.Sprintf("%d<-%d %s", e.PreviousEventID, e.ID, e.Type))
 	}
 	want := []string{"0<-1 ExecutionStarted", "0<-2 ParallelStateEntered", "2<-3 ParallelStateStarted", "3<-4 PassStateEntered", "4<-5 PassStateExited",
-		"3<-6 PassStateEntered", "6<-7 PassStateExited", "7<-8 ParallelStateSucceeded", "8<-9 ParallelStateExited", "9<-10 ExecutionSucceeded"}
+		"3<-6 PassStateEntered", "6<-7 PassStateExited", "7<-8 ParallelStateSucceeded", "7<-9 ParallelStateExited", "9<-10 ExecutionSucceeded"}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("events (-want +got):\n%s", d)
 	}
@@ -147,7 +147,8 @@ func TestFailedIterationAbortsTheOthers(t *testing.T) {
 		"T": {{never: true}, {err: &Error{"Boom", ""}, after: time.Second}, {never: true}},
 	}).toEnd()
 	r.wantError(t, "Boom", "")
-	want := []string{"TaskFailed", "MapIterationFailed", "TaskStateAborted", "MapIterationAborted", "TaskStateAborted", "MapIterationAborted", "MapStateFailed", "ExecutionFailed"}
+	want := []string{"TaskFailed", "MapIterationAborted", "TaskStateAborted", "MapIterationFailed", "TaskStateAborted",
+		"MapIterationAborted", "TaskStateAborted", "MapStateFailed", "ExecutionFailed"}
 	types := r.types()
 	if d := cmp.Diff(want, types[len(types)-len(want):]); d != "" {
 		t.Errorf("events (-want +got):\n%s", d)
@@ -206,7 +207,7 @@ func TestStop(t *testing.T) {
 	default:
 		t.Error("Done is not closed")
 	}
-	want := []string{"TaskStateAborted", "MapIterationAborted", "MapStateAborted", "ExecutionAborted"}
+	want := []string{"MapIterationStarted", "TaskStateEntered", "TaskScheduled", "TaskStarted", "ExecutionAborted"}
 	types := r.types()
 	if d := cmp.Diff(want, types[len(types)-len(want):]); d != "" {
 		t.Errorf("events (-want +got):\n%s", d)

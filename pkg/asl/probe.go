@@ -25,7 +25,7 @@ const (
 type probe struct {
 	test    StateTest
 	seen    map[stage]any
-	context map[string]any // instead of the state's own
+	context any // instead of the state's own
 	errors  *StateTestError
 	failed  *Error // that a Catch took
 	end     func(StateTestResult)

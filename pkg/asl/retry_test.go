@@ -39,8 +39,8 @@ func TestRetryWaitsAndCounts(t *testing.T) {
 			`{"ErrorEquals":["States.TaskFailed"]}`, []answer{{err: &Error{ErrTimeout, ""}}}, []string{"T+0s"}, ErrTimeout},
 		{"States.ALL does not match States.Runtime",
 			`{"ErrorEquals":["States.ALL"]}`, []answer{{err: &Error{ErrRuntime, ""}}}, []string{"T+0s"}, ErrRuntime},
-		{"States.ALL does not match States.DataLimitExceeded",
-			`{"ErrorEquals":["States.ALL"]}`, []answer{{err: &Error{ErrDataLimit, ""}}}, []string{"T+0s"}, ErrDataLimit},
+		{"States.ALL matches States.DataLimitExceeded, as recorded on AWS",
+			`{"ErrorEquals":["States.ALL"],"MaxAttempts":1}`, []answer{{err: &Error{ErrDataLimit, ""}}}, []string{"T+0s", "T+1s"}, ErrDataLimit},
 		{"States.Timeout matches a missed heartbeat",
 			`{"ErrorEquals":["States.Timeout"],"MaxAttempts":1}`, []answer{{err: &Error{ErrHeartbeatTimeout, ""}}}, []string{"T+0s", "T+1s"}, ErrHeartbeatTimeout},
 	} {

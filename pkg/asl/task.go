@@ -45,17 +45,11 @@ func (v *visit) startTask() {
 		}
 	}
 	a.recordScheduled()
-	if s.resource.family != activity {
-		a.recordStarted()
-	}
 	if v.frame.dead || v.ex.status != Running {
 		return
 	}
 	if a.token != "" {
 		v.ex.tokens[a.token] = a
-	}
-	if s.resource.family != activity {
-		a.arm()
 	}
 	v.ex.later(a.start)
 }
@@ -98,9 +92,14 @@ func (v *visit) request(token string) (TaskRequest, error) {
 // start hands the attempt to the runner. It is called without the lock.
 func (a *attempt) start() {
 	e := a.visit.ex
-	e.mu.Lock()
-	over := a.over
-	e.mu.Unlock()
+	over := false
+	e.do(func() {
+		if !a.over && a.visit.state.resource.family != activity {
+			a.recordStarted()
+			a.arm()
+		}
+		over = a.over || e.status != Running
+	})
 	if over {
 		return
 	}

@@ -83,11 +83,10 @@ func TestState(definition []byte, o StateTest, done func(StateTestResult)) error
 	p := &probe{test: o, seen: map[stage]any{}, end: done}
 	if len(o.Context) > 0 {
 		c, err := decode(o.Context)
-		m, isObject := members(c)
-		if err != nil || !isObject {
+		if _, isObject := members(c); err != nil || !isObject {
 			return errors.New("the context object must be a JSON object")
 		}
-		p.context = m
+		p.context = c
 	}
 	vars := &variables{}
 	if len(o.Variables) > 0 {
