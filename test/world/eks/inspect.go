@@ -55,6 +55,26 @@ func (s *Service) Updates(cluster string) []types.Update {
 	return out
 }
 
+// AddUpdate adds an update that a part of EKS made that is not simulated, to be
+// listed and described; its id and time are made when they are missing. It
+// returns the id.
+func (s *Service) AddUpdate(cluster string, u types.Update) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c, err := s.cluster(&cluster)
+	if err != nil {
+		return "", err
+	}
+	if u.Id == nil {
+		u.Id = ptr(s.uuid())
+	}
+	if u.CreatedAt == nil {
+		u.CreatedAt = s.now()
+	}
+	c.updates = append(c.updates, &update{Update: u})
+	return *u.Id, nil
+}
+
 // SetNodegroupHealth replaces a node group's health issues. With issues its
 // status is DEGRADED, without it is ACTIVE again.
 func (s *Service) SetNodegroupHealth(cluster, nodegroup string, issues ...types.Issue) error {
