@@ -129,6 +129,12 @@ type Options struct {
 	RoleArn                string
 	Input                  json.RawMessage // default: {}
 
+	// Halted, if set, is asked before each state: true aborts the execution, as
+	// when its state machine was deleted. It is called within the execution's
+	// lock and must not call the execution.
+	Halted func() bool
+
+	Express        bool // an EXPRESS execution: five minutes, no limit of events
 	MaxEvents      int  // 0: AWS's limit of 25,000; below 0: no limit
 	DiscardHistory bool // keep no events; OnEvent still sees them
 

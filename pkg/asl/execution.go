@@ -120,6 +120,12 @@ func (m *Machine) execution(o Options) (*Execution, error) {
 	case o.MaxEvents < 0:
 		e.limits.events = 0
 	}
+	if o.Express {
+		e.limits = limits{express: true, time: maxExpress}
+		if m.timeout > 0 {
+			e.limits.time = min(m.timeout, maxExpress)
+		}
+	}
 	if parts := strings.Split(o.StateMachineArn, ":"); len(parts) > 3 {
 		e.region = parts[3]
 	}

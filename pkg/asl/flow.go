@@ -58,6 +58,10 @@ func (f *frame) isMap() bool { return f.parent != nil && f.parent.state.kind == 
 
 // enter begins a state.
 func (e *Execution) enter(s step) {
+	if halted := e.o.Halted; halted != nil && halted() {
+		e.finish(Aborted, nil, &Error{})
+		return
+	}
 	st := s.frame.block.states[s.name]
 	v := &visit{ex: e, frame: s.frame, state: st, input: s.input, entered: e.o.Clock.Now(), before: s.frame.last, probe: e.o.probe}
 	s.frame.now = v
