@@ -381,6 +381,11 @@ func (s *Service) DeleteStateMachine(_ *wire.Call, in *sfn.DeleteStateMachineInp
 		return nil, err
 	}
 	m.deleting = true
+	for _, e := range s.order {
+		if e.machineArn == m.arn {
+			e.halted.Store(true)
+		}
+	}
 	s.removeIfIdle(m)
 	return &sfn.DeleteStateMachineOutput{}, nil
 }

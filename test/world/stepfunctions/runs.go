@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand"
-	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -30,6 +30,7 @@ type execution struct {
 	input                json.RawMessage
 	started              time.Time
 	log                  *logStream
+	halted               atomic.Bool // its machine was deleted: it ends at its next transition
 
 	// Guarded by Service.mu.
 	run      *asl.Execution
@@ -123,6 +124,7 @@ func (s *Service) engineOptions(e *execution, seed int64) asl.Options {
 		Clock: s.o.Clock, Tasks: &tasks{s: s, execution: e}, Rand: rand.New(rand.NewSource(seed)), //nolint:gosec // repeatable on purpose
 		StateMachineArn: e.machineArn, ExecutionArn: e.arn, ExecutionName: e.name, RoleArn: e.revision.role, Input: e.input,
 		StateMachineVersionArn: aws.ToString(e.versionArn), StateMachineAliasArn: aws.ToString(e.aliasArn),
+		Express: e.express, DiscardHistory: e.express, Halted: e.halted.Load,
 		OnEvent: func(ev asl.Event) { s.observe(e, ev) },
 		OnChild: func(child *asl.Execution) {
 			s.mu.Lock()
@@ -157,8 +159,6 @@ func (s *Service) observe(e *execution, ev asl.Event) {
 	s.mu.Lock()
 	observers := s.observers
 	run := e.run
-	m := s.machines[e.machineArn]
-	deleting := m != nil && m.deleting
 	s.mu.Unlock()
 	for _, f := range observers {
 		f(e.arn, ev)
@@ -169,8 +169,6 @@ func (s *Service) observe(e *execution, ev asl.Event) {
 		s.changed(e, asl.Running, nil)
 	case terminal[ev.Type] && run != nil:
 		s.end(e)
-	case deleting && run != nil && strings.HasSuffix(ev.Type, "StateEntered"):
-		run.Stop("", "") // AWS ends the executions of a deleted machine at their next transition
 	}
 }
 
