@@ -1,7 +1,6 @@
 package rehearsal
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,13 +17,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	sdkbuild "github.com/aws/aws-sdk-go-v2/service/codebuild"
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/awsclient"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/scripts"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/cluster"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/cluster/eksbackend"
@@ -33,6 +30,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/codebuild"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/ec2"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/eks"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/full"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/route53"
 )
 
@@ -45,18 +43,19 @@ const sourceLocation = "https://github.com/eks-upgrade-agent/eks-upgrade-agent.g
 // stage is everything around the agent: the simulated AWS, the clusters, the
 // users.
 type stage struct {
-	o       Options
-	clock   *clock.Fast
-	world   *world.World
-	eks     *eks.Service
-	ec2     *ec2.Service
-	route53 *route53.Service
-	builds  *codebuild.Service
-	fleet   *cluster.Fleet
-	aws     aws.Config // of whoever owns the cluster
-	config  config.Config
-	zone    string // hosted zone id
-	machine string // state machine ARN
+	o        Options
+	clock    *clock.Fast
+	world    *world.World
+	eks      *eks.Service
+	ec2      *ec2.Service
+	route53  *route53.Service
+	builds   *codebuild.Service
+	services *full.Services // the four above
+	fleet    *cluster.Fleet
+	aws      aws.Config // of whoever owns the cluster
+	config   config.Config
+	zone     string // hosted zone id
+	machine  string // state machine ARN
 
 	balancers balancers
 	meter     *meter
@@ -114,31 +113,16 @@ func (s *stage) addServices() error {
 		return err
 	}
 	account, region := s.world.Account(), s.world.Region()
-	s.ec2 = ec2.New(ec2.Options{Account: account, Region: region})
-	s.eks = eks.New(eks.Options{Clock: s.clock, Account: account, Region: region, Clusters: announcing{eksbackend.New(s.fleet), s}, Subnets: s.ec2, EC2: s.ec2, Hold: s.clock.Hold})
-	s.route53 = route53.New(route53.Options{Clock: s.clock})
+	s.services = full.Add(s.world, full.Options{Clusters: announcing{eksbackend.New(s.fleet), s}, Hold: s.clock.Hold, Seed: s.o.Seed, TempDir: s.o.Dir,
+		Sources:  map[string]string{sourceLocation: source},
+		BuildEnv: map[string]string{"EKS_UPGRADE": s.o.Executable, "POLL_INTERVAL": "200ms"}})
+	s.ec2, s.eks, s.route53, s.builds = s.services.EC2, s.services.EKS, s.services.Route53, s.services.CodeBuild
 	s.route53.OnChange(s.changed)
-	s.builds = codebuild.New(codebuild.Options{Clock: s.clock, Account: account, Region: region,
-		Sources: map[string]string{sourceLocation: source}, Artifacts: bucket{awsclient.S3(s.as("codebuild"))}, TempDir: s.o.Dir,
-		Env: map[string]string{"AWS_ENDPOINT_URL": s.world.URL(), "AWS_REGION": region, "AWS_ACCESS_KEY_ID": "ASIAWORLDCODEBUILD00", "AWS_SECRET_ACCESS_KEY": "not-a-secret",
-			"EKS_UPGRADE": s.o.Executable, "POLL_INTERVAL": "200ms"}})
-	for name, service := range map[string]any{"ec2": s.ec2, "eks": s.eks, "route53": s.route53, "codebuild": s.builds} {
-		s.world.Mux().Register(name, service)
-	}
 	s.config, err = config.Load([]string{
 		config.Prefix + "BUCKET=eks-upgrade-artifacts-" + account + "-" + region,
 		config.Prefix + "TOPIC=arn:aws:sns:" + region + ":" + account + ":eks-upgrade-alerts",
 		config.Prefix + "RELEASE_NOTES_URL=" + config.Bundled,
 	})
-	return err
-}
-
-// bucket takes the artifacts of builds to S3.
-type bucket struct{ *s3.Client }
-
-// Put implements codebuild.Bucket.
-func (b bucket) Put(ctx context.Context, name, key string, data []byte) error {
-	_, err := b.PutObject(ctx, &s3.PutObjectInput{Bucket: &name, Key: &key, Body: bytes.NewReader(data)})
 	return err
 }
 
@@ -170,12 +154,9 @@ func (s *stage) close() error {
 		s.load.Stop()
 	}
 	s.cancel(nil)
-	if s.builds != nil {
+	if s.services != nil {
 		errs = append(errs, s.keepBuildLogs())
-		s.builds.Close()
-	}
-	if s.eks != nil {
-		s.eks.Close()
+		s.services.Close()
 	}
 	if s.fleet != nil {
 		errs = append(errs, s.fleet.Close())

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,7 +29,8 @@ type CallRecord struct {
 	Caller   string // the Lambda function that called, or ""
 }
 
-// Calls returns all calls so far, in the order in which they were answered.
+// Calls returns the calls so far, in the order in which they were answered: all,
+// or the last ones when Options.KeepCalls is set.
 func (w *World) Calls() []CallRecord {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -73,8 +75,12 @@ func (w *World) record(c *wire.Call, in, out any, err error) {
 		rec.Err, rec.Message, rec.Status, rec.Output = info.Code, info.Message, info.Status, nil
 	}
 	w.mu.Lock()
-	rec.Seq = len(w.calls) + 1
+	w.recorded++
+	rec.Seq = w.recorded
 	w.calls = append(w.calls, rec)
+	if keep := w.opts.KeepCalls; keep > 0 && len(w.calls) >= 2*keep {
+		w.calls = slices.Clone(w.calls[len(w.calls)-keep:])
+	}
 	hooks := w.hooks
 	w.mu.Unlock()
 	for _, hook := range hooks {

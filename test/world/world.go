@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -24,6 +25,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/lambda"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/logs"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/s3"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/scheduler"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/sns"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/ssm"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/stepfunctions"
@@ -45,6 +47,9 @@ type Options struct {
 	// Synchronous runs Lambda handlers on the goroutine that advances the state
 	// machine, so that a run on a virtual clock repeats exactly.
 	Synchronous bool
+	// KeepCalls bounds the record of calls: the last ones, this many at least; 0
+	// keeps all.
+	KeepCalls int
 	// Addr is the address to listen on; default 127.0.0.1:0.
 	Addr string
 	// IAM lets each call be judged against the policies of its caller's role.
@@ -65,9 +70,10 @@ type World struct {
 	closing   chan struct{} // closed by Close
 	closeOnce sync.Once
 
-	mu    sync.Mutex
-	calls []CallRecord
-	hooks []func(CallRecord)
+	mu       sync.Mutex
+	calls    []CallRecord
+	recorded int // calls, kept or not
+	hooks    []func(CallRecord)
 
 	ssm           *ssm.Service
 	dynamodb      *dynamodb.Service
@@ -79,6 +85,7 @@ type World struct {
 	stepfunctions *stepfunctions.Service
 	sns           *sns.Service
 	events        *eventbridge.Service
+	scheduler     *scheduler.Service
 	cloudwatch    *cloudwatch.Service
 	logs          *logs.Service
 }
@@ -108,10 +115,19 @@ func New(opts Options) (*World, error) {
 	if err != nil {
 		return nil, fmt.Errorf("world: listen on %s: %w", opts.Addr, err)
 	}
-	w.url = "http://" + l.Addr().String()
+	w.url = "http://" + reachable(l.Addr())
 	w.server = &http.Server{Handler: w, ReadHeaderTimeout: 30 * time.Second}
 	go func() { w.served <- w.server.Serve(l) }()
 	return w, nil
+}
+
+// reachable is an address to call where l listens, be that on all addresses.
+func reachable(l net.Addr) string {
+	a, ok := l.(*net.TCPAddr)
+	if !ok || !a.IP.IsUnspecified() {
+		return l.String()
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(a.Port))
 }
 
 func (w *World) addServices() {
@@ -129,7 +145,8 @@ func (w *World) addServices() {
 	w.logs = logs.New(o.Clock, o.Account, o.Region)
 	w.lambda = w.newLambda()
 	w.sns = sns.New(o.Clock, o.Account, o.Region, w.lambda)
-	w.events = eventbridge.New(o.Clock, o.Account, o.Region, w.mux, w.lambda)
+	w.events = eventbridge.New(o.Clock, o.Account, o.Region, w.mux)
+	w.scheduler = scheduler.New(o.Clock, o.Account, o.Region, w.mux, o.Seed)
 	w.cloudwatch = cloudwatch.New(o.Clock, o.Account, o.Region, w.mux, w.events)
 	w.stepfunctions = stepfunctions.New(stepfunctions.Options{Clock: o.Clock, Hold: o.Hold, Account: o.Account, Region: o.Region, Seed: o.Seed,
 		Functions: w.lambda, Mux: w.mux, Events: w.events, Logs: w.logs, S3: w.s3, Credentials: w.roleCredentials})
@@ -139,6 +156,7 @@ func (w *World) addServices() {
 	w.mux.Register("iam", w.iam)
 	w.mux.Register("sns", w.sns)
 	w.mux.Register("eventbridge", w.events)
+	w.mux.Register("scheduler", w.scheduler)
 	w.mux.Register("cloudwatch", w.cloudwatch)
 	w.mux.Register("sfn", w.stepfunctions)
 	w.mux.Register("lambda", w.lambda.API())
@@ -234,6 +252,9 @@ func (w *World) SNS() *sns.Service { return w.sns }
 
 // Events is the event bus.
 func (w *World) Events() *eventbridge.Service { return w.events }
+
+// Scheduler is EventBridge Scheduler.
+func (w *World) Scheduler() *scheduler.Service { return w.scheduler }
 
 // CloudWatch holds the metrics and alarms.
 func (w *World) CloudWatch() *cloudwatch.Service { return w.cloudwatch }

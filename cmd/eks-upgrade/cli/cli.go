@@ -151,7 +151,7 @@ func (a *app) command(args []string) *cobra.Command {
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
-	root.AddCommand(a.rehearseCommand(), a.provisionCommand(), a.versionCommand())
+	root.AddCommand(a.rehearseCommand(), a.worldCommand(), a.provisionCommand(), a.versionCommand())
 	return root
 }
 

@@ -1,12 +1,9 @@
 package wire
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 )
 
@@ -24,8 +21,8 @@ var ErrDropped = errors.New("wire: the response is dropped")
 // ServeHTTP serves one API call.
 func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id, ok := Identify(r)
-	if !ok && withoutSignature(r) {
-		id, ok = Identity{Service: "sts"}, true
+	if !ok {
+		id, ok = identifyUnsigned(r)
 	}
 	c := m.NewCall(r, id)
 	if !ok {
@@ -58,25 +55,6 @@ func reply(w http.ResponseWriter, c *Call, res *response) {
 	w.WriteHeader(res.status)
 	// A client that went away is not the server's error.
 	_, _ = w.Write(res.body)
-}
-
-// withoutSignature reports whether r is one of the calls that AWS takes from
-// people who have no credentials yet. The body can be read again afterwards.
-func withoutSignature(r *http.Request) bool {
-	if r.Header.Get("Authorization") != "" || r.Method != http.MethodPost {
-		return false
-	}
-	body, err := readBody(r)
-	if err != nil {
-		return false
-	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	form, err := url.ParseQuery(string(body))
-	if err != nil {
-		return false
-	}
-	action := form.Get("Action")
-	return action == "AssumeRoleWithWebIdentity" || action == "AssumeRoleWithSAML"
 }
 
 // NewCall describes the request r of identity id.
