@@ -29,10 +29,10 @@ func (s *Service) CreateNodegroup(_ *wire.Call, in *sdk.CreateNodegroupInput) (*
 	if !roleARN.MatchString(*in.NodeRole) {
 		return nil, invalidParameter(c.Name, "Following required service principals [ec2.amazonaws.com] were not found in the trust relationships of nodeRole %s", *in.NodeRole)
 	}
-	if old := c.nodegroups[*in.NodegroupName]; old != nil {
-		if old.token != "" && old.token == value(in.ClientRequestToken) && old.created == fingerprint(in) {
-			return &sdk.CreateNodegroupOutput{Nodegroup: ptr(old.Nodegroup)}, nil
-		}
+	if n, err := answered[types.Nodegroup](c, in.ClientRequestToken, in); n != nil || err != nil {
+		return &sdk.CreateNodegroupOutput{Nodegroup: n}, err
+	}
+	if c.nodegroups[*in.NodegroupName] != nil {
 		return nil, &types.ResourceInUseException{ClusterName: c.Name, NodegroupName: in.NodegroupName,
 			Message: ptr(fmt.Sprintf("NodeGroup already exists with name %s and cluster name %s", *in.NodegroupName, *c.Name))}
 	}
@@ -45,6 +45,7 @@ func (s *Service) CreateNodegroup(_ *wire.Call, in *sdk.CreateNodegroupInput) (*
 	}
 	c.nodegroups[*n.NodegroupName] = n
 	out := ptr(n.Nodegroup)
+	c.answer(in.ClientRequestToken, in, out)
 	d := s.takes(WorkCreateNodegroup, *c.Name+"/"+*n.NodegroupName)
 	created := func(failure *issue) {
 		n.ModifiedAt = s.now()

@@ -128,7 +128,7 @@ func checkAMI(c *cluster, ami types.AMITypes, version string) error {
 
 // newNodegroup checks a request and returns the node group that it describes.
 func (s *Service) newNodegroup(c *cluster, in *sdk.CreateNodegroupInput) (*nodegroup, error) {
-	n := &nodegroup{created: fingerprint(in), token: value(in.ClientRequestToken), Nodegroup: types.Nodegroup{
+	n := &nodegroup{Nodegroup: types.Nodegroup{
 		NodegroupName: in.NodegroupName, ClusterName: c.Name, NodeRole: in.NodeRole, Subnets: slices.Clone(in.Subnets),
 		AmiType: in.AmiType, CapacityType: cmp.Or(in.CapacityType, types.CapacityTypesOnDemand), DiskSize: in.DiskSize, InstanceTypes: slices.Clone(in.InstanceTypes),
 		Labels: cloneTags(in.Labels), Taints: slices.Clone(in.Taints), Tags: cloneTags(in.Tags), RemoteAccess: in.RemoteAccess, UpdateConfig: in.UpdateConfig,

@@ -21,9 +21,7 @@ type nodegroup struct {
 	types.Nodegroup
 	nodes    []*node
 	template *ec2.Template // the version of the launch template that nodes come from; nil: none
-	created  string        // the request, as a fingerprint
 	trouble  []string      // messages of health issues that end when nodes can be launched again
-	token    string        // its ClientRequestToken
 }
 
 // node is one node of a node group: an instance of EC2 that has joined the
