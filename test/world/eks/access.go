@@ -19,6 +19,7 @@ const (
 	entryStandard = "STANDARD"
 	entryAutoMode = "EC2"
 	entryLinux    = "EC2_LINUX"
+	entryWindows  = "EC2_WINDOWS"
 	entryFargate  = "FARGATE_LINUX"
 )
 
@@ -32,7 +33,7 @@ var entryDefaults = map[string]struct {
 	entryStandard:    {},
 	entryAutoMode:    {"system:node:{{EC2PrivateDNSName}}", []string{"system:nodes"}},
 	entryLinux:       {"system:node:{{EC2PrivateDNSName}}", []string{"system:nodes"}},
-	"EC2_WINDOWS":    {"system:node:{{EC2PrivateDNSName}}", []string{"eks:kube-proxy-windows", "system:nodes"}},
+	entryWindows:     {"system:node:{{EC2PrivateDNSName}}", []string{"eks:kube-proxy-windows", "system:nodes"}},
 	entryFargate:     {"system:node:{{SessionName}}", []string{"system:bootstrappers", "system:node-proxier", "system:nodes"}},
 	"HYBRID_LINUX":   {"system:node:{{SessionName}}", []string{"system:bootstrappers", "system:nodes"}},
 	"HYPERPOD_LINUX": {"system:node:{{SessionName}}", []string{"system:nodes"}},
@@ -282,6 +283,14 @@ func (s *Service) grantFirst(c *cluster, call *wire.Call, in *types.CreateAccess
 	if creator := s.opts.Principal(call); principalARN.MatchString(creator) && c.access[creator] == nil {
 		s.associate(s.addEntry(c, creator, entryStandard), policyPrefix+clusterAdminPolicy, &types.AccessScope{Type: types.AccessScopeTypeCluster})
 	}
+}
+
+// entryOf returns the type of the entry that a managed node group's role gets.
+func entryOf(ami types.AMITypes) string {
+	if strings.HasPrefix(string(ami), "WINDOWS_") {
+		return entryWindows
+	}
+	return entryLinux
 }
 
 // grantNodes makes the entry of a role that nodes use, where there is none.

@@ -44,6 +44,7 @@ func (s *Service) CreateNodegroup(_ *wire.Call, in *sdk.CreateNodegroupInput) (*
 		return nil, err
 	}
 	c.nodegroups[*n.NodegroupName] = n
+	s.grantNodes(c, *n.NodeRole, entryOf(n.AmiType))
 	out := ptr(n.Nodegroup)
 	c.answer(in.ClientRequestToken, in, out)
 	d := s.takes(WorkCreateNodegroup, *c.Name+"/"+*n.NodegroupName)
