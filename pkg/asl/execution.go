@@ -213,7 +213,10 @@ func (e *Execution) finish(status Status, output *doc, err *Error) {
 
 // timedOut ends the execution at its time limit. AWS tells the error in the
 // event only, not in DescribeExecution.
-func (e *Execution) timedOut() { e.finish(TimedOut, nil, nil) }
+func (e *Execution) timedOut() {
+	e.o.probe.lost(e.root.now, &failing{Error: Error{Name: ErrTimeout}})
+	e.finish(TimedOut, nil, nil)
+}
 
 // Done is closed when the execution has ended and its last event was reported.
 // A redrive makes a new one.

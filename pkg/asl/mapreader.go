@@ -90,11 +90,13 @@ func (g *reading) call(operation string, arguments any, then func(ObjectResult))
 func (r *MapRun) callObjects(q ObjectRequest, then func(ObjectResult)) {
 	e := r.ex
 	q.State, q.ExecutionArn = r.visit.state.name, e.arn
-	attempt := r.info.RedriveCount
+	attempt, answered := r.info.RedriveCount, false
 	e.later(func() {
 		e.o.Objects.Call(q, func(o ObjectResult) {
 			e.do(func() {
-				if r.alive() && r.info.RedriveCount == attempt {
+				again := answered
+				answered = true
+				if !again && r.alive() && r.info.RedriveCount == attempt {
 					then(o)
 				}
 			})
