@@ -3,6 +3,7 @@ package codebuild
 import (
 	"archive/zip"
 	"bytes"
+	"crypto/md5" //nolint:gosec // as AWS gives it
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -72,6 +73,7 @@ func (r *runner) upload() *failure {
 			return failed("CLIENT_ERROR", "upload artifacts: %v", err)
 		}
 		out.Sha256sum = ptr(fmt.Sprintf("%x", sha256.Sum256(data)))
+		out.Md5sum = ptr(fmt.Sprintf("%x", md5.Sum(data))) //nolint:gosec // as AWS gives it
 	} else {
 		for _, f := range files {
 			if err := put(path.Join(prefix, f.name), f.data); err != nil {

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	sdk "github.com/aws/aws-sdk-go-v2/service/codebuild"
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
@@ -20,6 +19,7 @@ import (
 var (
 	errStopped  = errors.New("codebuild: the build was stopped")
 	errTimedOut = errors.New("codebuild: the build timed out")
+	errQueued   = errors.New("codebuild: the build was queued for too long")
 )
 
 // StartBuild starts a build. Within five minutes a repetition with the same
@@ -27,6 +27,35 @@ var (
 func (s *Service) StartBuild(c *wire.Call, in *sdk.StartBuildInput) (*sdk.StartBuildOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	b, err := s.begin(c, in)
+	if err != nil {
+		return nil, err
+	}
+	return &sdk.StartBuildOutput{Build: ptr(b.Build)}, nil
+}
+
+// RetryBuild starts a build again that is complete.
+func (s *Service) RetryBuild(c *wire.Call, in *sdk.RetryBuildInput) (*sdk.RetryBuildOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.builds[bareID(value(in.Id))]
+	if old == nil {
+		return nil, &types.ResourceNotFoundException{Message: ptr("Build cannot be found: " + s.arn("build", value(in.Id)))}
+	}
+	if !old.BuildComplete {
+		return nil, invalidInput("Build %s cannot be retried: it is still in progress", value(in.Id))
+	}
+	again := old.input
+	again.IdempotencyToken = in.IdempotencyToken
+	b, err := s.begin(c, &again)
+	if err != nil {
+		return nil, err
+	}
+	return &sdk.RetryBuildOutput{Build: ptr(b.Build)}, nil
+}
+
+// begin makes a build and runs it.
+func (s *Service) begin(c *wire.Call, in *sdk.StartBuildInput) (*build, error) {
 	if s.closed {
 		return nil, &wire.Error{Code: "InternalServerError", Status: 500, Message: "the simulated CodeBuild is closed"}
 	}
@@ -48,11 +77,8 @@ func (s *Service) StartBuild(c *wire.Call, in *sdk.StartBuildInput) (*sdk.StartB
 		return nil, &types.AccountLimitExceededException{Message: ptr(fmt.Sprintf("Project-level concurrent build limit cannot exceed %d builds", limit))}
 	}
 	b := s.newBuild(p, in)
-	b.request = string(request)
-	b.Initiator = ptr("world")
-	if c != nil && c.Caller != "" {
-		b.Initiator = ptr(c.Caller)
-	}
+	b.request, b.input = string(request), *in
+	b.Initiator = ptr(initiator(c))
 	if err := b.checkSource(); err != nil {
 		return nil, err
 	}
@@ -60,16 +86,25 @@ func (s *Service) StartBuild(c *wire.Call, in *sdk.StartBuildInput) (*sdk.StartB
 	s.order = append(s.order, b)
 	ctx, cancel := context.WithCancelCause(s.ctx)
 	b.stop = cancel
-	timeout := s.opts.Clock.AfterFunc(time.Duration(*b.TimeoutInMinutes)*time.Minute, func() { cancel(errTimedOut) })
 	s.running.Add(1)
 	go func() {
 		defer s.running.Done()
 		defer close(b.done)
-		defer timeout()
 		(&runner{service: s, build: b, ctx: ctx}).run()
 		cancel(nil)
 	}()
-	return &sdk.StartBuildOutput{Build: ptr(b.Build)}, nil
+	return b, nil
+}
+
+// initiator names who started a build.
+func initiator(c *wire.Call) string {
+	switch {
+	case c != nil && c.Caller != "":
+		return c.Caller
+	case c != nil && c.Role != "":
+		return c.Role[strings.LastIndex(c.Role, "/")+1:]
+	}
+	return "world"
 }
 
 // checkOverrides refuses the overrides that the simulation does not know.
@@ -80,6 +115,15 @@ func checkOverrides(in *sdk.StartBuildInput) error {
 	if err := checkTimeout(in.TimeoutInMinutesOverride); err != nil {
 		return err
 	}
+	if err := checkQueuedTimeout(in.QueuedTimeoutInMinutesOverride); err != nil {
+		return err
+	}
+	if in.FleetOverride != nil || value(in.DebugSessionEnabled) || value(in.AutoRetryLimitOverride) != 0 || in.RegistryCredentialOverride != nil || in.SourceAuthOverride != nil {
+		return invalidInput("the simulated CodeBuild has no fleets, debug sessions, automatic retries, registry credentials and source credentials")
+	}
+	if in.LogsConfigOverride != nil && in.LogsConfigOverride.S3Logs != nil && in.LogsConfigOverride.S3Logs.Status == types.LogsConfigStatusTypeEnabled {
+		return invalidInput("the simulated CodeBuild writes no logs to S3")
+	}
 	if len(in.SecondaryArtifactsOverride)+len(in.SecondarySourcesOverride)+len(in.SecondarySourcesVersionOverride) > 0 {
 		return invalidInput("the simulated CodeBuild has no secondary sources and artifacts")
 	}
@@ -87,7 +131,7 @@ func checkOverrides(in *sdk.StartBuildInput) error {
 }
 
 // repeated answers a request whose idempotency token is still remembered.
-func (s *Service) repeated(in *sdk.StartBuildInput, request string) (*sdk.StartBuildOutput, error) {
+func (s *Service) repeated(in *sdk.StartBuildInput, request string) (*build, error) {
 	token := value(in.IdempotencyToken)
 	if token == "" {
 		return nil, nil
@@ -99,7 +143,7 @@ func (s *Service) repeated(in *sdk.StartBuildInput, request string) (*sdk.StartB
 		if b.request != request {
 			return nil, invalidInput("Parameter mismatch: the idempotency token %s was used with other parameters", token)
 		}
-		return &sdk.StartBuildOutput{Build: ptr(b.Build)}, nil
+		return b, nil
 	}
 	return nil, nil
 }
@@ -134,20 +178,59 @@ func (s *Service) newBuild(p *types.Project, in *sdk.StartBuildInput) *build {
 	if in.ImageOverride != nil {
 		environment.Image = in.ImageOverride
 	}
-	environment.EnvironmentVariables = mergeVariables(environment.EnvironmentVariables, in.EnvironmentVariablesOverride)
-	group := "/aws/codebuild/" + *p.Name
-	if p.LogsConfig != nil && p.LogsConfig.CloudWatchLogs != nil && p.LogsConfig.CloudWatchLogs.GroupName != nil {
-		group = *p.LogsConfig.CloudWatchLogs.GroupName
+	if in.ComputeTypeOverride != "" {
+		environment.ComputeType = in.ComputeTypeOverride
 	}
+	if in.EnvironmentTypeOverride != "" {
+		environment.Type = in.EnvironmentTypeOverride
+	}
+	if in.PrivilegedModeOverride != nil {
+		environment.PrivilegedMode = in.PrivilegedModeOverride
+	}
+	if in.CertificateOverride != nil {
+		environment.Certificate = in.CertificateOverride
+	}
+	if in.ImagePullCredentialsTypeOverride != "" {
+		environment.ImagePullCredentialsType = in.ImagePullCredentialsTypeOverride
+	}
+	if in.GitCloneDepthOverride != nil {
+		source.GitCloneDepth = in.GitCloneDepthOverride
+	}
+	if in.GitSubmodulesConfigOverride != nil {
+		source.GitSubmodulesConfig = in.GitSubmodulesConfigOverride
+	}
+	if in.InsecureSslOverride != nil {
+		source.InsecureSsl = in.InsecureSslOverride
+	}
+	if in.ReportBuildStatusOverride != nil {
+		source.ReportBuildStatus = in.ReportBuildStatusOverride
+	}
+	environment.EnvironmentVariables = mergeVariables(environment.EnvironmentVariables, in.EnvironmentVariablesOverride)
+	logsConfig := p.LogsConfig
+	if in.LogsConfigOverride != nil {
+		logsConfig = in.LogsConfigOverride
+	}
+	location, group, stream := s.logsLocation(*p.Name, uuid, logsConfig)
 	b := &build{token: value(in.IdempotencyToken), spec: value(source.Buildspec), done: make(chan struct{}), Build: types.Build{
 		Id: ptr(id), Arn: ptr(s.arn("build", id)), ProjectName: p.Name, BuildNumber: ptr(s.numbers[*p.Name]), BuildStatus: types.StatusTypeInProgress,
 		StartTime: s.now(), CurrentPhase: ptr(string(types.BuildPhaseTypeQueued)), Source: &source, Environment: &environment, ServiceRole: p.ServiceRole,
 		SourceVersion: in.SourceVersion, TimeoutInMinutes: p.TimeoutInMinutes, QueuedTimeoutInMinutes: p.QueuedTimeoutInMinutes, EncryptionKey: p.EncryptionKey,
 		Artifacts: &types.BuildArtifacts{}, Cache: p.Cache, VpcConfig: p.VpcConfig,
-		Logs: &types.LogsLocation{GroupName: ptr(group), StreamName: ptr(uuid), CloudWatchLogs: &types.CloudWatchLogsConfig{Status: types.LogsConfigStatusTypeEnabled, GroupName: ptr(group)},
-			CloudWatchLogsArn: ptr(fmt.Sprintf("arn:aws:logs:%s:%s:log-group:%s:log-stream:%s", s.opts.Region, s.opts.Account, group, uuid)),
-			DeepLink:          ptr(fmt.Sprintf("https://console.aws.amazon.com/cloudwatch/home?region=%s#logsV2:log-groups/log-group/%s/log-events/%s", s.opts.Region, strings.ReplaceAll(group, "/", "$252F"), uuid))},
+		Logs: location,
 	}}
+	b.group, b.stream = group, stream
+	if b.SourceVersion == nil {
+		b.SourceVersion = p.SourceVersion
+	}
+	if in.QueuedTimeoutInMinutesOverride != nil {
+		b.QueuedTimeoutInMinutes = in.QueuedTimeoutInMinutesOverride
+	}
+	if in.EncryptionKeyOverride != nil {
+		b.EncryptionKey = in.EncryptionKeyOverride
+	}
+	if in.CacheOverride != nil {
+		b.Cache = in.CacheOverride
+	}
 	if in.TimeoutInMinutesOverride != nil {
 		b.TimeoutInMinutes = in.TimeoutInMinutesOverride
 	}
@@ -156,6 +239,30 @@ func (s *Service) newBuild(p *types.Project, in *sdk.StartBuildInput) *build {
 	}
 	b.artifacts = artifacts
 	return b
+}
+
+// logsLocation is where a build's log goes: nowhere when it is disabled.
+func (s *Service) logsLocation(project, uuid string, c *types.LogsConfig) (l *types.LogsLocation, group, stream string) {
+	group, stream = "/aws/codebuild/"+project, uuid
+	cloudwatch := &types.CloudWatchLogsConfig{Status: types.LogsConfigStatusTypeEnabled}
+	if c != nil && c.CloudWatchLogs != nil {
+		cloudwatch = c.CloudWatchLogs
+	}
+	l = &types.LogsLocation{CloudWatchLogs: cloudwatch, S3Logs: &types.S3LogsConfig{Status: types.LogsConfigStatusTypeDisabled}}
+	if cloudwatch.Status == types.LogsConfigStatusTypeDisabled {
+		return l, "", ""
+	}
+	if cloudwatch.GroupName != nil {
+		group = *cloudwatch.GroupName
+	}
+	if cloudwatch.StreamName != nil {
+		stream = *cloudwatch.StreamName + "/" + uuid
+	}
+	l.GroupName, l.StreamName = &group, &stream
+	l.CloudWatchLogsArn = ptr(fmt.Sprintf("arn:aws:logs:%s:%s:log-group:%s:log-stream:%s", s.opts.Region, s.opts.Account, group, stream))
+	l.DeepLink = ptr(fmt.Sprintf("https://console.aws.amazon.com/cloudwatch/home?region=%s#logsV2:log-groups/log-group/%s/log-events/%s", s.opts.Region,
+		strings.ReplaceAll(group, "/", "$252F"), strings.ReplaceAll(stream, "/", "$252F")))
+	return l, group, stream
 }
 
 // checkSource refuses what AWS refuses before a build starts.
@@ -223,7 +330,7 @@ func (s *Service) StopBuild(_ *wire.Call, in *sdk.StopBuildInput) (*sdk.StopBuil
 	return &sdk.StopBuildOutput{Build: ptr(b.Build)}, nil
 }
 
-// buildsPerPage is AWS's page of ListBuildsForProject.
+// buildsPerPage is AWS's page of lists.
 const buildsPerPage = 100
 
 // ListBuildsForProject lists ids, newest first unless ascending.
@@ -234,24 +341,65 @@ func (s *Service) ListBuildsForProject(_ *wire.Call, in *sdk.ListBuildsForProjec
 	if err != nil {
 		return nil, err
 	}
-	ids := []string{}
+	ids, next, err := s.list(*p.Name, in.SortOrder, in.NextToken)
+	return &sdk.ListBuildsForProjectOutput{Ids: ids, NextToken: next}, err
+}
+
+// ListBuilds lists the ids of all builds, newest first unless ascending.
+func (s *Service) ListBuilds(_ *wire.Call, in *sdk.ListBuildsInput) (*sdk.ListBuildsOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ids, next, err := s.list("", in.SortOrder, in.NextToken)
+	return &sdk.ListBuildsOutput{Ids: ids, NextToken: next}, err
+}
+
+func (s *Service) list(project string, order types.SortOrderType, from *string) (ids []string, next *string, err error) {
 	for _, b := range s.order {
-		if *b.ProjectName == *p.Name {
+		if project == "" || *b.ProjectName == project {
 			ids = append(ids, *b.Id)
 		}
 	}
-	if in.SortOrder != types.SortOrderTypeAscending {
+	if order != types.SortOrderTypeAscending {
 		slices.Reverse(ids)
 	}
+	return paged(ids, from)
+}
+
+// paged cuts a page out of all; tokens are positions.
+func paged(all []string, from *string) (page []string, next *string, err error) {
 	start := 0
-	if in.NextToken != nil {
-		if start, err = strconv.Atoi(*in.NextToken); err != nil || start < 0 || start > len(ids) {
-			return nil, invalidInput("Invalid nextToken")
+	if from != nil {
+		if start, err = strconv.Atoi(*from); err != nil || start < 0 || start > len(all) {
+			return nil, nil, invalidInput("Invalid nextToken")
 		}
 	}
-	out := &sdk.ListBuildsForProjectOutput{Ids: ids[start:]}
-	if len(out.Ids) > buildsPerPage {
-		out.Ids, out.NextToken = out.Ids[:buildsPerPage], ptr(strconv.Itoa(start+buildsPerPage))
+	end := min(start+buildsPerPage, len(all))
+	if end < len(all) {
+		next = ptr(strconv.Itoa(end))
+	}
+	return append([]string{}, all[start:end]...), next, nil
+}
+
+// BatchDeleteBuilds forgets builds that are complete.
+func (s *Service) BatchDeleteBuilds(_ *wire.Call, in *sdk.BatchDeleteBuildsInput) (*sdk.BatchDeleteBuildsOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(in.Ids) == 0 || len(in.Ids) > 100 {
+		return nil, invalidInput("Invalid ids: between 1 and 100 are required")
+	}
+	out := &sdk.BatchDeleteBuildsOutput{BuildsDeleted: []string{}, BuildsNotDeleted: []types.BuildNotDeleted{}}
+	for _, id := range in.Ids {
+		b := s.builds[bareID(id)]
+		switch {
+		case b == nil:
+			out.BuildsNotDeleted = append(out.BuildsNotDeleted, types.BuildNotDeleted{Id: ptr(id), StatusCode: ptr("BUILD_DOES_NOT_EXIST")})
+		case !b.BuildComplete:
+			out.BuildsNotDeleted = append(out.BuildsNotDeleted, types.BuildNotDeleted{Id: ptr(id), StatusCode: ptr("BUILD_IN_PROGRESS")})
+		default:
+			delete(s.builds, *b.Id)
+			s.order = slices.DeleteFunc(s.order, func(other *build) bool { return other == b })
+			out.BuildsDeleted = append(out.BuildsDeleted, *b.Arn)
+		}
 	}
 	return out, nil
 }

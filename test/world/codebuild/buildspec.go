@@ -21,6 +21,9 @@ type Buildspec struct {
 	Env       Env       `yaml:"env"`
 	Phases    Phases    `yaml:"phases"`
 	Artifacts Artifacts `yaml:"artifacts"`
+	// Cache is accepted and not acted on: a build without a cache is as good.
+	Cache yaml.Node `yaml:"cache"`
+	RunAs string    `yaml:"run-as"` // refused
 }
 
 // Env is the env section.
@@ -29,6 +32,7 @@ type Env struct {
 	Variables         map[string]string `yaml:"variables"`
 	ParameterStore    map[string]string `yaml:"parameter-store"` // variable: parameter
 	ExportedVariables []string          `yaml:"exported-variables"`
+	SecretsManager    map[string]string `yaml:"secrets-manager"` // refused
 }
 
 // Phases are the phases that run commands, in their order.
@@ -46,6 +50,7 @@ type Phase struct {
 	RuntimeVersions map[string]string `yaml:"runtime-versions"`
 	Commands        Commands          `yaml:"commands"`
 	Finally         Commands          `yaml:"finally"`
+	RunAs           string            `yaml:"run-as"` // refused
 }
 
 // Artifacts is the artifacts section.
@@ -127,6 +132,12 @@ func (b *Buildspec) check() error {
 	if b.Env.Shell != "" && b.Env.Shell != "bash" {
 		return fmt.Errorf("env.shell: %q is not supported; use bash", b.Env.Shell)
 	}
+	if len(b.Env.SecretsManager) > 0 {
+		return errors.New("env.secrets-manager: AWS Secrets Manager is not simulated")
+	}
+	if b.RunAs != "" {
+		return errors.New("run-as: builds cannot change the user here")
+	}
 	for _, m := range []map[string]string{b.Env.Variables, b.Env.ParameterStore} {
 		for name := range m {
 			if !variableName.MatchString(name) {
@@ -146,6 +157,9 @@ func (b *Buildspec) check() error {
 		}
 		if !slices.Contains([]string{"", "ABORT", "CONTINUE"}, p.OnFailure) {
 			return fmt.Errorf("phases.%s.on-failure: %q is not supported; use ABORT or CONTINUE", p.key, p.OnFailure)
+		}
+		if p.RunAs != "" {
+			return fmt.Errorf("phases.%s.run-as: builds cannot change the user here", p.key)
 		}
 		if p.RuntimeVersions != nil && p.key != "install" {
 			return fmt.Errorf("phases.%s.runtime-versions: only allowed in install", p.key)

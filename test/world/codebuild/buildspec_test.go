@@ -21,7 +21,7 @@ func TestBuildspecRefuses(t *testing.T) {
 		{"an empty command", "version: 0.2\nphases: {build: {commands: [~]}}", "string type"},
 		{"another shell", "version: 0.2\nenv: {shell: powershell.exe}" + ok, "env.shell"},
 		{"a variable that no shell takes", "version: 0.2\nenv: {variables: {a-b: c}}" + ok, `"a-b"`},
-		{"secrets, which are not simulated", "version: 0.2\nenv: {secrets-manager: {A: b}}" + ok, "secrets-manager not found"},
+		{"secrets, which are not simulated", "version: 0.2\nenv: {secrets-manager: {A: b}}" + ok, "AWS Secrets Manager is not simulated"},
 		{"retries, which are not simulated", "version: 0.2\nphases: {build: {on-failure: RETRY, commands: ['true']}}", "on-failure"},
 		{"runtime-versions outside install", "version: 0.2\nphases: {build: {runtime-versions: {golang: 1.26}, commands: ['true']}}", "runtime-versions"},
 		{"artifacts without files", "version: 0.2\nartifacts: {name: x}" + ok, "artifacts.files"},

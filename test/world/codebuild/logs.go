@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"sync"
+	"time"
 )
 
 // logs collects what a build writes: in memory before and after the build, in
@@ -13,6 +16,41 @@ type logs struct {
 	mu   sync.Mutex
 	text []byte
 	f    *os.File // nil: text holds everything
+	sent int      // bytes that were handed on
+}
+
+// logInterval is how often a running command's output is handed on (real time:
+// commands do not live by the simulated clock).
+const logInterval = 200 * time.Millisecond
+
+// next returns the lines that were not handed on yet; with all, also one that
+// has no end.
+func (l *logs) next(all bool) []string {
+	text := l.String()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	rest := text[min(l.sent, len(text)):]
+	if end := strings.LastIndexByte(rest, '\n'); !all {
+		rest = rest[:end+1]
+	}
+	l.sent += len(rest)
+	return slices.Collect(strings.Lines(rest))
+}
+
+// writeLog hands the log on to CloudWatch Logs. The container's own lines get
+// the time, as on AWS.
+func (r *runner) writeLog(all bool) {
+	s, b := r.service, r.build
+	if s.opts.Logs == nil || b.group == "" {
+		return
+	}
+	now := s.opts.Clock.Now()
+	for _, line := range b.logs.next(all) {
+		if rest, ok := strings.CutPrefix(line, "[Container] "); ok {
+			line = "[Container] " + now.Format("2006/01/02 15:04:05.000000") + " " + rest
+		}
+		s.opts.Logs.Write(b.group, b.stream, now, line)
+	}
 }
 
 // open moves the log to a file that processes can append to.

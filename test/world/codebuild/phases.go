@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 )
@@ -83,18 +83,23 @@ func (r *runner) shell(commands []Command, succeeding bool) *failure {
 	for _, c := range commands {
 		args = append(args, string(c))
 	}
+	super, _, err := r.service.supervisor()
+	if err != nil {
+		return fault(err)
+	}
 	cmd := exec.Command("bash", args...)
 	cmd.Dir, cmd.Env = r.src(), r.env
 	cmd.Stdout, cmd.Stderr = r.build.logs.file(), r.build.logs.file()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
+	p, err := super.Start(cmd)
+	if err != nil {
 		return fault(err)
 	}
-	kill := func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) } // an empty group is what we want
-	stop := context.AfterFunc(r.ctx, kill)
-	err := cmd.Wait()
+	// What cannot be killed has ended.
+	stop := context.AfterFunc(r.ctx, func() { _ = p.Kill() })
+	r.follow(p.Done())
 	stop()
-	kill()
+	_ = super.Stop(p, 0)
+	err = p.Err()
 	if err == nil {
 		return nil
 	}
@@ -105,6 +110,20 @@ func (r *runner) shell(commands []Command, succeeding bool) *failure {
 	return failed("COMMAND_EXECUTION_ERROR", "Error while executing command: %s. Reason: %v", command, err)
 }
 
+// follow hands the log on while commands run.
+func (r *runner) follow(done <-chan struct{}) {
+	ticker := time.NewTicker(logInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case <-ticker.C:
+			r.writeLog(false)
+		}
+	}
+}
+
 // environment gathers the variables of the build. Later ones win: buildspec,
 // project and StartBuild, CodeBuild's own, Options.Env.
 func (r *runner) environment() *failure {
@@ -113,6 +132,10 @@ func (r *runner) environment() *failure {
 	vars := map[string]string{
 		"PATH": s.opts.Path, "HOME": filepath.Join(r.dir, "home"), "TMPDIR": filepath.Join(r.dir, "tmp"),
 		"AWS_REGION": s.opts.Region, "AWS_DEFAULT_REGION": s.opts.Region,
+	}
+	if s.opts.Issue != nil && value(b.ServiceRole) != "" {
+		c := s.opts.Issue(*b.ServiceRole, "AWSCodeBuild-"+uuid)
+		vars["AWS_ACCESS_KEY_ID"], vars["AWS_SECRET_ACCESS_KEY"], vars["AWS_SESSION_TOKEN"] = c.AccessKeyID, c.SecretAccessKey, c.SessionToken
 	}
 	for k, v := range r.spec.Env.Variables {
 		vars[k] = v
@@ -140,12 +163,13 @@ func (r *runner) environment() *failure {
 	}
 	for k, v := range map[string]string{
 		"ID": *b.Id, "ARN": *b.Arn, "NUMBER": fmt.Sprint(*b.BuildNumber), "IMAGE": value(b.Environment.Image), "SUCCEEDING": "1",
+		"URL": fmt.Sprintf("https://%s.console.aws.amazon.com/codebuild/home?region=%s#/builds/%s/view/new", s.opts.Region, s.opts.Region, *b.Id),
 	} {
 		vars["CODEBUILD_BUILD_"+k] = v
 	}
 	for k, v := range map[string]string{
 		"INITIATOR": value(b.Initiator), "LOG_PATH": uuid, "SRC_DIR": r.src(), "SOURCE_VERSION": value(b.SourceVersion), "SOURCE_REPO_URL": value(b.Source.Location),
-		"KMS_KEY_ID": value(b.EncryptionKey), "PROJECT_ARN": s.arn("project", *b.ProjectName), "START_TIME": fmt.Sprint(b.StartTime.UnixMilli()), "CI": "true",
+		"KMS_KEY_ID": value(b.EncryptionKey), "PROJECT_ARN": s.arn("project", *b.ProjectName), "START_TIME": fmt.Sprint(b.StartTime.UnixMilli()), "CI": "true", "CONTAINER_NAME": "default",
 	} {
 		vars["CODEBUILD_"+k] = v
 	}

@@ -72,7 +72,23 @@ func checkProject(in *sdk.CreateProjectInput) error {
 	if err := checkVariables(in.Environment.EnvironmentVariables); err != nil {
 		return err
 	}
+	if err := checkQueuedTimeout(in.QueuedTimeoutInMinutes); err != nil {
+		return err
+	}
+	if in.ConcurrentBuildLimit != nil && *in.ConcurrentBuildLimit < 1 {
+		return invalidInput("Invalid concurrentBuildLimit: %d; it must be at least 1", *in.ConcurrentBuildLimit)
+	}
+	if len(in.SecondaryArtifacts)+len(in.SecondarySources)+len(in.FileSystemLocations) > 0 || in.BuildBatchConfig != nil {
+		return invalidInput("the simulated CodeBuild has no secondary sources and artifacts, file systems and batch builds")
+	}
 	return checkTimeout(in.TimeoutInMinutes)
+}
+
+func checkQueuedTimeout(minutes *int32) error {
+	if minutes != nil && (*minutes < 5 || *minutes > 480) {
+		return invalidInput("Invalid queuedTimeoutInMinutes: %d; it must be between 5 and 480", *minutes)
+	}
+	return nil
 }
 
 func checkTimeout(minutes *int32) error {
@@ -93,6 +109,8 @@ func checkVariables(vars []types.EnvironmentVariable) error {
 			return invalidInput("Invalid environment variables: Duplicate name %s", name)
 		case v.Value == nil:
 			return invalidInput("Invalid environment variable %s: value is required", name)
+		case v.Type != "" && v.Type != types.EnvironmentVariableTypePlaintext && v.Type != types.EnvironmentVariableTypeParameterStore:
+			return invalidInput("environment variable %s: type %s is not simulated", name, v.Type)
 		}
 		seen[name] = true
 	}
@@ -117,7 +135,7 @@ func (s *Service) BatchGetProjects(_ *wire.Call, in *sdk.BatchGetProjectsInput) 
 	return out, nil
 }
 
-// ListProjects lists names, sorted, on one page.
+// ListProjects lists names, sorted.
 func (s *Service) ListProjects(_ *wire.Call, in *sdk.ListProjectsInput) (*sdk.ListProjectsOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,7 +143,64 @@ func (s *Service) ListProjects(_ *wire.Call, in *sdk.ListProjectsInput) (*sdk.Li
 	if in.SortOrder == types.SortOrderTypeDescending {
 		slices.Reverse(names)
 	}
-	return &sdk.ListProjectsOutput{Projects: append([]string{}, names...)}, nil
+	page, next, err := paged(names, in.NextToken)
+	return &sdk.ListProjectsOutput{Projects: page, NextToken: next}, err
+}
+
+// UpdateProject changes what it names.
+func (s *Service) UpdateProject(_ *wire.Call, in *sdk.UpdateProjectInput) (*sdk.UpdateProjectOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old, err := s.project(in.Name)
+	if err != nil {
+		return nil, err
+	}
+	p := *old
+	change(&p.Source, in.Source)
+	change(&p.Artifacts, in.Artifacts)
+	change(&p.Environment, in.Environment)
+	change(&p.ServiceRole, in.ServiceRole)
+	change(&p.Description, in.Description)
+	change(&p.SourceVersion, in.SourceVersion)
+	change(&p.TimeoutInMinutes, in.TimeoutInMinutes)
+	change(&p.QueuedTimeoutInMinutes, in.QueuedTimeoutInMinutes)
+	change(&p.EncryptionKey, in.EncryptionKey)
+	change(&p.LogsConfig, in.LogsConfig)
+	change(&p.Cache, in.Cache)
+	change(&p.VpcConfig, in.VpcConfig)
+	change(&p.ConcurrentBuildLimit, in.ConcurrentBuildLimit)
+	if value(p.ConcurrentBuildLimit) == -1 { // no limit any more
+		p.ConcurrentBuildLimit = nil
+	}
+	if in.Tags != nil {
+		p.Tags = slices.Clone(in.Tags)
+	}
+	if err := checkProject(&sdk.CreateProjectInput{Name: p.Name, Source: p.Source, Artifacts: p.Artifacts, Environment: p.Environment, ServiceRole: p.ServiceRole,
+		TimeoutInMinutes: p.TimeoutInMinutes, QueuedTimeoutInMinutes: p.QueuedTimeoutInMinutes, ConcurrentBuildLimit: p.ConcurrentBuildLimit, SecondaryArtifacts: in.SecondaryArtifacts,
+		SecondarySources: in.SecondarySources, FileSystemLocations: in.FileSystemLocations, BuildBatchConfig: in.BuildBatchConfig}); err != nil {
+		return nil, err
+	}
+	p.LastModified = s.now()
+	s.projects[*p.Name] = &p
+	return &sdk.UpdateProjectOutput{Project: ptr(p)}, nil
+}
+
+func change[T any](to **T, from *T) {
+	if from != nil {
+		*to = from
+	}
+}
+
+// DeleteProject deletes a project; its builds stay. One that is not there is no
+// error.
+func (s *Service) DeleteProject(_ *wire.Call, in *sdk.DeleteProjectInput) (*sdk.DeleteProjectOutput, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !projectName.MatchString(value(in.Name)) {
+		return nil, invalidInput("Invalid project name: %q; it must match %s", value(in.Name), projectName)
+	}
+	delete(s.projects, *in.Name)
+	return &sdk.DeleteProjectOutput{}, nil
 }
 
 func (s *Service) project(name *string) (*types.Project, error) {

@@ -7,11 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/unpack"
 )
 
 // runner carries one build through its phases.
@@ -39,6 +41,7 @@ func fault(err error) *failure { return &failure{types.StatusTypeFault, "FAULT",
 
 // run runs all phases and completes the build.
 func (r *runner) run() {
+	r.announce(types.StatusTypeInProgress)
 	result := r.phases()
 	if cleanup := r.remove(); cleanup != nil && result == types.StatusTypeSucceeded {
 		result = types.StatusTypeFault
@@ -48,6 +51,13 @@ func (r *runner) run() {
 		r.build.Phases[last].Contexts = []types.PhaseContext{{StatusCode: ptr("FAULT"), Message: ptr(cleanup.Error())}}
 		r.service.mu.Unlock()
 	}
+	r.complete(result)
+	r.announcePhase(r.build.Phases[len(r.build.Phases)-1])
+	r.announce(result)
+}
+
+// complete closes the build.
+func (r *runner) complete(result types.StatusType) {
 	s, b := r.service, r.build
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,9 +79,17 @@ func (r *runner) phases() types.StatusType {
 		}
 		return status == types.StatusTypeSucceeded
 	}
-	prepared := step(types.BuildPhaseTypeSubmitted, nothing) && step(types.BuildPhaseTypeQueued, nothing) &&
-		step(types.BuildPhaseTypeProvisioning, r.provision) && step(types.BuildPhaseTypeDownloadSource, r.download)
-	if prepared {
+	queued := step(types.BuildPhaseTypeSubmitted, nothing) && step(types.BuildPhaseTypeQueued, r.enqueue)
+	if queued {
+		defer r.service.dequeue()
+		timeout := r.service.opts.Clock.AfterFunc(time.Duration(*r.build.TimeoutInMinutes)*time.Minute, func() { r.build.stop(errTimedOut) })
+		defer timeout()
+	}
+	provisioned := queued && step(types.BuildPhaseTypeProvisioning, r.provision)
+	if provisioned {
+		defer r.service.opts.Hold()()
+	}
+	if provisioned && step(types.BuildPhaseTypeDownloadSource, r.download) {
 		upload := true
 		for _, p := range r.spec.Phases.all() {
 			upload = step(p.typ, func() *failure { return r.commands(p, result == types.StatusTypeSucceeded) })
@@ -108,6 +126,7 @@ func (r *runner) phase(typ types.BuildPhaseType, work func() *failure) types.Sta
 
 	f := r.interrupted()
 	if f == nil {
+		r.build.logs.printf("[Container] Entering phase %s\n", typ)
 		f = work()
 		// What was killed reports a failure of its own: the cause counts.
 		if cause := r.interrupted(); cause != nil {
@@ -118,9 +137,15 @@ func (r *runner) phase(typ types.BuildPhaseType, work func() *failure) types.Sta
 		f = &failure{status: types.StatusTypeSucceeded}
 	}
 	r.build.logs.printf("[Container] Phase complete: %s State: %s\n", typ, f.status)
-	if f.message != "" {
-		r.build.logs.printf("[Container] Phase context status code: %s Message: %s\n", f.code, f.message)
-	}
+	r.build.logs.printf("[Container] Phase context status code: %s Message: %s\n", f.code, f.message)
+	r.writeLog(true)
+	r.announcePhase(r.record(index, typ, started, f))
+	return f.status
+}
+
+// record notes how a phase ended.
+func (r *runner) record(index int, typ types.BuildPhaseType, started time.Time, f *failure) types.BuildPhase {
+	s, b := r.service, r.build
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ended := s.opts.Clock.Now()
@@ -128,7 +153,7 @@ func (r *runner) phase(typ types.BuildPhaseType, work func() *failure) types.Sta
 	b.Phases[index] = types.BuildPhase{PhaseType: typ, PhaseStatus: f.status, StartTime: ptr(started), EndTime: ptr(ended),
 		DurationInSeconds: ptr(int64(ended.Sub(started) / time.Second)),
 		Contexts:          []types.PhaseContext{{StatusCode: ptr(f.code), Message: ptr(f.message)}}}
-	return f.status
+	return b.Phases[index]
 }
 
 // phaseAlways records a phase that also ends a stopped build.
@@ -144,11 +169,59 @@ func (r *runner) interrupted() *failure {
 	switch cause := context.Cause(r.ctx); {
 	case cause == nil:
 		return nil
+	case errors.Is(cause, errQueued):
+		return &failure{types.StatusTypeTimedOut, "BUILD_TIMED_OUT", "Build has timed out while it was queued. "}
 	case errors.Is(cause, errTimedOut):
 		return &failure{types.StatusTypeTimedOut, "BUILD_TIMED_OUT", "Build has timed out. "}
 	default:
 		return &failure{types.StatusTypeStopped, "STOPPED", "Build was stopped by a request"}
 	}
+}
+
+// enqueue waits until the account may run one more build.
+func (r *runner) enqueue() *failure {
+	s := r.service
+	s.mu.Lock()
+	if s.busy < s.opts.MaxBuilds {
+		s.busy++
+		s.mu.Unlock()
+		return nil
+	}
+	turn := make(chan struct{})
+	s.queue = append(s.queue, turn)
+	s.mu.Unlock()
+	stop := s.opts.Clock.AfterFunc(time.Duration(*r.build.QueuedTimeoutInMinutes)*time.Minute, func() { r.build.stop(errQueued) })
+	defer stop()
+	select {
+	case <-turn:
+		if r.ctx.Err() != nil { // both at once: the place is for the next one
+			s.dequeue()
+		}
+		return nil
+	case <-r.ctx.Done():
+	}
+	s.mu.Lock()
+	i := slices.Index(s.queue, turn)
+	if i >= 0 {
+		s.queue = slices.Delete(s.queue, i, i+1)
+	}
+	s.mu.Unlock()
+	if i < 0 { // its turn has come meanwhile
+		s.dequeue()
+	}
+	return nil // phase tells how the build ended
+}
+
+// dequeue gives a build's place to the one that has waited longest.
+func (s *Service) dequeue() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.queue) == 0 {
+		s.busy--
+		return
+	}
+	close(s.queue[0])
+	s.queue = s.queue[1:]
 }
 
 func (r *runner) provision() *failure {
@@ -162,7 +235,11 @@ func (r *runner) provision() *failure {
 // download makes the build's folder, copies the source into it, reads the
 // buildspec and gathers the environment.
 func (r *runner) download() *failure {
-	dir, err := os.MkdirTemp(r.service.opts.TempDir, "codebuild-")
+	_, root, err := r.service.supervisor()
+	if err != nil {
+		return fault(err)
+	}
+	dir, err := os.MkdirTemp(root, "build-")
 	if err != nil {
 		return fault(err)
 	}
@@ -176,14 +253,8 @@ func (r *runner) download() *failure {
 		return fault(err)
 	}
 	b := r.build
-	if b.Source.Type != types.SourceTypeNoSource {
-		from, ok := r.service.opts.Sources[value(b.Source.Location)]
-		if !ok {
-			return failed("CLIENT_ERROR", "no source folder is set for location %s", value(b.Source.Location))
-		}
-		if err := os.CopyFS(r.src(), os.DirFS(from)); err != nil {
-			return failed("CLIENT_ERROR", "copy source %s: %v", value(b.Source.Location), err)
-		}
+	if f := r.source(); f != nil {
+		return f
 	}
 	text := []byte(b.spec)
 	if !inline(b.spec) {
@@ -202,6 +273,35 @@ func (r *runner) download() *failure {
 		return failed("YAML_FILE_ERROR", "YAML_FILE_ERROR: %v", err)
 	}
 	return r.environment()
+}
+
+// maxSource bounds what a source zip may hold, in bytes.
+const maxSource = 1 << 30
+
+// source copies the local folder of the source, or unpacks it from S3.
+func (r *runner) source() *failure {
+	source, location := r.build.Source, value(r.build.Source.Location)
+	if source.Type == types.SourceTypeNoSource {
+		return nil
+	}
+	if from, ok := r.service.opts.Sources[location]; ok {
+		if err := os.CopyFS(r.src(), os.DirFS(from)); err != nil {
+			return failed("CLIENT_ERROR", "copy source %s: %v", location, err)
+		}
+		return nil
+	}
+	bucket, key, ok := strings.Cut(strings.TrimPrefix(location, "arn:aws:s3:::"), "/")
+	if source.Type != types.SourceTypeS3 || !ok || strings.HasSuffix(key, "/") || r.service.opts.Object == nil {
+		return failed("CLIENT_ERROR", "no source folder is set for location %s", location)
+	}
+	data, err := r.service.opts.Object(bucket, key)
+	if err == nil {
+		err = unpack.To(r.src(), data, maxSource)
+	}
+	if err != nil {
+		return failed("CLIENT_ERROR", "%v for primary source and source version %s", err, value(r.build.SourceVersion))
+	}
+	return nil
 }
 
 func (r *runner) src() string { return filepath.Join(r.dir, "src") }

@@ -3,21 +3,25 @@
 // own; phases, statuses, contexts, logs and artifacts are as in AWS.
 //
 // Commands run in real time while the build's timeout goes by the clock that is
-// handed in: on a fast clock a slow command can time out. The clock is not held
-// while a build runs, because its commands may wait for simulated operations.
+// handed in: on a fast clock a slow command can time out, unless Options.Hold
+// slows it. Do not hold it for builds whose commands wait for simulated
+// operations: those would then take real time.
 package codebuild
 
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
 	"time"
 
+	sdk "github.com/aws/aws-sdk-go-v2/service/codebuild"
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/supervise"
 )
 
 // Default durations, in simulated time.
@@ -33,6 +37,22 @@ const (
 type Bucket interface {
 	Put(ctx context.Context, bucket, key string, data []byte) error
 }
+
+// Bus receives events: EventBridge.
+type Bus interface {
+	Emit(source, detailType string, detail any, resources ...string) error
+}
+
+// Logs receives log events: CloudWatch Logs.
+type Logs interface {
+	Write(group, stream string, at time.Time, message string)
+}
+
+// Credentials are what a build gets for its service role.
+type Credentials struct{ AccessKeyID, SecretAccessKey, SessionToken string }
+
+// maxBuilds is how many builds of an account run at a time; others are queued.
+const maxBuilds = 60
 
 // Options configures a Service. Clock, Account and Region are required.
 type Options struct {
@@ -51,6 +71,20 @@ type Options struct {
 	// Parameter reads an SSM parameter for env.parameter-store and variables of
 	// type PARAMETER_STORE. Nil: builds that need one fail.
 	Parameter func(ctx context.Context, name string) (string, error)
+	// Object reads a source of type S3 that is not in Sources; nil: such builds
+	// fail.
+	Object func(bucket, key string) ([]byte, error)
+	// Issue makes the credentials of a session of the service role; nil: builds
+	// get only those of Env.
+	Issue func(roleArn, sessionName string) Credentials
+	// Events receives the changes of builds and phases; Logs what builds write.
+	// Both can be nil.
+	Events Bus
+	Logs   Logs
+	// Hold is taken while a build's commands run; nil: nothing is.
+	Hold func() func()
+	// MaxBuilds is how many builds run at a time; 0 means 60.
+	MaxBuilds int
 	// TempDir is where builds get their folders; "" means os.TempDir().
 	TempDir string
 	// Provisioning is how long it takes until a build's container runs; zero
@@ -73,6 +107,12 @@ type Service struct {
 	order    []*build
 	numbers  map[string]int64 // last build number, by project
 	seq      int
+	busy     int             // builds that have left the queue
+	queue    []chan struct{} // of those that wait, first come first served
+
+	processes sync.Mutex // guards what follows
+	super     *supervise.Supervisor
+	dir       string
 }
 
 // build is one build. Its types.Build is replaced in part, never modified in
@@ -85,6 +125,8 @@ type build struct {
 	stop           context.CancelCauseFunc
 	done           chan struct{}
 	logs           logs
+	group, stream  string // of its log; "" for none
+	input          sdk.StartBuildInput
 }
 
 // New returns a CodeBuild without projects.
@@ -94,6 +136,12 @@ func New(o Options) *Service {
 	}
 	if o.TempDir == "" {
 		o.TempDir = os.TempDir()
+	}
+	if o.MaxBuilds == 0 {
+		o.MaxBuilds = maxBuilds
+	}
+	if o.Hold == nil {
+		o.Hold = func() func() { return func() {} }
 	}
 	if o.Provisioning == 0 {
 		o.Provisioning = DefaultProvisioning
@@ -110,6 +158,34 @@ func (s *Service) Close() {
 	s.mu.Unlock()
 	s.cancel(errStopped)
 	s.running.Wait()
+	s.processes.Lock()
+	defer s.processes.Unlock()
+	if s.super != nil {
+		// All of its processes are gone, and so are their folders: there is nothing
+		// left that could fail and matter.
+		_ = s.super.Close()
+		s.super = nil
+	}
+}
+
+// supervisor returns the supervisor of processes and the folder of builds, which
+// are made for the first build.
+func (s *Service) supervisor() (*supervise.Supervisor, string, error) {
+	s.processes.Lock()
+	defer s.processes.Unlock()
+	if s.super != nil {
+		return s.super, s.dir, nil
+	}
+	dir, err := os.MkdirTemp(s.opts.TempDir, "codebuild-")
+	if err != nil {
+		return nil, "", err
+	}
+	super, err := supervise.New(dir)
+	if err != nil {
+		return nil, "", errors.Join(err, os.RemoveAll(dir))
+	}
+	s.super, s.dir = super, dir
+	return super, dir, nil
 }
 
 // Wait waits until a build is complete and returns it.

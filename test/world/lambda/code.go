@@ -1,19 +1,16 @@
 package lambda
 
 import (
-	"archive/zip"
-	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/unpack"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
 
@@ -29,9 +26,9 @@ type code struct {
 	sha256 string // base64, as AWS shows it
 	digest string // hexadecimal
 
-	unpack sync.Once
-	dir    string
-	err    error
+	once sync.Once
+	dir  string
+	err  error
 }
 
 // source is where code comes from, as in CreateFunction and UpdateFunctionCode.
@@ -66,16 +63,9 @@ func (s *Service) load(from source) (*code, error) {
 	if len(data) == 0 {
 		return nil, invalid("Uploaded file must be a non-empty zip")
 	}
-	archive, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	size, err := unpack.Check(data)
 	if err != nil {
 		return nil, invalid("Could not unzip uploaded file. Please check your file, then try to upload again.")
-	}
-	var size uint64
-	for _, file := range archive.File {
-		if !filepath.IsLocal(file.Name) {
-			return nil, invalid("Could not unzip uploaded file. Please check your file, then try to upload again.")
-		}
-		size += file.UncompressedSize64
 	}
 	if size == 0 {
 		return nil, invalid("Uploaded file must be a non-empty zip")
@@ -98,60 +88,13 @@ func (s *Service) keep(c *code) *code {
 
 // folder unpacks the code, once, and returns where it lies.
 func (c *code) folder(root string) (string, error) {
-	c.unpack.Do(func() {
+	c.once.Do(func() {
 		c.dir = filepath.Join(root, "task-"+c.digest)
-		c.err = c.extract()
+		if c.err = os.MkdirAll(c.dir, 0o755); c.err == nil {
+			c.err = unpack.To(c.dir, c.zip, maxUnzipped)
+		}
 	})
 	return c.dir, c.err
-}
-
-func (c *code) extract() error {
-	archive, err := zip.NewReader(bytes.NewReader(c.zip), int64(len(c.zip)))
-	if err != nil {
-		return err
-	}
-	budget := int64(maxUnzipped) // what a header says of a size can be a lie
-	for _, file := range archive.File {
-		path := filepath.Join(c.dir, filepath.FromSlash(file.Name))
-		if file.FileInfo().IsDir() {
-			if err := os.MkdirAll(path, 0o755); err != nil {
-				return err
-			}
-			continue
-		}
-		if !file.Mode().IsRegular() {
-			return fmt.Errorf("lambda: %s in the zip is not a regular file", file.Name)
-		}
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return err
-		}
-		n, err := extractFile(file, path, budget)
-		if err != nil {
-			return fmt.Errorf("lambda: unpack %s: %w", file.Name, err)
-		}
-		budget -= n
-	}
-	return nil
-}
-
-func extractFile(file *zip.File, path string, budget int64) (int64, error) {
-	in, err := file.Open()
-	if err != nil {
-		return 0, err
-	}
-	defer in.Close()
-	out, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, file.Mode().Perm())
-	if err != nil {
-		return 0, err
-	}
-	n, err := io.Copy(out, io.LimitReader(in, budget+1))
-	if closeErr := out.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil && n > budget {
-		err = fmt.Errorf("more than %d bytes", maxUnzipped)
-	}
-	return n, err
 }
 
 func codeOf(in *types.FunctionCode) source {
