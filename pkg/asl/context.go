@@ -7,7 +7,7 @@ type contextParts struct{ execution, machine any }
 // parts are made when a state first looks at the context object.
 func (e *Execution) parts() *contextParts {
 	if e.self == nil {
-		x := objectOf("Id", e.arn, "Input", e.input.v, "Name", e.name, "RoleArn", e.o.RoleArn, "StartTime", stamp(e.started))
+		x := objectOf("Id", e.arn, "Input", e.input.v, "StartTime", stamp(e.started), "Name", e.name, "RoleArn", e.o.RoleArn)
 		if !e.limits.express {
 			x.set("RedriveCount", jsonInt(int64(e.redrives)))
 		}

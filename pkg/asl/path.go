@@ -79,8 +79,9 @@ func variableLength(s string) int {
 }
 
 type pathScanner struct {
-	rest string
-	open bool // within a filter: the path ends where something else begins
+	rest  string
+	open  bool // within a filter: the path ends where something else begins
+	depth int  // of lists within lists
 }
 
 func (s *pathScanner) space() { s.rest = strings.TrimLeft(s.rest, " \t\r\n") }
@@ -342,7 +343,7 @@ func (p *path) evalPlain(v any) (any, error) {
 		if len(s.indices) == 1 {
 			a, ok := v.([]any)
 			if !ok {
-				return nil, &notFound{fmt.Sprintf("Filter: [%d] can only be applied to arrays. Current context is: %s", s.indices[0], text(v))}
+				return nil, &notFound{fmt.Sprintf("Filter: %s can only be applied to arrays. Current context is: %s", s, text(v))}
 			}
 			n := s.indices[0]
 			if n < 0 {
@@ -375,22 +376,32 @@ func (p *path) normalized(n int) string {
 	var b strings.Builder
 	b.WriteByte('$')
 	for _, s := range p.steps[:n] {
-		switch {
-		case len(s.names) > 0:
-			fmt.Fprintf(&b, "['%s']", strings.Join(s.names, "','"))
-		case len(s.indices) > 0:
-			b.WriteString(strings.ReplaceAll(fmt.Sprint(s.indices), " ", ","))
-		case s.scan:
-			b.WriteString("..")
-		case s.wildcard:
-			b.WriteString("[*]")
-		case s.filter != nil:
-			b.WriteString("[?]")
-		case s.slice != nil:
-			b.WriteString("[:]")
-		}
+		b.WriteString(s.String())
 	}
 	return b.String()
+}
+
+func (s pathStep) String() string {
+	switch {
+	case len(s.names) > 0:
+		return "['" + strings.Join(s.names, "','") + "']"
+	case s.scan:
+		return ".."
+	case s.wildcard:
+		return "[*]"
+	case s.filter != nil:
+		return "[?]"
+	case s.slice != nil:
+		var from, to string
+		if s.slice[0] != nil {
+			from = strconv.Itoa(*s.slice[0])
+		}
+		if s.slice[1] != nil {
+			to = strconv.Itoa(*s.slice[1])
+		}
+		return "[" + from + ":" + to + "]"
+	}
+	return strings.ReplaceAll(fmt.Sprint(s.indices), " ", ",")
 }
 
 func javaType(v any) string {

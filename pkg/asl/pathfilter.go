@@ -308,6 +308,25 @@ func (s *pathScanner) literal() (any, error) {
 	if s.rest != "" && s.rest[0] == '\'' {
 		return s.quoted()
 	}
+	if s.take("[") { // whose texts may be in single quotes too
+		if s.depth++; s.depth > maxFilterDepth {
+			return nil, errors.New("the list is nested too deeply")
+		}
+		defer func() { s.depth-- }()
+		list := []any{}
+		for s.space(); !s.take("]"); s.space() {
+			if len(list) > 0 && !s.take(",") {
+				return nil, fmt.Errorf("expected , or ] before %q", s.rest)
+			}
+			s.space()
+			v, err := s.literal()
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, v)
+		}
+		return list, nil
+	}
 	dec := json.NewDecoder(strings.NewReader(s.rest))
 	var raw json.RawMessage
 	if err := dec.Decode(&raw); err != nil {

@@ -59,7 +59,7 @@ func (e *pathEvaluation) from(i int, v any, certain bool) error {
 		if !certain {
 			return nil
 		}
-		return &notFound{fmt.Sprintf("Filter: [%v] can only be applied to arrays. Current context is: %s", s.indices, text(v))}
+		return &notFound{fmt.Sprintf("Filter: %s can only be applied to arrays. Current context is: %s", s, text(v))}
 	}
 	for _, n := range s.chosen(len(a)) {
 		if err := e.from(i+1, a[n], certain && s.single()); err != nil {
@@ -91,7 +91,9 @@ func (e *pathEvaluation) named(i int, v any, certain, last bool) error {
 	for _, name := range s.names {
 		w, there := m[name]
 		if !there {
-			if certain && s.single() && !last {
+			// AWS finds nothing, instead of failing, where a path that can find
+			// many values leads through a member that is missing.
+			if certain && s.single() && !last && e.path.definite {
 				return &notFound{"Missing property in path " + e.path.normalized(i+1)}
 			}
 			continue
