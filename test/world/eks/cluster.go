@@ -155,7 +155,7 @@ func (s *Service) configure(c *cluster, v clusterVersion, in *sdk.CreateClusterI
 		c.ControlPlaneScalingConfig = t
 	}
 	components := componentConfig{in.KubeApiServerConfig, in.KubeControllerManagerConfig, in.KubeSchedulerConfig}
-	if err := components.check(in.Name); err != nil {
+	if err := components.check(in.Name, c.ControlPlaneScalingConfig.Tier); err != nil {
 		return err
 	}
 	components.apply(&c.Cluster)

@@ -205,7 +205,7 @@ func autoChange(c *cluster, in *sdk.UpdateClusterConfigInput) (configChange, err
 }
 
 func componentChange(c *cluster, k componentConfig) (configChange, error) {
-	if err := k.check(c.Name); err != nil {
+	if err := k.check(c.Name, c.ControlPlaneScalingConfig.Tier); err != nil {
 		return configChange{}, err
 	}
 	change := configChange{typ: types.UpdateTypeControlPlaneComponentConfigUpdate, work: WorkUpdateConfig, apply: k.apply}

@@ -17,10 +17,7 @@ import (
 // the rules: the doc comments of CreateClusterInput, UpdateClusterConfigInput and
 // their members in the SDK, and the EKS User Guide.
 
-var (
-	kmsKeyARN = regexp.MustCompile(`^arn:aws[a-z-]*:kms:([a-z0-9-]+):\d{12}:(key|alias)/.+$`)
-	duration  = regexp.MustCompile(`^[1-9]\d*(s|m|h)$`)
-)
+var kmsKeyARN = regexp.MustCompile(`^arn:aws[a-z-]*:kms:([a-z0-9-]+):\d{12}:(key|alias)/.+$`)
 
 // convert copies a value between two SDK types of the same shape, such as a
 // request's and a response's.
@@ -225,54 +222,6 @@ func remoteOf(cluster *string, mode types.AuthenticationMode, serviceCIDR *strin
 		seen = append(seen, p)
 	}
 	return ptr(convert[types.RemoteNetworkConfigResponse](in)), nil
-}
-
-// componentConfig is the configuration of the control plane's programs.
-type componentConfig struct {
-	apiServer  *types.KubeApiServerConfigRequest
-	controller *types.KubeControllerManagerConfigRequest
-	scheduler  *types.KubeSchedulerConfigRequest
-}
-
-func (k componentConfig) given() bool {
-	return k.apiServer != nil || k.controller != nil || k.scheduler != nil
-}
-
-// check bounds what Kubernetes itself bounds; EKS's own limits are shown by
-// DescribeClusterVersions and differ between versions.
-func (k componentConfig) check(cluster *string) error {
-	if a := k.apiServer; a != nil {
-		if a.EventTtl != nil && !duration.MatchString(*a.EventTtl) {
-			return invalidParameter(cluster, "kubeApiServerConfig.eventTtl %s is not a single-unit duration such as 30m or 1h", *a.EventTtl)
-		}
-		if r := a.ServiceNodePortRange; r != nil && (r.MinPort < 1 || r.MaxPort > 65535 || r.MinPort > r.MaxPort) {
-			return invalidParameter(cluster, "kubeApiServerConfig.serviceNodePortRange %d-%d is invalid", r.MinPort, r.MaxPort)
-		}
-	}
-	if m := k.controller; m != nil {
-		if h := m.HorizontalPodAutoscalerControllerConfig; h != nil && h.HorizontalPodAutoscalerSyncPeriod != nil && !duration.MatchString(*h.HorizontalPodAutoscalerSyncPeriod) {
-			return invalidParameter(cluster, "horizontalPodAutoscalerSyncPeriod %s is not a single-unit duration such as 15s or 1m", *h.HorizontalPodAutoscalerSyncPeriod)
-		}
-		if g := m.PodGcControllerConfig; g != nil && g.TerminatedPodGcThreshold != nil && *g.TerminatedPodGcThreshold < 1 {
-			return invalidParameter(cluster, "terminatedPodGcThreshold must be at least 1")
-		}
-	}
-	if n := k.scheduler; n != nil && n.NodeResourcesFit != nil && n.NodeResourcesFit.ScoringStrategy != nil {
-		return checkEnum(cluster, "scoringStrategy.type", n.NodeResourcesFit.ScoringStrategy.Type, types.ScoringStrategyType("").Values())
-	}
-	return nil
-}
-
-func (k componentConfig) apply(c *types.Cluster) {
-	if k.apiServer != nil {
-		c.KubeApiServerConfig = ptr(convert[types.KubeApiServerConfigResponse](k.apiServer))
-	}
-	if k.controller != nil {
-		c.KubeControllerManagerConfig = ptr(convert[types.KubeControllerManagerConfigResponse](k.controller))
-	}
-	if k.scheduler != nil {
-		c.KubeSchedulerConfig = ptr(convert[types.KubeSchedulerConfigResponse](k.scheduler))
-	}
 }
 
 // supportOf checks the support policy of a cluster at a version.

@@ -35,6 +35,12 @@ func TestUpdateClusterConfigRefuses(t *testing.T) {
 		{"remote networks that overlap with services", "InvalidParameterException", "overlaps", sdk.UpdateClusterConfigInput{RemoteNetworkConfig: &types.RemoteNetworkConfigRequest{RemoteNodeNetworks: []types.RemoteNodeNetwork{{Cidrs: []string{"172.16.0.0/12"}}}}}},
 		{"another service range", "InvalidParameterException", "cannot be changed", sdk.UpdateClusterConfigInput{KubernetesNetworkConfig: &types.KubernetesNetworkConfigRequest{ServiceIpv4Cidr: ptr("10.100.0.0/16")}}},
 		{"an event TTL of two units", "InvalidParameterException", "single-unit", sdk.UpdateClusterConfigInput{KubeApiServerConfig: &types.KubeApiServerConfigRequest{EventTtl: ptr("1h30m")}}},
+		{"an event TTL that is too long", "InvalidParameterException", "between 10m and 60m", sdk.UpdateClusterConfigInput{KubeApiServerConfig: &types.KubeApiServerConfigRequest{EventTtl: ptr("2h")}}},
+		{"node ports below the range", "InvalidParameterException", "between 10260 and 32767", sdk.UpdateClusterConfigInput{KubeApiServerConfig: &types.KubeApiServerConfigRequest{ServiceNodePortRange: &types.ServiceNodePortRange{MinPort: 8000, MaxPort: 9000}}}},
+		{"the autoscaler's period in the standard tier", "InvalidParameterException", "requires a provisioned", sdk.UpdateClusterConfigInput{KubeControllerManagerConfig: &types.KubeControllerManagerConfigRequest{
+			HorizontalPodAutoscalerControllerConfig: &types.HorizontalPodAutoscalerControllerConfigRequest{HorizontalPodAutoscalerSyncPeriod: ptr("10s")}}}},
+		{"an unknown resource for scoring", "InvalidParameterException", "resource gold is invalid", sdk.UpdateClusterConfigInput{KubeSchedulerConfig: &types.KubeSchedulerConfigRequest{NodeResourcesFit: &types.NodeResourcesFitConfig{
+			ScoringStrategy: &types.ScoringStrategy{Type: types.ScoringStrategyTypeMostAllocated, Resources: []types.ResourceWeight{{Name: ptr("gold"), Weight: ptr(int32(1))}}}}}}},
 		{"unknown cluster", "ResourceNotFoundException", "No cluster found for name: none.", sdk.UpdateClusterConfigInput{Name: ptr("none"), DeletionProtection: ptr(true)}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

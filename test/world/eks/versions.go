@@ -75,6 +75,9 @@ func (v clusterVersion) status(now time.Time) types.VersionStatus {
 	return types.VersionStatusUnsupported
 }
 
+// clusterType is that of clusters in the cloud; others are not simulated.
+const clusterType = "eks"
+
 // DescribeClusterVersions lists the versions with their support dates. Without
 // IncludeAll, versions out of support are left out.
 func (s *Service) DescribeClusterVersions(_ *wire.Call, in *sdk.DescribeClusterVersionsInput) (*sdk.DescribeClusterVersionsOutput, error) {
@@ -92,6 +95,7 @@ func (s *Service) DescribeClusterVersions(_ *wire.Call, in *sdk.DescribeClusterV
 		oldFilter := in.Status
 		switch {
 		case value(in.DefaultOnly) && !v.isDefault,
+			in.ClusterType != nil && *in.ClusterType != clusterType,
 			in.VersionStatus != "" && in.VersionStatus != status,
 			oldFilter != "" && oldFilter != deprecated,
 			len(in.ClusterVersions) > 0 && !slices.Contains(in.ClusterVersions, v.version),
@@ -100,10 +104,10 @@ func (s *Service) DescribeClusterVersions(_ *wire.Call, in *sdk.DescribeClusterV
 		}
 		names = append(names, v.version)
 		byVersion[v.version] = types.ClusterVersionInformation{
-			ClusterType: ptr("eks"), ClusterVersion: ptr(v.version), DefaultPlatformVersion: ptr(v.platform),
+			ClusterType: ptr(clusterType), ClusterVersion: ptr(v.version), DefaultPlatformVersion: ptr(v.platform),
 			DefaultVersion: v.isDefault, KubernetesPatchVersion: ptr(v.patch), ReleaseDate: ptr(v.released),
 			EndOfStandardSupportDate: ptr(v.endStandard), EndOfExtendedSupportDate: ptr(v.endExtension),
-			Status: deprecated, VersionStatus: status,
+			Status: deprecated, VersionStatus: status, ControlPlaneComponentConfig: componentDefaults(), ControlPlaneScalingTiers: scalingTiers(),
 		}
 	}
 	for _, wanted := range in.ClusterVersions {
