@@ -114,8 +114,10 @@ func (s *stage) addServices() error {
 	}
 	account, region := s.world.Account(), s.world.Region()
 	s.services = full.Add(s.world, full.Options{Clusters: announcing{eksbackend.New(s.fleet), s}, Hold: s.clock.Hold, Seed: s.o.Seed, TempDir: s.o.Dir,
-		Sources:  map[string]string{sourceLocation: source},
-		BuildEnv: map[string]string{"EKS_UPGRADE": s.o.Executable, "POLL_INTERVAL": "200ms"}})
+		Sources: map[string]string{sourceLocation: source},
+		// Builds are the account's administrator, as the handlers are: who creates a
+		// cluster may use it.
+		BuildEnv: map[string]string{"EKS_UPGRADE": s.o.Executable, "POLL_INTERVAL": "200ms", "AWS_ACCESS_KEY_ID": "ASIAWORLDCODEBUILD00", "AWS_SECRET_ACCESS_KEY": world.Secret}})
 	s.ec2, s.eks, s.route53, s.builds = s.services.EC2, s.services.EKS, s.services.Route53, s.services.CodeBuild
 	s.route53.OnChange(s.changed)
 	s.config, err = config.Load([]string{

@@ -13,15 +13,16 @@ import (
 func (w *World) newLambda() *lambda.Service {
 	o := w.opts
 	return lambda.New(lambda.Options{Clock: o.Clock, Hold: o.Hold, Account: o.Account, Region: o.Region, Seed: o.Seed, Synchronous: o.Synchronous,
-		Mux: w.mux, Logs: w.logs, Object: w.object, Endpoint: w.URL,
+		Mux: w.mux, Logs: w.logs, Object: w.Object, Endpoint: w.URL,
 		Issue: func(role, session string) lambda.Credentials {
 			c := w.sts.Issue(role, session)
 			return lambda.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}
 		}})
 }
 
-// object reads code for a function; the error is S3's own.
-func (w *World) object(bucket, key string) ([]byte, error) {
+// Object reads an object for a service of AWS, the code of a function or the
+// source of a build; the error is S3's own.
+func (w *World) Object(bucket, key string) ([]byte, error) {
 	data, err := w.s3.Object(bucket, key)
 	if coded, ok := errors.AsType[gofakes3.Error](err); ok {
 		return nil, wire.Errorf(string(coded.ErrorCode()), "%s", coded.ErrorCode().Message())

@@ -181,7 +181,7 @@ func startWorld(f worldFlags, dir string) (_ *running, err error) {
 		}
 		clusters = eksbackend.New(r.fleet)
 	}
-	r.services = full.Add(r.world, full.Options{Clusters: clusters, RandomDurations: true, Hold: options.Hold, Seed: f.seed, TempDir: dir})
+	r.services = full.Add(r.world, full.Options{Clusters: clusters, RandomDurations: true, Hold: options.Hold, HoldBuilds: true, Seed: f.seed, TempDir: dir})
 	if err := r.services.AddDefaultVPC(f.region); err != nil {
 		return nil, err
 	}

@@ -133,7 +133,7 @@ func (r *runner) environment() *failure {
 		"PATH": s.opts.Path, "HOME": filepath.Join(r.dir, "home"), "TMPDIR": filepath.Join(r.dir, "tmp"),
 		"AWS_REGION": s.opts.Region, "AWS_DEFAULT_REGION": s.opts.Region,
 	}
-	if s.opts.Issue != nil && value(b.ServiceRole) != "" {
+	if _, fixed := s.opts.Env["AWS_ACCESS_KEY_ID"]; !fixed && s.opts.Issue != nil && value(b.ServiceRole) != "" {
 		c := s.opts.Issue(*b.ServiceRole, "AWSCodeBuild-"+uuid)
 		vars["AWS_ACCESS_KEY_ID"], vars["AWS_SECRET_ACCESS_KEY"], vars["AWS_SESSION_TOKEN"] = c.AccessKeyID, c.SecretAccessKey, c.SessionToken
 	}

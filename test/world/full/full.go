@@ -32,8 +32,11 @@ type Options struct {
 	Seed int64
 	// Sources maps the source locations of builds to folders of this machine.
 	Sources map[string]string
+	// HoldBuilds holds the clock while builds run, too. Builds whose commands wait
+	// for simulated operations then take as long as those take on AWS.
+	HoldBuilds bool
 	// BuildEnv is added to the environment of builds, which already has the
-	// endpoint, region and credentials.
+	// endpoint, the region and credentials of the project's service role.
 	BuildEnv map[string]string
 	// TempDir is where builds get their folders; "" is the system's.
 	TempDir string
@@ -47,9 +50,6 @@ type Services struct {
 	CodeBuild *codebuild.Service
 }
 
-// buildKey is the access key of builds.
-const buildKey = "ASIAWORLDCODEBUILD00"
-
 // Add adds the services to w.
 func Add(w *world.World, o Options) *Services {
 	account, region := w.Account(), w.Region()
@@ -59,11 +59,19 @@ func Add(w *world.World, o Options) *Services {
 		Principal: func(c *wire.Call) string { return w.STS().CallerARN(c.AccessKeyID) }}
 	s.EKS = eks.New(eksOptions)
 	s.Route53 = route53.New(route53.Options{Clock: w.Clock(), Seed: o.Seed, Hold: o.Hold, Alarms: w.CloudWatch()})
-	env := map[string]string{"AWS_ENDPOINT_URL": w.URL(), "AWS_REGION": region, "AWS_ACCESS_KEY_ID": buildKey, "AWS_SECRET_ACCESS_KEY": world.Secret}
+	env := map[string]string{"AWS_ENDPOINT_URL": w.URL(), "AWS_REGION": region}
+	var hold func() func()
+	if o.HoldBuilds {
+		hold = o.Hold
+	}
 	for name, value := range o.BuildEnv {
 		env[name] = value
 	}
 	s.CodeBuild = codebuild.New(codebuild.Options{Clock: w.Clock(), Account: account, Region: region, Sources: o.Sources, TempDir: o.TempDir, Env: env,
+		Hold: hold, Events: w.Events(), Logs: w.Logs(), Object: w.Object, Issue: func(role, session string) codebuild.Credentials {
+			c := w.STS().Issue(role, session)
+			return codebuild.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}
+		},
 		Artifacts: newBucket(w), Parameter: func(_ context.Context, name string) (string, error) {
 			value, ok := w.SSM().Value(name)
 			if !ok {

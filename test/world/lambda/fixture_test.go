@@ -77,7 +77,7 @@ func newFixture(t *testing.T) *fixture {
 			return lambda.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}
 		}})
 	f.sns = sns.New(f.clock, account, region, f.lambda)
-	f.events = eventbridge.New(f.clock, account, region, f.mux, f.lambda)
+	f.events = eventbridge.New(f.clock, account, region, f.mux)
 	f.mux.Register("lambda", f.lambda.API())
 	f.mux.Register("cloudwatchlogs", f.logs)
 	f.mux.Register("sns", f.sns)
