@@ -188,14 +188,14 @@ func topicOf(path string) resources {
 
 var sns = merge(
 	map[string]Rule{
-		"CreateTopic":       on("sns:CreateTopic", arn("sns:{Name}")),
-		"Publish":           func(r Request) []Need { return on("sns:Publish", field(oneOf(r, "TopicArn", "TargetArn")))(r) },
-		"PublishBatch":      on("sns:Publish", topic),
-		"Subscribe":         with(on("sns:Subscribe", topic), "sns:Protocol", "Protocol", "sns:Endpoint", "Endpoint"),
-		"ListTopics":        on("sns:ListTopics", arn("sns:*")),
-		"ListSubscriptions": on("sns:ListSubscriptions", arn("sns:*")),
+		"CreateTopic":       on("SNS:CreateTopic", arn("sns:{Name}")),
+		"Publish":           func(r Request) []Need { return on("SNS:Publish", field(oneOf(r, "TopicArn", "TargetArn")))(r) },
+		"PublishBatch":      on("SNS:Publish", topic),
+		"Subscribe":         with(on("SNS:Subscribe", topic), "sns:Protocol", "Protocol", "sns:Endpoint", "Endpoint"),
+		"ListTopics":        on("SNS:ListTopics", arn("sns:*")),
+		"ListSubscriptions": on("SNS:ListSubscriptions", arn("sns:*")),
 	},
-	same("sns", topic, "DeleteTopic", "GetTopicAttributes", "SetTopicAttributes", "ListSubscriptionsByTopic", "ConfirmSubscription", "AddPermission", "RemovePermission"),
-	same("sns", topicOf("SubscriptionArn"), "Unsubscribe", "GetSubscriptionAttributes", "SetSubscriptionAttributes"),
-	same("sns", field("ResourceArn"), "TagResource", "UntagResource", "ListTagsForResource"),
+	same("SNS", topic, "DeleteTopic", "GetTopicAttributes", "SetTopicAttributes", "ListSubscriptionsByTopic", "ConfirmSubscription", "AddPermission", "RemovePermission"),
+	same("SNS", topicOf("SubscriptionArn"), "Unsubscribe", "GetSubscriptionAttributes", "SetSubscriptionAttributes"),
+	same("SNS", field("ResourceArn"), "TagResource", "UntagResource", "ListTagsForResource"),
 )

@@ -1,8 +1,8 @@
 package policy
 
 import (
+	"cmp"
 	"encoding/base64"
-	"math/big"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -135,12 +135,9 @@ func literal(pattern []rune) string {
 }
 
 func compareNumbers(a, b string) (int, bool) {
-	x, _, errX := big.ParseFloat(a, 10, 128, big.ToNearestEven)
-	y, _, errY := big.ParseFloat(b, 10, 128, big.ToNearestEven)
-	if errX != nil || errY != nil {
-		return 0, false
-	}
-	return x.Cmp(y), true
+	x, errX := strconv.ParseFloat(a, 64)
+	y, errY := strconv.ParseFloat(b, 64)
+	return cmp.Compare(x, y), errX == nil && errY == nil
 }
 
 func compareDates(a, b string) (int, bool) {
