@@ -22,6 +22,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/dynamodb"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/eventbridge"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/iam"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/kms"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/lambda"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/logs"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/s3"
@@ -75,6 +76,7 @@ type World struct {
 	recorded int // calls, kept or not
 	hooks    []func(CallRecord)
 
+	kms           *kms.Service
 	ssm           *ssm.Service
 	dynamodb      *dynamodb.Service
 	s3            *s3.Service
@@ -132,7 +134,8 @@ func reachable(l net.Addr) string {
 
 func (w *World) addServices() {
 	o := w.opts
-	w.ssm = ssm.New(o.Clock, o.Account, o.Region)
+	w.kms = kms.New(o.Clock, o.Account, o.Region, o.Seed)
+	w.ssm = ssm.New(o.Clock, o.Account, o.Region, w.kms)
 	w.dynamodb = dynamodb.New(o.Clock, o.Account, o.Region)
 	w.sts = sts.New(o.Clock, o.Account, Secret, w.mux)
 	w.iam = iam.New(o.Clock, o.Account)
@@ -150,6 +153,7 @@ func (w *World) addServices() {
 	w.cloudwatch = cloudwatch.New(o.Clock, o.Account, o.Region, w.mux, w.events)
 	w.stepfunctions = stepfunctions.New(stepfunctions.Options{Clock: o.Clock, Hold: o.Hold, Account: o.Account, Region: o.Region, Seed: o.Seed,
 		Functions: w.lambda, Mux: w.mux, Events: w.events, Logs: w.logs, S3: w.s3, Credentials: w.roleCredentials})
+	w.mux.Register("kms", w.kms)
 	w.mux.Register("ssm", w.ssm)
 	w.mux.Register("dynamodb", w.dynamodb)
 	w.mux.Register("sts", w.sts)
@@ -218,6 +222,9 @@ func (w *World) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	}
 	w.silence(rw, r, w.mux.ServeHTTP)
 }
+
+// KMS holds the keys.
+func (w *World) KMS() *kms.Service { return w.kms }
 
 // SSM is the Parameter Store.
 func (w *World) SSM() *ssm.Service { return w.ssm }

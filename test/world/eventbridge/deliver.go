@@ -1,70 +1,41 @@
 package eventbridge
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
-	"github.com/aws/aws-sdk-go-v2/service/sfn"
-	"github.com/aws/aws-sdk-go-v2/service/sns"
 
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/lambda"
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/delivery"
 )
 
-// How events reach targets, in simulated time: AWS's typical latency, and its
-// retries with growing pauses, by default 185 within 24 hours.
-const (
-	latency        = 500 * time.Millisecond
-	firstPause     = time.Second
-	longestPause   = 10 * time.Minute
-	defaultRetries = 185
-	defaultAge     = 24 * time.Hour
-)
+// latency is how long an event takes to its targets: AWS's typical one.
+const latency = 500 * time.Millisecond
 
-// delivery brings one event to one target.
-type delivery struct {
+// task brings one event to one target.
+type task struct {
 	s                 *Service
 	event             Event
 	text              json.RawMessage
 	decoded           map[string]any
 	ruleName, ruleArn string
 	target            types.Target
-	failures          int
-}
-
-// kinds of targets, by the service and the resource in their ARN.
-func kind(arn string) string {
-	p := strings.SplitN(arn, ":", 6)
-	if len(p) != 6 || p[0] != "arn" {
-		return ""
-	}
-	switch {
-	case p[2] == "states" && strings.HasPrefix(p[5], "stateMachine:"):
-		return "states"
-	case p[2] == "lambda" && strings.HasPrefix(p[5], "function:"):
-		return "lambda"
-	case p[2] == "sns":
-		return "sns"
-	}
-	return ""
 }
 
 func checkTarget(t types.Target) error {
 	if aws.ToString(t.Id) == "" || aws.ToString(t.Arn) == "" {
 		return validation("Parameter Targets is not valid. Reason: Id and Arn are required.")
 	}
-	switch kind(*t.Arn) {
-	case "":
-		return validation("Parameter %s is not valid. Reason: the simulated AWS delivers to state machines, Lambda functions and SNS topics.", *t.Arn)
-	case "states":
-		if t.RoleArn == nil {
-			return validation("RoleArn is required for target %s.", *t.Arn)
-		}
+	kind := delivery.KindOf(*t.Arn)
+	switch {
+	case kind == "":
+		return validation("Parameter %s is not valid. Reason: the simulated AWS delivers to state machines, Lambda functions, SNS topics, event buses and CodeBuild projects.", *t.Arn)
+	case kind.NeedsRole() && t.RoleArn == nil && kind != delivery.Bus:
+		return validation("RoleArn is required for target %s.", *t.Arn)
 	}
 	given := 0
 	for _, set := range []bool{t.Input != nil, t.InputPath != nil, t.InputTransformer != nil} {
@@ -83,11 +54,44 @@ func checkTarget(t types.Target) error {
 			return validation("Invalid InputTransformer for target %s : %v", *t.Id, err)
 		}
 	}
+	if p := t.RetryPolicy; p != nil {
+		if n := p.MaximumRetryAttempts; n != nil && (*n < 0 || *n > 185) {
+			return validation("Parameter MaximumRetryAttempts is not valid. Reason: it must be between 0 and 185.")
+		}
+		if n := p.MaximumEventAgeInSeconds; n != nil && (*n < 60 || *n > 86400) {
+			return validation("Parameter MaximumEventAgeInSeconds is not valid. Reason: it must be between 60 and 86400.")
+		}
+	}
 	return nil
 }
 
+// deliver hands an event to the targets of the rules that match it, in the
+// order of the rules' names. s.mu is held.
+func (s *Service) deliver(bus string, ev Event, matches func(*rule) bool) {
+	text, decoded, err := encode(ev)
+	if err != nil {
+		s.undelivered = append(s.undelivered, err)
+		return
+	}
+	var due []*task
+	for _, r := range s.rules {
+		if r.bus != bus || r.state == types.RuleStateDisabled || !matches(r) {
+			continue
+		}
+		for _, t := range r.targets {
+			due = append(due, &task{s: s, event: ev, text: text, decoded: decoded, ruleName: r.name, ruleArn: r.arn, target: t})
+		}
+	}
+	slices.SortFunc(due, func(a, b *task) int {
+		return strings.Compare(a.ruleName+"/"+*a.target.Id, b.ruleName+"/"+*b.target.Id)
+	})
+	for _, d := range due {
+		s.clock.AfterFunc(latency, d.run)
+	}
+}
+
 // payload is what the target gets.
-func (d *delivery) payload() (json.RawMessage, error) {
+func (d *task) payload() (json.RawMessage, error) {
 	t := d.target
 	switch {
 	case t.Input != nil:
@@ -106,65 +110,45 @@ func (d *delivery) payload() (json.RawMessage, error) {
 	return d.text, nil
 }
 
-// attempt delivers the event, or tries again later.
-func (d *delivery) attempt() {
+func (d *task) run() {
 	payload, err := d.payload()
 	if err != nil {
 		d.drop(err)
 		return
 	}
-	arn := *d.target.Arn
-	switch kind(arn) {
-	case "states":
-		name := d.event.ID + "_" + *d.target.Id
-		input := string(payload)
-		_, err = d.call("sfn", "StartExecution", &sfn.StartExecutionInput{StateMachineArn: &arn, Name: aws.String(name[:min(len(name), 80)]), Input: &input})
-	case "sns":
-		message := string(payload)
-		_, err = d.call("sns", "Publish", &sns.PublishInput{TopicArn: &arn, Message: &message})
-	case "lambda":
-		err = d.s.functions.Invoke(arn, payload, func(r lambda.Result) {
-			if r.FunctionError != "" {
-				d.retry(fmt.Errorf("%s: %s", r.ErrorType, r.Payload))
-			}
-		})
-	}
-	if err == nil {
+	name := d.event.ID + "_" + *d.target.Id
+	if delivery.KindOf(*d.target.Arn) == delivery.Bus {
+		d.forward()
 		return
 	}
-	if info := wire.Describe(err); info.Status >= 500 || strings.HasPrefix(info.Code, "Thrott") {
-		d.retry(err)
-		return
+	r := delivery.Request{ARN: *d.target.Arn, Role: aws.ToString(d.target.RoleArn), Payload: payload, Name: name[:min(len(name), 80)]}
+	p := delivery.DefaultPolicy
+	if given := d.target.RetryPolicy; given != nil {
+		p = p.With(given.MaximumRetryAttempts, given.MaximumEventAgeInSeconds)
 	}
-	d.drop(err)
+	d.s.sender.Deliver(r, p, d.event.Time, d.drop)
 }
 
-func (d *delivery) call(service, operation string, in any) (any, error) {
-	return d.s.mux.Invoke(&wire.Call{Context: context.Background(), Service: service, Operation: operation, RequestID: d.s.mux.NewRequestID(),
-		Region: d.s.region, Time: d.s.clock.Now(), UserAgent: "events.amazonaws.com"}, in)
-}
-
-func (d *delivery) retry(err error) {
-	retries, age := defaultRetries, defaultAge
-	if p := d.target.RetryPolicy; p != nil {
-		if p.MaximumRetryAttempts != nil {
-			retries = int(*p.MaximumRetryAttempts)
-		}
-		if p.MaximumEventAgeInSeconds != nil {
-			age = time.Duration(*p.MaximumEventAgeInSeconds) * time.Second
-		}
+// forward puts the event, as it is, on another bus. An event goes from bus to
+// bus once only, as on AWS.
+func (d *task) forward() {
+	s := d.s
+	s.mu.Lock()
+	bus, err := s.findBus(d.target.Arn)
+	if err == nil && !d.event.forwarded {
+		ev := d.event
+		ev.forwarded = true
+		s.events = append(s.events, ev)
+		s.deliver(bus.name, ev, func(r *rule) bool { return r.pattern != nil && r.pattern.Match(d.decoded) })
 	}
-	pause := min(firstPause<<min(d.failures, 20), longestPause)
-	d.failures++
-	if d.failures > retries || d.s.clock.Now().Add(pause).Sub(d.event.Time) > age {
+	s.mu.Unlock()
+	if err != nil {
 		d.drop(err)
-		return
 	}
-	d.s.clock.AfterFunc(pause, d.attempt)
 }
 
 // drop gives the delivery up.
-func (d *delivery) drop(err error) {
+func (d *task) drop(err error) {
 	d.s.mu.Lock()
 	defer d.s.mu.Unlock()
 	d.s.undelivered = append(d.s.undelivered, fmt.Errorf("eventbridge: event %s by rule %s to %s: %w", d.event.ID, d.ruleName, *d.target.Arn, err))

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -43,8 +42,6 @@ func (s *Service) PutEvents(_ *wire.Call, in *awseb.PutEventsInput) (*awseb.PutE
 func (s *Service) putEntry(e types.PutEventsRequestEntry) (id, code string, err error) {
 	const invalid = "InvalidArgument"
 	switch {
-	case checkBus(e.EventBusName) != nil:
-		return "", "InvalidArgument", fmt.Errorf("event bus %s does not exist", aws.ToString(e.EventBusName))
 	case aws.ToString(e.Source) == "":
 		return "", invalid, errors.New("parameter Source is not valid. Reason: Source is a required argument")
 	case strings.HasPrefix(*e.Source, "aws."):
@@ -57,11 +54,17 @@ func (s *Service) putEntry(e types.PutEventsRequestEntry) (id, code string, err 
 	if _, err := decodeObject([]byte(*e.Detail)); err != nil {
 		return "", "MalformedDetail", errors.New("detail is malformed")
 	}
+	s.mu.Lock()
+	bus, err := s.findBus(e.EventBusName)
+	s.mu.Unlock()
+	if err != nil {
+		return "", invalid, fmt.Errorf("event bus %s does not exist", aws.ToString(e.EventBusName))
+	}
 	ev := Event{Source: *e.Source, DetailType: *e.DetailType, Resources: e.Resources, Detail: json.RawMessage(*e.Detail)}
 	if e.Time != nil {
 		ev.Time = e.Time.UTC()
 	}
-	return s.accept(ev), "", nil
+	return s.accept(bus.name, ev), "", nil
 }
 
 // Emit puts an event of an AWS service on the bus. detail is encoded as JSON.
@@ -70,13 +73,26 @@ func (s *Service) Emit(source, detailType string, detail any, resources ...strin
 	if err != nil {
 		return fmt.Errorf("eventbridge: detail of %s: %w", detailType, err)
 	}
-	s.accept(Event{Source: source, DetailType: detailType, Resources: resources, Detail: b})
+	s.accept(defaultBus, Event{Source: source, DetailType: detailType, Resources: resources, Detail: b})
 	return nil
 }
 
 // accept completes an event and hands it to the rules that match.
-func (s *Service) accept(ev Event) string {
+func (s *Service) accept(bus string, ev Event) string {
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.complete(&ev)
+	s.events = append(s.events, ev)
+	if _, decoded, err := encode(ev); err == nil {
+		s.deliver(bus, ev, func(r *rule) bool { return r.pattern != nil && r.pattern.Match(decoded) })
+	} else {
+		s.undelivered = append(s.undelivered, err)
+	}
+	return ev.ID
+}
+
+// complete gives an event its id, time, account and region; s.mu is held.
+func (s *Service) complete(ev *Event) {
 	s.count++
 	ev.Version, ev.Account, ev.Region = "0", s.account, s.region
 	ev.ID = fmt.Sprintf("%08x-4d6f-4b8a-9c2e-%012x", s.count, s.count)
@@ -87,28 +103,6 @@ func (s *Service) accept(ev Event) string {
 	if ev.Resources == nil {
 		ev.Resources = []string{}
 	}
-	s.events = append(s.events, ev)
-	var due []*delivery
-	text, decoded, err := encode(ev)
-	if err != nil {
-		s.undelivered = append(s.undelivered, err)
-	}
-	for _, r := range s.rules {
-		if err != nil || r.state == types.RuleStateDisabled || !r.pattern.Match(decoded) {
-			continue
-		}
-		for _, t := range r.targets {
-			due = append(due, &delivery{s: s, event: ev, text: text, decoded: decoded, ruleName: r.name, ruleArn: r.arn, target: t})
-		}
-	}
-	s.mu.Unlock()
-	slices.SortFunc(due, func(a, b *delivery) int {
-		return strings.Compare(a.ruleName+"/"+*a.target.Id, b.ruleName+"/"+*b.target.Id)
-	})
-	for _, d := range due {
-		s.clock.AfterFunc(latency, d.attempt)
-	}
-	return ev.ID
 }
 
 func encode(ev Event) (json.RawMessage, map[string]any, error) {

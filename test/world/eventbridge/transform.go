@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,9 +18,13 @@ type variables struct {
 	event                        json.RawMessage
 }
 
+var dashed = regexp.MustCompile(`\.([A-Za-z0-9_]+(?:-[A-Za-z0-9_]+)+)`)
+
 // selectPath returns the first value at a JSON path; nil when there is none.
 func selectPath(path string, event map[string]any) (any, error) {
-	p, err := jsonpath.Parse(path)
+	// EventBridge takes dashes in names, as in $.detail-type, which RFC 9535 wants
+	// in quotes.
+	p, err := jsonpath.Parse(dashed.ReplaceAllString(path, "['$1']"))
 	if err != nil {
 		return nil, fmt.Errorf("JSON path %q: %w", path, err)
 	}

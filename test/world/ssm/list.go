@@ -3,6 +3,8 @@ package ssm
 import (
 	"encoding/base64"
 	"errors"
+	"fmt"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -45,22 +47,30 @@ func (s *Service) GetParametersByPath(_ *wire.Call, in *awsssm.GetParametersByPa
 	if !strings.HasPrefix(path, "/") {
 		return nil, wire.Errorf("ValidationException", "The parameter doesn't meet the parameter name requirements. The parameter name must begin with a forward slash \"/\".")
 	}
-	if len(in.ParameterFilters) > 0 {
-		return nil, &types.InvalidFilterKey{Message: aws.String("the simulated AWS does not filter parameters by path")}
+	for _, f := range in.ParameterFilters {
+		switch aws.ToString(f.Key) {
+		case "Type", "KeyId", "Label":
+		default:
+			return nil, &types.InvalidFilterKey{Message: aws.String(fmt.Sprintf("The following filter key is not valid: %s. Valid filter keys include: [Type, KeyId, Label].", aws.ToString(f.Key)))}
+		}
 	}
 	prefix := strings.TrimSuffix(path, "/") + "/"
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	names, next, err := s.page(in.MaxResults, byPathPage, in.NextToken, func(name string) bool {
 		rest, ok := strings.CutPrefix(name, prefix)
-		return ok && (aws.ToBool(in.Recursive) || !strings.Contains(rest, "/"))
+		return ok && (aws.ToBool(in.Recursive) || !strings.Contains(rest, "/")) && s.passesAll(name, in.ParameterFilters)
 	})
 	if err != nil {
 		return nil, err
 	}
 	out := &awsssm.GetParametersByPathOutput{Parameters: []types.Parameter{}, NextToken: next}
 	for _, name := range names {
-		out.Parameters = append(out.Parameters, s.view(name, s.params[name].latest(), aws.ToBool(in.WithDecryption)))
+		p, err := s.view(name, s.params[name].latest(), aws.ToBool(in.WithDecryption))
+		if err != nil {
+			return nil, err
+		}
+		out.Parameters = append(out.Parameters, p)
 	}
 	return out, nil
 }
@@ -95,26 +105,19 @@ func (s *Service) page(size *int32, limit int, token *string, match func(string)
 	return names, next, nil
 }
 
-// DescribeParameters implements the API operation, with the filters Name and
-// Type and Path.
+// DescribeParameters implements the API operation, with the filters Name, Type,
+// Path, KeyId, Tier, Label, DataType and tag:.
 func (s *Service) DescribeParameters(_ *wire.Call, in *awsssm.DescribeParametersInput) (*awsssm.DescribeParametersOutput, error) {
 	for _, f := range in.ParameterFilters {
-		switch aws.ToString(f.Key) {
-		case "Name", "Type", "Path":
+		switch key := aws.ToString(f.Key); {
+		case slices.Contains([]string{"Name", "Type", "Path", "KeyId", "Tier", "Label", "DataType"}, key), strings.HasPrefix(key, "tag:"):
 		default:
-			return nil, &types.InvalidFilterKey{Message: aws.String("the simulated AWS does not filter by " + aws.ToString(f.Key))}
+			return nil, &types.InvalidFilterKey{Message: aws.String(fmt.Sprintf("The following filter key is not valid: %s. Valid filter keys include: [Name, Type, KeyId, Path, Label, Tier, DataType, tag:<key>].", key))}
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	names, next, err := s.page(in.MaxResults, describePage, in.NextToken, func(name string) bool {
-		for _, f := range in.ParameterFilters {
-			if !s.passes(name, f) {
-				return false
-			}
-		}
-		return true
-	})
+	names, next, err := s.page(in.MaxResults, describePage, in.NextToken, func(name string) bool { return s.passesAll(name, in.ParameterFilters) })
 	if err != nil {
 		return nil, err
 	}
@@ -129,27 +132,58 @@ func (s *Service) DescribeParameters(_ *wire.Call, in *awsssm.DescribeParameters
 	return out, nil
 }
 
+func (s *Service) passesAll(name string, filters []types.ParameterStringFilter) bool {
+	for _, f := range filters {
+		if !s.passes(name, f) {
+			return false
+		}
+	}
+	return true
+}
+
+// passes reports whether a parameter has one of a filter's values.
 func (s *Service) passes(name string, f types.ParameterStringFilter) bool {
-	have := name
-	if aws.ToString(f.Key) == "Type" {
-		have = string(s.params[name].latest().typ)
+	p, key := s.params[name], aws.ToString(f.Key)
+	have := []string{name}
+	switch v := p.latest(); key {
+	case "Type":
+		have[0] = string(v.typ)
+	case "KeyId":
+		have[0] = aws.ToString(v.keyID)
+	case "Tier":
+		have[0] = string(v.tier)
+	case "DataType":
+		have[0] = v.dataType
+	case "Label":
+		have = v.labels
+	default:
+		if tag, ok := strings.CutPrefix(key, "tag:"); ok {
+			value, tagged := p.tags[tag]
+			if len(f.Values) == 0 {
+				return tagged
+			}
+			have[0] = value
+		}
 	}
 	for _, want := range f.Values {
-		switch {
-		case aws.ToString(f.Key) == "Path":
-			rest, ok := strings.CutPrefix(name, strings.TrimSuffix(want, "/")+"/")
-			if ok && (aws.ToString(f.Option) == "Recursive" || !strings.Contains(rest, "/")) {
-				return true
-			}
-		case aws.ToString(f.Option) == "BeginsWith" && strings.HasPrefix(have, want):
-			return true
-		case aws.ToString(f.Option) == "Contains" && strings.Contains(have, want):
-			return true
-		case have == want:
+		if slices.ContainsFunc(have, func(h string) bool { return agrees(key, aws.ToString(f.Option), h, want) }) {
 			return true
 		}
 	}
 	return false
+}
+
+func agrees(key, option, have, want string) bool {
+	switch {
+	case key == "Path":
+		rest, ok := strings.CutPrefix(have, strings.TrimSuffix(want, "/")+"/")
+		return ok && (option == "Recursive" || !strings.Contains(rest, "/"))
+	case option == "BeginsWith":
+		return strings.HasPrefix(have, want)
+	case option == "Contains":
+		return strings.Contains(have, want)
+	}
+	return have == want
 }
 
 // GetParameterHistory implements the API operation.
@@ -176,8 +210,12 @@ func (s *Service) GetParameterHistory(_ *wire.Call, in *awsssm.GetParameterHisto
 		out.NextToken = aws.String(strconv.Itoa(end))
 	}
 	for _, v := range p.versions[start:end] {
+		value, err := s.reveal(name, v, aws.ToBool(in.WithDecryption))
+		if err != nil {
+			return nil, err
+		}
 		out.Parameters = append(out.Parameters, types.ParameterHistory{
-			Name: &name, Type: v.typ, Tier: v.tier, Version: v.number, KeyId: v.keyID, Value: aws.String(v.reveal(aws.ToBool(in.WithDecryption))),
+			Name: &name, Type: v.typ, Tier: v.tier, Version: v.number, KeyId: v.keyID, Value: &value, Labels: v.labels,
 			DataType: aws.String(v.dataType), Description: v.description, AllowedPattern: v.pattern, LastModifiedDate: aws.Time(v.modified),
 		})
 	}

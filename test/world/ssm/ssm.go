@@ -2,7 +2,6 @@
 package ssm
 
 import (
-	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"regexp"
@@ -34,10 +33,23 @@ const (
 
 var nameSyntax = regexp.MustCompile(`^[a-zA-Z0-9_.\-/]+$`)
 
+// defaultKey encrypts SecureStrings that name no key.
+const defaultKey = "alias/aws/ssm"
+
+// Keys encrypts and decrypts SecureStrings: KMS.
+type Keys interface {
+	Seal(keyID string, plaintext []byte, context map[string]string) (blob []byte, arn string, err error)
+	Open(blob []byte, context map[string]string) ([]byte, error)
+}
+
+// Public looks up the parameters that AWS publishes, under /aws/service/.
+type Public func(name string) (value string, ok bool)
+
 // version is one version of a parameter.
 type version struct {
 	number      int64
-	value       string
+	value       string // of a SecureString what KMS made of it, in base64
+	labels      []string
 	typ         types.ParameterType
 	tier        types.ParameterTier
 	dataType    string
@@ -50,6 +62,7 @@ type version struct {
 type parameter struct {
 	name     string
 	versions []version // oldest first
+	tags     map[string]string
 }
 
 func (p *parameter) latest() version { return p.versions[len(p.versions)-1] }
@@ -58,14 +71,24 @@ func (p *parameter) latest() version { return p.versions[len(p.versions)-1] }
 type Service struct {
 	clock           clock.Clock
 	account, region string
+	keys            Keys
 
 	mu     sync.Mutex
 	params map[string]*parameter
+	public Public
 }
 
 // New returns an empty Parameter Store.
-func New(c clock.Clock, account, region string) *Service {
-	return &Service{clock: c, account: account, region: region, params: map[string]*parameter{}}
+func New(c clock.Clock, account, region string, keys Keys) *Service {
+	return &Service{clock: c, account: account, region: region, keys: keys, params: map[string]*parameter{},
+		public: func(string) (string, bool) { return "", false }}
+}
+
+// Publish makes the parameters known that AWS publishes.
+func (s *Service) Publish(p Public) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.public = p
 }
 
 // Value returns the latest value of a parameter, decrypted, without an API call.
@@ -76,7 +99,8 @@ func (s *Service) Value(name string) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	return p.latest().value, true
+	value, err := s.reveal(name, p.latest(), true)
+	return value, err == nil
 }
 
 // PutParameter implements the API operation.
@@ -134,12 +158,30 @@ func (s *Service) PutParameter(_ *wire.Call, in *awsssm.PutParameterInput) (*aws
 	default:
 		return nil, &types.UnsupportedParameterType{Message: aws.String(fmt.Sprintf("The parameter type %s isn't supported.", v.typ))}
 	}
-	if v.typ == types.ParameterTypeSecureString && v.keyID == nil {
-		v.keyID = aws.String("alias/aws/ssm")
+	switch {
+	case v.typ == types.ParameterTypeSecureString:
+		if err := s.seal(name, &v); err != nil {
+			return nil, err
+		}
+	case v.keyID != nil:
+		return nil, wire.Errorf("ValidationException", "KeyId is required only for SecureString parameters.")
+	}
+	if exists && len(in.Tags) > 0 {
+		return nil, wire.Errorf("ValidationException", "Invalid request: tags and overwrite can't be used together. To create a parameter with tags, please remove overwrite flag. To update tags for an existing parameter, please use AddTagsToResource or RemoveTagsFromResource.")
+	}
+	for _, t := range in.Tags {
+		if p.tags == nil {
+			p.tags = map[string]string{}
+		}
+		p.tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
 	}
 	s.params[name] = p
 	p.versions = append(p.versions, v)
 	if len(p.versions) > keptVersions {
+		if len(p.versions[0].labels) > 0 {
+			p.versions = p.versions[:len(p.versions)-1]
+			return nil, &types.ParameterMaxVersionLimitExceeded{Message: aws.String("The oldest version of the parameter has a label and cannot be deleted; move the label to another version and try again.")}
+		}
 		p.versions = p.versions[1:]
 	}
 	return &awsssm.PutParameterOutput{Version: v.number, Tier: v.tier}, nil
@@ -179,8 +221,13 @@ func (s *Service) get(name string, decrypt bool) (*types.Parameter, error) {
 		name = "/" + strings.TrimPrefix(rest, "/")
 	}
 	name, selector, selected := strings.Cut(name, ":")
+	asked := selector
 	if name == "" {
 		return nil, wire.Errorf("ValidationException", "1 validation error detected: Value at 'name' failed to satisfy constraint: Member must have length greater than or equal to 1")
+	}
+	if value, ok := s.public(name); ok && !selected {
+		return &types.Parameter{ARN: aws.String(fmt.Sprintf("arn:aws:ssm:%s::parameter%s", s.region, name)), Name: &name, Type: types.ParameterTypeString, Value: &value,
+			Version: 1, DataType: aws.String("text"), LastModifiedDate: aws.Time(s.clock.Now().Truncate(24 * time.Hour))}, nil
 	}
 	p, ok := s.params[name]
 	if !ok {
@@ -188,6 +235,9 @@ func (s *Service) get(name string, decrypt bool) (*types.Parameter, error) {
 	}
 	v := p.latest()
 	if selected {
+		if labelled, ok := p.labelled(selector); ok {
+			selector = strconv.FormatInt(labelled, 10)
+		}
 		n, err := strconv.ParseInt(selector, 10, 64)
 		i := sort.Search(len(p.versions), func(i int) bool { return p.versions[i].number >= n })
 		if err != nil || i == len(p.versions) || p.versions[i].number != n {
@@ -195,32 +245,68 @@ func (s *Service) get(name string, decrypt bool) (*types.Parameter, error) {
 		}
 		v = p.versions[i]
 	}
-	out := s.view(name, v, decrypt)
+	out, err := s.view(name, v, decrypt)
 	if selected {
-		out.Selector = aws.String(":" + selector)
+		out.Selector = aws.String(":" + asked)
 	}
-	return &out, nil
+	return &out, err
 }
 
 func (s *Service) arn(name string) string {
 	return fmt.Sprintf("arn:aws:ssm:%s:%s:parameter/%s", s.region, s.account, strings.TrimPrefix(name, "/"))
 }
 
-func (s *Service) view(name string, v version, decrypt bool) types.Parameter {
+func (s *Service) view(name string, v version, decrypt bool) (types.Parameter, error) {
+	value, err := s.reveal(name, v, decrypt)
 	return types.Parameter{
 		ARN: aws.String(s.arn(name)), Name: &name, Type: v.typ, Version: v.number, DataType: aws.String(v.dataType),
-		LastModifiedDate: aws.Time(v.modified), Value: aws.String(v.reveal(decrypt)),
-	}
+		LastModifiedDate: aws.Time(v.modified), Value: &value,
+	}, err
 }
 
-// reveal returns the value, or for a SecureString that is not to be decrypted
-// something that has its length's look and nothing of its content.
-func (v version) reveal(decrypt bool) string {
-	if v.typ != types.ParameterTypeSecureString || decrypt {
-		return v.value
+// context binds a ciphertext to its parameter, as Parameter Store does.
+func (s *Service) context(name string) map[string]string {
+	return map[string]string{"PARAMETER_ARN": s.arn(name)}
+}
+
+// seal encrypts the value of a SecureString.
+func (s *Service) seal(name string, v *version) error {
+	if v.keyID == nil {
+		v.keyID = aws.String(defaultKey)
 	}
-	sum := sha256.Sum256([]byte(v.value))
-	return "AQICAH" + base64.StdEncoding.EncodeToString(sum[:])
+	blob, _, err := s.keys.Seal(*v.keyID, []byte(v.value), s.context(name))
+	if err != nil {
+		return invalidKey(err)
+	}
+	v.value = base64.StdEncoding.EncodeToString(blob)
+	return nil
+}
+
+// reveal returns a value: of a SecureString the ciphertext, unless it is to be
+// decrypted.
+func (s *Service) reveal(name string, v version, decrypt bool) (string, error) {
+	if v.typ != types.ParameterTypeSecureString || !decrypt {
+		return v.value, nil
+	}
+	blob, err := base64.StdEncoding.DecodeString(v.value)
+	if err != nil {
+		return "", err
+	}
+	plaintext, err := s.keys.Open(blob, s.context(name))
+	if err != nil {
+		return "", invalidKey(err)
+	}
+	return string(plaintext), nil
+}
+
+// invalidKey is how Parameter Store reports what KMS says.
+func invalidKey(err error) error {
+	info := wire.Describe(err)
+	text := info.Message
+	if text == "" {
+		text = info.Code
+	}
+	return &types.InvalidKeyId{Message: aws.String(text)}
 }
 
 // DeleteParameter implements the API operation.

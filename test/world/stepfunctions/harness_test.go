@@ -25,6 +25,7 @@ import (
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/dynamodb"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/kms"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/lambda"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/logs"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/s3"
@@ -75,10 +76,51 @@ func (b *bus) Emit(source, kind string, detail any, _ ...string) error {
 // call is an API call that reached a service.
 type call struct{ service, operation, role string }
 
+// counting is a virtual clock that knows how often it was asked for a timer.
+type counting struct {
+	*clock.Virtual
+	mu      sync.Mutex
+	timers  int
+	waiting []chan int
+}
+
+func (c *counting) AfterFunc(d time.Duration, f func()) func() bool {
+	stop := c.Virtual.AfterFunc(d, f)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.timers++
+	for _, w := range c.waiting {
+		w <- c.timers
+	}
+	c.waiting = nil
+	return stop
+}
+
+// until waits for n more timers than there were when it was called; what it
+// returns does the waiting.
+func (c *counting) until(n int) (wait func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	want := c.timers + n
+	return func() {
+		for {
+			c.mu.Lock()
+			if c.timers >= want {
+				c.mu.Unlock()
+				return
+			}
+			w := make(chan int, 1)
+			c.waiting = append(c.waiting, w)
+			c.mu.Unlock()
+			<-w
+		}
+	}
+}
+
 // harness is Step Functions with the services that its tests use, behind HTTP.
 type harness struct {
 	*testing.T
-	clk       *clock.Virtual
+	clk       *counting
 	sfn       *sfn.Client
 	service   *stepfunctions.Service
 	functions *lambda.Service
@@ -95,7 +137,7 @@ type harness struct {
 
 func newHarness(t *testing.T) *harness {
 	t.Helper()
-	h := &harness{T: t, clk: clock.NewVirtual(start), bus: &bus{}}
+	h := &harness{T: t, clk: &counting{Virtual: clock.NewVirtual(start)}, bus: &bus{}}
 	mux := wire.NewMux(h.clk.Now, func(c *wire.Call, _ any, next func() (any, error)) (any, error) {
 		h.mu.Lock()
 		h.calls = append(h.calls, call{c.Service, c.Operation, c.Role})
@@ -116,7 +158,7 @@ func newHarness(t *testing.T) *harness {
 		Functions: h.functions, Mux: mux, Events: h.bus, Logs: h.logs, S3: h.objects})
 	mux.Register("sfn", h.service)
 	mux.Register("dynamodb", h.tables)
-	mux.Register("ssm", ssm.New(h.clk, account, region))
+	mux.Register("ssm", ssm.New(h.clk, account, region, kms.New(h.clk, account, region, 1)))
 	mux.Register("sns", sns.New(h.clk, account, region, h.functions))
 	mux.Register("cloudwatchlogs", h.logs)
 	mux.Register("lambda", h.functions.API())
@@ -276,3 +318,12 @@ const (
 	waiting = `{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":3600,"Next":"P"},"P":{"Type":"Pass","End":true}}}`
 	failing = `{"StartAt":"F","States":{"F":{"Type":"Fail","Error":"Bad","Cause":"because"}}}`
 )
+
+// topic makes an SNS topic.
+func (h *harness) topic(name string) {
+	h.Helper()
+	arn := h.create("make-"+name, `{"StartAt":"C","States":{"C":{"Type":"Task","Resource":"arn:aws:states:::aws-sdk:sns:createTopic","Parameters":{"Name":"`+name+`"},"End":true}}}`)
+	if d := h.describe(h.run(arn, "", "")); d.Status != types.ExecutionStatusSucceeded {
+		h.Fatalf("topic %s: %s %s", name, aws.ToString(d.Error), aws.ToString(d.Cause))
+	}
+}
