@@ -34,7 +34,7 @@ func newFixture(t *testing.T) (*Service, *sdk.Client) {
 	mux.Register("ec2", s)
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
-	return s, sdk.New(sdk.Options{Region: "eu-west-1", BaseEndpoint: &server.URL, RetryMaxAttempts: 1, Credentials: credentials.NewStaticCredentialsProvider("AKID", "not-a-secret", "")})
+	return s, sdk.New(sdk.Options{Region: "eu-west-1", BaseEndpoint: &server.URL, RetryMaxAttempts: 1, HTTPClient: wire.NewHTTPClient(), Credentials: credentials.NewStaticCredentialsProvider("AKID", "not-a-secret", "")})
 }
 
 func must(t *testing.T, err error) {
@@ -49,6 +49,15 @@ func wantCode(t *testing.T, err error, code, part string) {
 	var api smithy.APIError
 	if !errors.As(err, &api) || api.ErrorCode() != code || !strings.Contains(err.Error(), part) {
 		t.Fatalf("error = %v\nwant %s: ...%s...", err, code, part)
+	}
+}
+
+// wantCodeOf checks an error that was not sent over HTTP.
+func wantCodeOf(t *testing.T, err error, code string) {
+	t.Helper()
+	var e *wire.Error
+	if !errors.As(err, &e) || e.Code != code {
+		t.Fatalf("error = %v, want %s", err, code)
 	}
 }
 
