@@ -66,6 +66,7 @@ func (s *Service) table(name *string) (*table, error) {
 	if !ok || s.clock.Now().Before(t.activeAt) {
 		return nil, &types.ResourceNotFoundException{Message: aws.String("Requested resource not found")}
 	}
+	t.expire(s.clock.Now())
 	return t, nil
 }
 

@@ -34,14 +34,20 @@ type table struct {
 	projections map[string]*types.Projection
 	created     time.Time
 	activeAt    time.Time
-	ttl         string
+	ttl         string // the attribute by which items expire, or ""
+	ttlChanged  time.Time
+	recovery    bool // point-in-time recovery
+	tags        map[string]string
 	items       map[string]attr.Item // by encoded key
 }
 
 // newTable checks a CreateTable request.
 func newTable(in *awsddb.CreateTableInput, now time.Time) (*table, error) {
 	t := &table{name: aws.ToString(in.TableName), in: in, attrTypes: map[string]string{}, indexes: map[string]keySchema{},
-		projections: map[string]*types.Projection{}, created: now, items: map[string]attr.Item{}}
+		projections: map[string]*types.Projection{}, created: now, items: map[string]attr.Item{}, tags: map[string]string{}}
+	for _, tag := range in.Tags {
+		t.tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
+	}
 	if !tableName.MatchString(t.name) {
 		return nil, validation("TableName must be at least 3 characters long and at most 255 characters long, of a-z, A-Z, 0-9, '_', '-' and '.'")
 	}
@@ -214,6 +220,17 @@ func (s *Service) describe(t *table) *types.TableDescription {
 	if t.in.BillingMode == types.BillingModePayPerRequest {
 		d.BillingModeSummary = &types.BillingModeSummary{BillingMode: t.in.BillingMode}
 	}
+	provisioned := &types.ProvisionedThroughputDescription{NumberOfDecreasesToday: aws.Int64(0), ReadCapacityUnits: aws.Int64(0), WriteCapacityUnits: aws.Int64(0)}
+	if p := t.in.ProvisionedThroughput; p != nil {
+		provisioned.ReadCapacityUnits, provisioned.WriteCapacityUnits = p.ReadCapacityUnits, p.WriteCapacityUnits
+	}
+	d.ProvisionedThroughput = provisioned
+	if sse := t.in.SSESpecification; sse != nil && aws.ToBool(sse.Enabled) {
+		d.SSEDescription = &types.SSEDescription{Status: types.SSEStatusEnabled, SSEType: types.SSETypeKms, KMSMasterKeyArn: sse.KMSMasterKeyId}
+	}
+	for _, l := range t.in.LocalSecondaryIndexes {
+		d.LocalSecondaryIndexes = append(d.LocalSecondaryIndexes, types.LocalSecondaryIndexDescription{IndexName: l.IndexName, KeySchema: l.KeySchema, Projection: l.Projection})
+	}
 	for _, g := range t.in.GlobalSecondaryIndexes {
 		d.GlobalSecondaryIndexes = append(d.GlobalSecondaryIndexes, types.GlobalSecondaryIndexDescription{
 			IndexName: g.IndexName, KeySchema: g.KeySchema, Projection: g.Projection, IndexStatus: types.IndexStatus(status),
@@ -274,38 +291,4 @@ func (s *Service) ListTables(_ *wire.Call, in *awsddb.ListTablesInput) (*awsddb.
 		out.LastEvaluatedTableName = &out.TableNames[limit-1]
 	}
 	return out, nil
-}
-
-// UpdateTimeToLive implements the API operation. Items do not expire: AWS
-// gives days for it, so nothing may depend on it.
-func (s *Service) UpdateTimeToLive(_ *wire.Call, in *awsddb.UpdateTimeToLiveInput) (*awsddb.UpdateTimeToLiveOutput, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t, err := s.table(in.TableName)
-	if err != nil {
-		return nil, err
-	}
-	if in.TimeToLiveSpecification == nil || aws.ToString(in.TimeToLiveSpecification.AttributeName) == "" {
-		return nil, validation("TimeToLiveSpecification.AttributeName is required")
-	}
-	t.ttl = ""
-	if aws.ToBool(in.TimeToLiveSpecification.Enabled) {
-		t.ttl = *in.TimeToLiveSpecification.AttributeName
-	}
-	return &awsddb.UpdateTimeToLiveOutput{TimeToLiveSpecification: in.TimeToLiveSpecification}, nil
-}
-
-// DescribeTimeToLive implements the API operation.
-func (s *Service) DescribeTimeToLive(_ *wire.Call, in *awsddb.DescribeTimeToLiveInput) (*awsddb.DescribeTimeToLiveOutput, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t, err := s.table(in.TableName)
-	if err != nil {
-		return nil, err
-	}
-	d := &types.TimeToLiveDescription{TimeToLiveStatus: types.TimeToLiveStatusDisabled}
-	if t.ttl != "" {
-		d = &types.TimeToLiveDescription{TimeToLiveStatus: types.TimeToLiveStatusEnabled, AttributeName: &t.ttl}
-	}
-	return &awsddb.DescribeTimeToLiveOutput{TimeToLiveDescription: d}, nil
 }
