@@ -39,7 +39,10 @@ var entryDefaults = map[string]struct {
 	"HYPERPOD_LINUX": {"system:node:{{SessionName}}", []string{"system:nodes"}},
 }
 
-var principalARN = regexp.MustCompile(`^arn:aws[a-z-]*:iam::(\d{12}):(role|user)/(.+)$`)
+var (
+	principalARN = regexp.MustCompile(`^arn:aws[a-z-]*:iam::(\d{12}):(role|user)/(.+)$`)
+	sessionARN   = regexp.MustCompile(`^arn:(aws[a-z-]*):sts::(\d{12}):assumed-role/([^/]+)/.+$`)
+)
 
 // accessEntry is an access entry with the policies associated with it, by ARN.
 type accessEntry struct {
@@ -280,7 +283,11 @@ func (s *Service) grantFirst(c *cluster, call *wire.Call, in *types.CreateAccess
 	if s.opts.Principal == nil || (in != nil && in.BootstrapClusterCreatorAdminPermissions != nil && !*in.BootstrapClusterCreatorAdminPermissions) {
 		return
 	}
-	if creator := s.opts.Principal(call); principalARN.MatchString(creator) && c.access[creator] == nil {
+	creator := s.opts.Principal(call)
+	if m := sessionARN.FindStringSubmatch(creator); m != nil {
+		creator = fmt.Sprintf("arn:%s:iam::%s:role/%s", m[1], m[2], m[3])
+	}
+	if principalARN.MatchString(creator) && c.access[creator] == nil {
 		s.associate(s.addEntry(c, creator, entryStandard), policyPrefix+clusterAdminPolicy, &types.AccessScope{Type: types.AccessScopeTypeCluster})
 	}
 }

@@ -124,8 +124,8 @@ func TestAccessPolicies(t *testing.T) {
 
 func TestTheCreatorIsAdministrator(t *testing.T) {
 	creator := "arn:aws:iam::123456789012:role/creator"
-	for _, bootstrap := range []*bool{nil, ptr(true), ptr(false)} {
-		f := newFixture(t, Options{Principal: func(*wire.Call) string { return creator }})
+	for caller, bootstrap := range map[string]*bool{creator: nil, "arn:aws:sts::123456789012:assumed-role/creator/session": ptr(true), "arn:aws:sts::123456789012:assumed-role/creator/other": ptr(false)} {
+		f := newFixture(t, Options{Principal: func(*wire.Call) string { return caller }})
 		in := clusterInput("1.34")
 		in.AccessConfig.BootstrapClusterCreatorAdminPermissions = bootstrap
 		api := f.client()

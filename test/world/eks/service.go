@@ -42,8 +42,9 @@ type Options struct {
 	Seed            int64
 	// Hold keeps a fast clock at real time while the backend works. Nil: none.
 	Hold func() (release func())
-	// Principal returns the ARN of the IAM role or user that makes a call: it
-	// becomes the administrator of the clusters that it creates. Nil: nobody.
+	// Principal returns the ARN of the IAM role or user, or of the role's session,
+	// that makes a call: it becomes the administrator of the clusters that it
+	// creates. Nil: nobody.
 	Principal func(*wire.Call) string
 	// UnsupportedZones cannot hold a control plane, as us-east-1e on AWS.
 	UnsupportedZones []string

@@ -121,6 +121,14 @@ func param(typ types.UpdateParamType, v string) types.UpdateParam {
 	return types.UpdateParam{Type: typ, Value: ptr(v)}
 }
 
+// noCapability answers for capabilities, of which clusters have none here.
+func noCapability(c *cluster, name *string) error {
+	if name == nil {
+		return nil
+	}
+	return &types.ResourceNotFoundException{ClusterName: c.Name, Message: ptr(fmt.Sprintf("No capability found for name: %s.", *name))}
+}
+
 // DescribeUpdate describes one update of a cluster, a node group or an add-on.
 func (s *Service) DescribeUpdate(_ *wire.Call, in *sdk.DescribeUpdateInput) (*sdk.DescribeUpdateOutput, error) {
 	s.mu.Lock()
@@ -130,6 +138,9 @@ func (s *Service) DescribeUpdate(_ *wire.Call, in *sdk.DescribeUpdateInput) (*sd
 		return nil, err
 	}
 	if err := required("updateId", in.UpdateId); err != nil {
+		return nil, err
+	}
+	if err := noCapability(c, in.CapabilityName); err != nil {
 		return nil, err
 	}
 	for _, u := range c.updates {
@@ -159,6 +170,9 @@ func (s *Service) ListUpdates(_ *wire.Call, in *sdk.ListUpdatesInput) (*sdk.List
 		if _, err := c.addon(in.AddonName); err != nil {
 			return nil, err
 		}
+	}
+	if err := noCapability(c, in.CapabilityName); err != nil {
+		return nil, err
 	}
 	var ids []string
 	for _, u := range slices.Backward(c.updates) {
