@@ -18,13 +18,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/bedrock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/cloudwatch"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/comprehend"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/dynamodb"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/elasticache"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/eventbridge"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/iam"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/kms"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/lambda"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/logs"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/rds"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/s3"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/scheduler"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/sns"
@@ -83,6 +87,10 @@ type World struct {
 	sts           *sts.Service
 	iam           *iam.Service
 	judge         *iam.Judge
+	bedrock       *bedrock.Service
+	comprehend    *comprehend.Service
+	rds           *rds.Service
+	elasticache   *elasticache.Service
 	lambda        *lambda.Service
 	stepfunctions *stepfunctions.Service
 	sns           *sns.Service
@@ -158,6 +166,14 @@ func (w *World) addServices() {
 	w.mux.Register("dynamodb", w.dynamodb)
 	w.mux.Register("sts", w.sts)
 	w.mux.Register("iam", w.iam)
+	w.bedrock = bedrock.New()
+	w.comprehend = comprehend.New()
+	w.rds = rds.New(o.Clock, o.Account, o.Region)
+	w.elasticache = elasticache.New(o.Clock, o.Account, o.Region)
+	w.mux.Register("bedrockruntime", w.bedrock)
+	w.mux.Register("comprehend", w.comprehend)
+	w.mux.Register("rds", w.rds)
+	w.mux.Register("elasticache", w.elasticache)
 	w.mux.Register("sns", w.sns)
 	w.mux.Register("eventbridge", w.events)
 	w.mux.Register("scheduler", w.scheduler)
@@ -241,6 +257,18 @@ func (w *World) IAM() *iam.Service { return w.iam }
 // Judge judges the calls when Options.IAM is set, and says which permissions
 // calls used.
 func (w *World) Judge() *iam.Judge { return w.judge }
+
+// Bedrock answers by scripts and by its stand-in.
+func (w *World) Bedrock() *bedrock.Service { return w.bedrock }
+
+// Comprehend answers by scripts and by its stand-in.
+func (w *World) Comprehend() *comprehend.Service { return w.comprehend }
+
+// RDS holds the databases.
+func (w *World) RDS() *rds.Service { return w.rds }
+
+// ElastiCache holds the caches.
+func (w *World) ElastiCache() *elasticache.Service { return w.elasticache }
 
 // STS issues credentials of sessions of roles.
 func (w *World) STS() *sts.Service { return w.sts }

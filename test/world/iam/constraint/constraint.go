@@ -25,6 +25,9 @@ func (v *Violations) add(member string, value *string, rule string) {
 	v.found = append(v.found, fmt.Sprintf("Value %s at '%s' failed to satisfy constraint: Member must %s", shown, member, rule))
 }
 
+// Add says that a member's value breaks a rule, such as "be sorted".
+func (v *Violations) Add(member, value, rule string) { v.add(member, &value, rule) }
+
 // Required demands that the member is there and reports whether it is.
 func (v *Violations) Required(member string, there bool) bool {
 	if !there {

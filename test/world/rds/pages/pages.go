@@ -1,0 +1,44 @@
+// Package pages cuts lists as the query APIs of RDS and ElastiCache do, by
+// Marker and MaxRecords.
+package pages
+
+import (
+	"encoding/base64"
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
+)
+
+// Page sizes of the query APIs of databases (source: API reference).
+const (
+	minRecords = 20
+	maxRecords = 100
+)
+
+// Cut returns the items of a sorted list from the marker on, and the marker of
+// the next; its errors are the services' own.
+func Cut[T any](all []T, marker *string, records *int32) ([]T, *string, error) {
+	n := maxRecords
+	if records != nil {
+		if n = int(*records); n < minRecords || n > maxRecords {
+			return nil, nil, wire.Errorf("InvalidParameterValue", "Invalid value %d for MaxRecords. Must be between %d and %d", n, minRecords, maxRecords)
+		}
+	}
+	from := 0
+	if marker != nil {
+		text, err := base64.StdEncoding.DecodeString(*marker)
+		if err == nil {
+			from, err = strconv.Atoi(string(text))
+		}
+		if err != nil || from < 0 || from > len(all) {
+			return nil, nil, wire.Errorf("InvalidParameterValue", "Invalid Marker: %s", *marker)
+		}
+	}
+	to := min(from+n, len(all))
+	if to == len(all) {
+		return all[from:], nil, nil
+	}
+	return all[from:to], aws.String(base64.StdEncoding.EncodeToString([]byte(strconv.Itoa(to)))), nil
+}
