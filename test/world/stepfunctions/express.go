@@ -11,9 +11,6 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
 
-// maxExpress is the longest that an Express workflow runs.
-const maxExpress = 5 * time.Minute
-
 // The units in which AWS bills Express workflows.
 const (
 	billedStep   = 100 * time.Millisecond
@@ -90,6 +87,9 @@ func (e *execution) syncOutput(included types.IncludedData) *sfn.StartSyncExecut
 	}
 	if err := e.run.Err(); err != nil {
 		out.Error, out.Cause = optional(err.Name), optional(err.Cause)
+	}
+	if i.Status == asl.TimedOut {
+		out.Error = aws.String(asl.ErrTimeout) // the event of a timeout names no error, this answer does
 	}
 	return out
 }

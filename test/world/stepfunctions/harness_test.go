@@ -327,3 +327,6 @@ func (h *harness) topic(name string) {
 		h.Fatalf("topic %s: %s %s", name, aws.ToString(d.Error), aws.ToString(d.Cause))
 	}
 }
+
+// echo is a function that answers with its payload.
+func echo(_ context.Context, in json.RawMessage) (any, error) { return in, nil }

@@ -167,6 +167,8 @@ func (s *Service) observe(e *execution, ev asl.Event) {
 	switch {
 	case ev.Type == "ExecutionStarted":
 		s.changed(e, asl.Running, nil)
+	case ev.Type == "ExecutionRedriven":
+		s.changed(e, asl.Running, run)
 	case terminal[ev.Type] && run != nil:
 		s.end(e)
 	}

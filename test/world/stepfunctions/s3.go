@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -54,6 +55,9 @@ func (c handlerClient) Do(r *http.Request) (res *http.Response, err error) {
 	}()
 	if r.Body == nil {
 		r.Body = http.NoBody
+	}
+	if r.ContentLength > 0 { // as it stands in a request that came over a network
+		r.Header.Set("Content-Length", strconv.FormatInt(r.ContentLength, 10))
 	}
 	c.handler.ServeHTTP(a, r)
 	return &http.Response{
