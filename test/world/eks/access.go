@@ -332,9 +332,10 @@ func (s *Service) grantAll(ctx context.Context, c *cluster) error {
 	}
 	var grants []Grant
 	s.mu.Lock()
-	for _, e := range c.access {
-		for _, p := range e.policies {
-			grants = append(grants, grantsOf(p)...)
+	for _, principal := range slices.Sorted(maps.Keys(c.access)) {
+		policies := c.access[principal].policies
+		for _, arn := range slices.Sorted(maps.Keys(policies)) {
+			grants = append(grants, grantsOf(policies[arn])...)
 		}
 	}
 	s.mu.Unlock()
