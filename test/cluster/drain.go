@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -13,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 )
 
@@ -20,8 +22,11 @@ const (
 	// drainStall is how long a drain may evict nothing (real time; pods end and
 	// start within a second here, so whatever blocks it will not pass).
 	drainStall = 20 * time.Second
-	// goingStall is how long pods whose eviction was granted may take to go.
+	// goingStall is how long pods whose eviction was granted may take to go, and
+	// their replacements to be ready.
 	goingStall = 5 * time.Second
+	// budgetLag is how long a disruption budget may take to see that pods are ready.
+	budgetLag = time.Second
 )
 
 // EvictionError says which pod kept a node from being drained, as EKS does with
@@ -70,11 +75,14 @@ func drain(ctx context.Context, client dynamic.Interface, node string, stall tim
 	})
 }
 
-// drainOnce tries to evict the pods of a node, and waits for those that may go.
-// Those that are refused are tried again as long as others go, because each that
-// went may make room for the next. With force, pods are deleted instead.
+// drainOnce tries to evict the pods of a node, and waits for those that may go
+// and for their replacements to be ready elsewhere: that takes seconds of real
+// time, in which a fast clock must not pass. Those that are refused are tried
+// again as long as others go, because each that went may make room for the next.
+// With force, pods are deleted instead.
 func drainOnce(ctx context.Context, client dynamic.Interface, node string, force bool) ([]BlockedPod, error) {
-	before, changed := -1, time.Now()
+	owners := map[string]metav1.OwnerReference{} // of pods that went, by namespace and name
+	before, changed, limit := "", time.Now(), time.Duration(0)
 	for {
 		list, err := podsOn(ctx, client, node)
 		if err != nil {
@@ -90,7 +98,10 @@ func drainOnce(ctx context.Context, client dynamic.Interface, node string, force
 			b := BlockedPod{Node: node, Pod: pod.GetNamespace() + "/" + pod.GetName()}
 			switch err := evict(ctx, client, pod, force); {
 			case err == nil:
-				going = true
+				going, limit = true, goingStall
+				if owner := metav1.GetControllerOfNoCopy(pod); owner != nil {
+					owners[pod.GetNamespace()+"/"+owner.Name] = *owner
+				}
 			case refused(err):
 				b.Reason = reason(err)
 			default:
@@ -98,10 +109,20 @@ func drainOnce(ctx context.Context, client dynamic.Interface, node string, force
 			}
 			blocked = append(blocked, b)
 		}
-		if len(blocked) != before {
-			before, changed = len(blocked), time.Now()
+		missing, err := unready(ctx, client, owners)
+		if err != nil {
+			return nil, err
 		}
-		if !going || time.Since(changed) > goingStall {
+		if state := fmt.Sprint(len(blocked), going, missing); state != before {
+			before, changed = state, time.Now()
+		}
+		if missing == 0 && !going { // what is refused now may wait for the budget's controller
+			if len(blocked) == 0 {
+				return nil, nil
+			}
+			limit = min(limit, budgetLag)
+		}
+		if time.Since(changed) >= limit {
 			return blocked, nil
 		}
 		select {
@@ -110,6 +131,48 @@ func drainOnce(ctx context.Context, client dynamic.Interface, node string, force
 		case <-time.After(50 * time.Millisecond): // real time: real pods go
 		}
 	}
+}
+
+// unready counts the pods that the owners of evicted pods want and that do not
+// run yet.
+func unready(ctx context.Context, client dynamic.Interface, owners map[string]metav1.OwnerReference) (int, error) {
+	missing := 0
+	for key, owner := range owners {
+		resource, ok := map[string]schema.GroupVersionResource{"ReplicaSet": replicaSets, "StatefulSet": statefulSets}[owner.Kind]
+		if !ok {
+			continue
+		}
+		namespace, name, _ := strings.Cut(key, "/")
+		var left int
+		err := retry(ctx, "looking at "+owner.Kind+" "+key, func(ctx context.Context) error {
+			object, err := client.Resource(resource).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
+			if apierrors.IsNotFound(err) {
+				left = 0
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			wanted, _, _ := unstructured.NestedInt64(object.Object, "spec", "replicas")
+			list, err := client.Resource(pods).Namespace(namespace).List(ctx, metav1.ListOptions{})
+			if err != nil {
+				return err
+			}
+			left = int(wanted)
+			for i := range list.Items {
+				pod := &list.Items[i]
+				if o := metav1.GetControllerOfNoCopy(pod); o != nil && o.UID == owner.UID && pod.GetDeletionTimestamp() == nil && settled(pod) {
+					left--
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return 0, err
+		}
+		missing += max(left, 0)
+	}
+	return missing, nil
 }
 
 func podsOn(ctx context.Context, client dynamic.Interface, node string) (found []unstructured.Unstructured, err error) {

@@ -15,6 +15,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -391,4 +392,99 @@ func (r *region) budget(maxUnavailable int64) {
 	})
 }
 
-func (r *region) addons() {}
+// addons installs coredns over a self-managed one, and moves kube-proxy.
+func (r *region) addons() {
+	t := r.t
+	r.apply(selfManaged)
+	settled := func(name string) types.Addon {
+		t.Helper()
+		var a types.Addon
+		r.until("the add-on "+name, func() error {
+			out, err := r.eks.DescribeAddon(r.call(), &sdk.DescribeAddonInput{ClusterName: ptr(shop), AddonName: &name})
+			r.check(err)
+			if a = *out.Addon; a.Status == types.AddonStatusCreating || a.Status == types.AddonStatusUpdating {
+				return fmt.Errorf("%s", a.Status)
+			}
+			return nil
+		})
+		return a
+	}
+	_, err := r.eks.CreateAddon(r.call(), &sdk.CreateAddonInput{ClusterName: ptr(shop), AddonName: ptr("coredns")})
+	r.check(err)
+	a := settled("coredns")
+	if a.Status != types.AddonStatusCreateFailed || a.Health.Issues[0].Code != types.AddonIssueCodeConfigurationConflict ||
+		!strings.Contains(*a.Health.Issues[0].Message, `Deployment.apps coredns - .spec.template.spec.containers[name="coredns"].image`) {
+		t.Fatalf("add-on is %s, %+v", a.Status, a.Health)
+	}
+	update := func(in sdk.UpdateAddonInput) types.Addon {
+		t.Helper()
+		in.ClusterName, in.AddonName = ptr(shop), ptr("coredns")
+		_, err := r.eks.UpdateAddon(r.call(), &in)
+		r.check(err)
+		return settled("coredns")
+	}
+	check := func(what, image string, replicas int64) {
+		t.Helper()
+		d, err := r.client.Resource(deploymentResource).Namespace("kube-system").Get(r.ctx, "coredns", metav1.GetOptions{})
+		r.check(err)
+		have, _, _ := unstructured.NestedInt64(d.Object, "spec", "replicas")
+		containers, _, _ := unstructured.NestedSlice(d.Object, "spec", "template", "spec", "containers")
+		if got := containers[0].(map[string]any)["image"].(string); !strings.HasSuffix(got, image) || have != replicas {
+			t.Errorf("%s: coredns has %d replicas of %s, want %d of %s", what, have, got, replicas, image)
+		}
+	}
+	if a := update(sdk.UpdateAddonInput{ResolveConflicts: types.ResolveConflictsPreserve}); a.Status != types.AddonStatusActive {
+		t.Fatalf("add-on is %s, %+v", a.Status, a.Health)
+	}
+	check("PRESERVE", "example.com/coredns:1.9.0", 1)
+	if a := update(sdk.UpdateAddonInput{ResolveConflicts: types.ResolveConflictsOverwrite, ConfigurationValues: ptr(`{"replicaCount":3}`)}); a.Status != types.AddonStatusActive {
+		t.Fatalf("add-on is %s, %+v", a.Status, a.Health)
+	}
+	check("OVERWRITE", "eks/coredns:v1.14.3-eksbuild.14", 3)
+
+	proxy := func(want string) {
+		t.Helper()
+		d, err := r.client.Resource(daemonSetResource).Namespace("kube-system").Get(r.ctx, "kube-proxy", metav1.GetOptions{})
+		r.check(err)
+		containers, _, _ := unstructured.NestedSlice(d.Object, "spec", "template", "spec", "containers")
+		if got := containers[0].(map[string]any)["image"].(string); !strings.HasSuffix(got, want) {
+			t.Errorf("kube-proxy is %s, want %s", got, want)
+		}
+	}
+	_, err = r.eks.CreateAddon(r.call(), &sdk.CreateAddonInput{ClusterName: ptr(shop), AddonName: ptr("kube-proxy"), AddonVersion: ptr("v1.36.0-eksbuild.7")})
+	r.check(err)
+	settled("kube-proxy")
+	proxy("eks/kube-proxy:v1.36.0-minimal-eksbuild.7")
+	_, err = r.eks.UpdateAddon(r.call(), &sdk.UpdateAddonInput{ClusterName: ptr(shop), AddonName: ptr("kube-proxy"), AddonVersion: ptr("v1.37.0-eksbuild.2")})
+	r.check(err)
+	settled("kube-proxy")
+	proxy("eks/kube-proxy:v1.37.0-minimal-eksbuild.2")
+	r.check(r.fleet.WaitSettled(r.ctx, shop))
+	list, err := r.client.Resource(podResource).Namespace("kube-system").List(r.ctx, metav1.ListOptions{LabelSelector: "k8s-app=kube-proxy"})
+	r.check(err)
+	if len(list.Items) != 3 {
+		t.Errorf("%d pods of kube-proxy on 3 nodes", len(list.Items))
+	}
+	_, err = r.eks.DeleteAddon(r.call(), &sdk.DeleteAddonInput{ClusterName: ptr(shop), AddonName: ptr("kube-proxy")})
+	r.check(err)
+	r.until("the end of kube-proxy", func() error {
+		_, err := r.client.Resource(daemonSetResource).Namespace("kube-system").Get(r.ctx, "kube-proxy", metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return fmt.Errorf("it is there: %v", err)
+	})
+}
+
+// selfManaged is a coredns that somebody has installed by hand.
+const selfManaged = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: coredns, namespace: kube-system}
+spec:
+  replicas: 1
+  selector: {matchLabels: {k8s-app: kube-dns}}
+  template:
+    metadata: {labels: {k8s-app: kube-dns}}
+    spec: {containers: [{name: coredns, image: "example.com/coredns:1.9.0"}]}
+`

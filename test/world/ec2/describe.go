@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	sdk "github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
@@ -40,6 +41,14 @@ func (s *Service) DescribeSubnets(_ *wire.Call, in *sdk.DescribeSubnetsInput) (*
 				return []string{strconv.Itoa(int(value(n.AvailableIpAddressCount)))}, true
 			case "cidr-block", "cidr", "cidrBlock":
 				return []string{value(n.CidrBlock)}, true
+			case "subnet-arn":
+				return []string{value(n.SubnetArn)}, true
+			case "default-for-az", "defaultForAz":
+				return []string{strconv.FormatBool(value(n.DefaultForAz))}, true
+			case "ipv6-native":
+				return []string{strconv.FormatBool(value(n.Ipv6Native))}, true
+			case "outpost-arn":
+				return []string{value(n.OutpostArn)}, true
 			case "map-public-ip-on-launch":
 				return []string{strconv.FormatBool(value(n.MapPublicIpOnLaunch))}, true
 			case "state":
@@ -104,12 +113,66 @@ func (s *Service) DescribeSecurityGroups(_ *wire.Call, in *sdk.DescribeSecurityG
 			case "owner-id":
 				return []string{value(g.OwnerId)}, true
 			}
+			if rest, ok := strings.CutPrefix(name, "egress.ip-permission."); ok {
+				return permissionFilter(g.IpPermissionsEgress, rest)
+			}
+			if rest, ok := strings.CutPrefix(name, "ip-permission."); ok {
+				return permissionFilter(g.IpPermissions, rest)
+			}
 			return nil, false
 		})
 	if err != nil {
 		return nil, err
 	}
 	return &sdk.DescribeSecurityGroupsOutput{SecurityGroups: found, NextToken: next}, nil
+}
+
+// permissionFilter returns what a filter of rules looks at.
+func permissionFilter(rules []types.IpPermission, name string) (have []string, ok bool) {
+	if !slices.Contains([]string{"cidr", "from-port", "to-port", "protocol", "group-id"}, name) {
+		return nil, false
+	}
+	for _, p := range rules {
+		switch name {
+		case "cidr":
+			for _, r := range p.IpRanges {
+				have = append(have, value(r.CidrIp))
+			}
+		case "from-port":
+			have = append(have, strconv.Itoa(int(value(p.FromPort))))
+		case "to-port":
+			have = append(have, strconv.Itoa(int(value(p.ToPort))))
+		case "protocol":
+			have = append(have, value(p.IpProtocol))
+		case "group-id":
+			for _, g := range p.UserIdGroupPairs {
+				have = append(have, value(g.GroupId))
+			}
+		}
+	}
+	return have, true
+}
+
+// DescribeRegions describes the world's only region.
+func (s *Service) DescribeRegions(_ *wire.Call, in *sdk.DescribeRegionsInput) (*sdk.DescribeRegionsOutput, error) {
+	all := []types.Region{{RegionName: ptr(s.opts.Region), Endpoint: ptr("ec2." + s.opts.Region + ".amazonaws.com"), OptInStatus: ptr("opt-in-not-required")}}
+	found, _, err := find(query{ids: in.RegionNames, filters: in.Filters, dryRun: in.DryRun, notFound: "InvalidParameterValue", what: "region"}, all,
+		func(r types.Region) string { return *r.RegionName }, func(types.Region) []types.Tag { return nil },
+		func(r types.Region, name string) ([]string, bool) {
+			switch name {
+			case "region-name":
+				return []string{value(r.RegionName)}, true
+			case "endpoint":
+				return []string{value(r.Endpoint)}, true
+			case "opt-in-status":
+				return []string{value(r.OptInStatus)}, true
+			}
+			return nil, false
+		})
+	if err != nil {
+		return nil, err
+	}
+	return &sdk.DescribeRegionsOutput{Regions: found}, nil
 }
 
 // DescribeAvailabilityZones describes the region's three zones.

@@ -148,6 +148,16 @@ func TestVpcsGroupsAndZones(t *testing.T) {
 	if g := groups.SecurityGroups[0]; *g.GroupName != "nodes" || *g.IpPermissions[0].IpRanges[0].CidrIp != "10.0.0.0/16" || *g.IpPermissionsEgress[0].IpProtocol != "-1" {
 		t.Errorf("group = %+v", g)
 	}
+	groups, err = client.DescribeSecurityGroups(ctx, &sdk.DescribeSecurityGroupsInput{Filters: []types.Filter{filter("ip-permission.from-port", "443"), filter("egress.ip-permission.cidr", "0.0.0.0/0")}})
+	must(t, err)
+	if len(groups.SecurityGroups) != 1 || *groups.SecurityGroups[0].GroupId != "sg-nodes" {
+		t.Errorf("groups by rule = %+v", groups.SecurityGroups)
+	}
+	regions, err := client.DescribeRegions(ctx, &sdk.DescribeRegionsInput{})
+	must(t, err)
+	if len(regions.Regions) != 1 || *regions.Regions[0].RegionName != "eu-west-1" {
+		t.Errorf("regions = %+v", regions.Regions)
+	}
 	_, err = client.DescribeSecurityGroups(ctx, &sdk.DescribeSecurityGroupsInput{GroupIds: []string{"sg-none"}})
 	wantCode(t, err, "InvalidGroup.NotFound", "The security group 'sg-none' does not exist")
 	zones, err := client.DescribeAvailabilityZones(ctx, &sdk.DescribeAvailabilityZonesInput{Filters: []types.Filter{filter("zone-id", "euw1-az3")}})
