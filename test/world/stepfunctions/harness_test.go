@@ -152,7 +152,8 @@ func newHarness(t *testing.T) *harness {
 	})
 	h.functions = lambda.New(lambda.Options{Clock: h.clk, Account: account, Region: region, Synchronous: true, Mux: mux})
 	h.tables = dynamodb.New(h.clk, account, region)
-	h.objects = s3.New(h.clk, mux)
+	h.objects = s3.New(h.clk, account, region)
+	mux.Register("s3", h.objects)
 	h.logs = logs.New(h.clk, account, region)
 	h.service = stepfunctions.New(stepfunctions.Options{Clock: h.clk, Account: account, Region: region, Seed: 1,
 		Functions: h.functions, Mux: mux, Events: h.bus, Logs: h.logs, S3: h.objects})
