@@ -25,7 +25,7 @@ func (f *fields) choice() {
 	s := f.s
 	f.common()
 	s.assign = f.assignments(f.reader)
-	s.byDefault = f.text("Default")
+	s.byDefault = f.nonEmpty("Default")
 	for _, r := range f.readers("Choices", f.filled("Choices")) {
 		inner := f.within(r)
 		c := &choice{next: r.required("Next"), assign: inner.assignments(r)}

@@ -82,7 +82,7 @@ func TestWaitForms(t *testing.T) {
 }
 
 func TestJSONata(t *testing.T) {
-	const input = `{"a":[1,2,3],"z":null,"nil":null,"order":{"b":1,"a":2,"c":3},"o":{"k":[null,{"x":null}]},"s":"{\"j\":[1]}"}`
+	const input = `{"a":[1,2,3],"z":null,"nil":null,"single":["only"],"order":{"b":1,"a":2,"c":3},"o":{"k":[null,{"x":null}]},"s":"{\"j\":[1]}"}`
 	for _, c := range []struct{ name, expression, output string }{
 		{"null survives", `$states.input.o`, `{"k":[null,{"x":null}]}`},
 		{"null is not undefined", `$exists($states.input.z)`, `true`},
@@ -108,6 +108,13 @@ func TestJSONata(t *testing.T) {
 		{"$match names the index", `$match('xabab', /a(b)/)`, `[{"match":"ab","index":1,"groups":["b"]},{"match":"ab","index":3,"groups":["b"]}]`},
 		{"$match with a limit", `$match('abab', /ab/, 1).index`, `0`},
 		{"$random as on AWS", `$random(42)`, `0.7275636800328681`},
+		{"$partition of one item stays a list of lists", `$partition([0], 1)`, `[[0]]`},
+		{"$partition of the input", `$partition($states.input.single, 5)`, `[["only"]]`},
+		{"a list of one in the input stays a list", `$states.input.single`, `["only"]`},
+		{"a text with quotes", `$states.input.s = "{\"j\":[1]}"`, `true`},
+		{"$each in the order of the keys", `$each($states.input.order, function($v, $k) { $k & $v })`, `["b1","a2","c3"]`},
+		{"$merge keeps the first places", `$merge([{"x": 1, "a": 2}, {"x": 3, "b": 4}])`, `{"x":3,"a":2,"b":4}`},
+		{"$now is a time", `$toMillis($now()) = $millis()`, `true`},
 		{"$partition without a size", `$partition([1,2])`, `[[1,2]]`},
 		{"$partition rounds towards zero", `$partition([1,2,3], 2.9)`, `[[1,2],[3]]`},
 		{"$range of one item", `$range(3, 3, 1)`, `3`},

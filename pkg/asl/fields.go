@@ -79,7 +79,7 @@ func (f *fields) known(field string) bool {
 }
 
 func (f *fields) transition() {
-	f.s.next, f.s.end = f.text("Next"), f.boolean("End")
+	f.s.next, f.s.end = f.nonEmpty("Next"), f.boolean("End")
 	switch {
 	case f.has("Next") && f.s.end:
 		f.problem("", "There should only be one of the following fields: [Next, End]")

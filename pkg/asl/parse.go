@@ -98,7 +98,7 @@ type parser struct {
 func (p *parser) block(r *reader, outer map[string]bool) *block {
 	b := &block{states: map[string]*state{}}
 	r.require("States", "StartAt")
-	b.startAt = r.text("StartAt")
+	b.startAt = r.nonEmpty("StartAt")
 	v, ok := r.take("States")
 	if !ok {
 		return b
@@ -120,6 +120,9 @@ func (p *parser) block(r *reader, outer map[string]bool) *block {
 	}
 	for _, name := range all.keys {
 		b.order = append(b.order, name)
+		if name == "" {
+			all.note(SeverityError, invalidStateName, "", "State name cannot be empty")
+		}
 		if n := utf8.RuneCountInString(name); n > 80 {
 			all.note(SeverityError, invalidStateName, name, "State name '%s' exceeds the 80-character limit allowed by the service", name)
 		}

@@ -82,9 +82,14 @@ func (r *reader) require(fields ...string) {
 	}
 }
 
-// required is text for a field that must be there.
+// required is text for a field that must be there and not be empty.
 func (r *reader) required(field string) string {
 	r.require(field)
+	return r.nonEmpty(field)
+}
+
+// nonEmpty is text for a field that must not be empty if it is there.
+func (r *reader) nonEmpty(field string) string {
 	s := r.text(field)
 	if v, isString := r.m[field].(string); isString && v == "" {
 		r.problem(field, "Value cannot be empty")
