@@ -195,11 +195,10 @@ func fill(schema map[string]any, name string, found []Claim, depth int) any {
 			}
 		}
 		return out
-	case "integer", "number":
-		if m, ok := schema["minimum"]; ok {
-			return m
-		}
-		return 0
+	case "integer":
+		return int64(least(schema))
+	case "number":
+		return least(schema)
 	case "boolean":
 		return false
 	case "null":
@@ -214,6 +213,19 @@ func fill(schema map[string]any, name string, found []Claim, depth int) any {
 		}
 	}
 	return found[0].Claim
+}
+
+// least is the smallest number that a schema allows, if it says so, or 0.
+func least(schema map[string]any) float64 {
+	switch m := schema["minimum"].(type) {
+	case float64:
+		return m
+	case interface{ Float64() (float64, error) }: // a number of a Smithy document
+		if f, err := m.Float64(); err == nil {
+			return f
+		}
+	}
+	return 0
 }
 
 func systemTexts(in *awsbedrock.ConverseInput) []string {
