@@ -285,7 +285,7 @@ func (v *visit) assignment(values map[string]any) (map[string]*doc, error) {
 		out[name] = d
 		size += len(d.raw)
 	}
-	if size > MaxPayload {
+	if size > MaxPayload || v.frame.vars.stored(out) > MaxVariables {
 		return nil, tooLarge(v.state.name)
 	}
 	return out, nil

@@ -4,13 +4,34 @@ package asl
 // branches read the outer ones and cannot change them.
 type variables struct {
 	outer  *variables
-	values map[string]any
+	values map[string]*doc
+}
+
+// MaxVariables is AWS's limit for all variables of an execution together, in
+// bytes of their JSON texts.
+const MaxVariables = 10 << 20
+
+// stored is the size of all variables that are visible in the scope, after
+// those given were assigned to it.
+func (s *variables) stored(new map[string]*doc) int {
+	size := 0
+	for _, d := range new {
+		size += len(d.raw)
+	}
+	for scope := s; scope != nil; scope = scope.outer {
+		for name, d := range scope.values {
+			if _, replaced := new[name]; !replaced || scope != s {
+				size += len(d.raw)
+			}
+		}
+	}
+	return size
 }
 
 func (s *variables) get(name string) (any, bool) {
 	for ; s != nil; s = s.outer {
-		if v, ok := s.values[name]; ok {
-			return v, true
+		if d, ok := s.values[name]; ok {
+			return d.v, true
 		}
 	}
 	return nil, false
@@ -23,11 +44,11 @@ func (s *variables) assign(values map[string]*doc) map[string]string {
 		return nil
 	}
 	if s.values == nil {
-		s.values = make(map[string]any, len(values))
+		s.values = make(map[string]*doc, len(values))
 	}
 	texts := make(map[string]string, len(values))
 	for name, d := range values {
-		s.values[name] = d.v
+		s.values[name] = d
 		texts[name] = d.raw
 	}
 	return texts
