@@ -95,9 +95,9 @@ func TestState(definition []byte, o StateTest, done func(StateTestResult)) error
 		if err != nil || !isObject {
 			return errors.New("the variables must be a JSON object")
 		}
-		vars.values = make(map[string]any, len(m))
+		vars.values = make(map[string]*doc, len(m))
 		for k, e := range m {
-			vars.values[k] = e
+			vars.values[k] = &doc{v: e, raw: text(e)}
 		}
 	}
 	m := &Machine{body: &block{startAt: s.name, states: map[string]*state{s.name: s}}}
