@@ -105,13 +105,13 @@ func (s *Service) fieldProblems(i integration, names []string) []string {
 	slices.Sort(names)
 	var out []string
 	for _, name := range names {
-		if !slices.Contains(known, name) {
+		if !slices.Contains(known, name) && !slices.ContainsFunc(known, func(k string) bool { return wire.PascalName(k) == name }) {
 			out = append(out, fmt.Sprintf("The field %q is not supported by Step Functions", name))
 		}
 	}
 	for _, name := range required {
-		if !slices.Contains(names, name) {
-			out = append(out, fmt.Sprintf("The field %q is required but was missing", name))
+		if pascal := wire.PascalName(name); !slices.Contains(names, name) && !slices.Contains(names, pascal) {
+			out = append(out, fmt.Sprintf("The field %q is required but was missing", pascal))
 		}
 	}
 	return out

@@ -4,7 +4,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"sync"
 
@@ -91,20 +90,11 @@ func serviceError(i integration, c *wire.Call, err error) *asl.Error {
 	return &asl.Error{Name: sp.prefix + "." + name, Cause: cause}
 }
 
-var acronym = regexp.MustCompile(`[A-Z]+([A-Z][a-z]|[0-9]|$)`)
-
 // exceptionClass is the name of the class that the SDK for Java makes of an
 // error's shape; version 2 writes acronyms like words.
 func exceptionClass(shape string, v2 bool) string {
 	if v2 {
-		shape = strings.TrimSuffix(shape, "Fault")
-		shape = acronym.ReplaceAllStringFunc(shape, func(run string) string {
-			last := len(run) // the capital letter of the next word stays
-			if n := len(run); n >= 2 && run[n-1] >= 'a' {
-				last = n - 2
-			}
-			return run[:1] + strings.ToLower(run[1:last]) + run[last:]
-		})
+		shape = wire.PascalName(strings.TrimSuffix(shape, "Fault"))
 	}
 	if strings.HasSuffix(shape, "Exception") {
 		return shape

@@ -1,6 +1,13 @@
 package stepfunctions
 
-import "testing"
+import (
+	"bytes"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/rds"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
+)
 
 func TestClassesOfExceptions(t *testing.T) {
 	for shape, want := range map[string][2]string{ // of the SDK for Java 1.x and 2.x
@@ -43,4 +50,16 @@ func FuzzJSONProblem(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(_ *testing.T, text string) { jsonProblem(text, "empty") })
+}
+
+func TestMembersAreNamedAsInTheSDKForJava(t *testing.T) {
+	for _, args := range []string{`{"DbClusterIdentifier":"shop"}`, `{"DBClusterIdentifier":"shop"}`} {
+		in := &rds.DescribeDBClustersInput{}
+		if err := wire.FromPascal([]byte(args), in, false); err != nil || *in.DBClusterIdentifier != "shop" {
+			t.Errorf("%s: %v", args, err)
+		}
+		if out, err := wire.ToPascal(in); err != nil || !bytes.Contains(out, []byte(`"DbClusterIdentifier":"shop"`)) {
+			t.Errorf("%s, %v", out, err)
+		}
+	}
 }

@@ -23,7 +23,7 @@ func task(resource, parameters string) string {
 func TestErrorsOfServicesAreNamedAsAWSNamesThem(t *testing.T) {
 	h := newHarness(t)
 	h.table("tab")
-	if err := h.objects.CreateBucket("bucket"); err != nil {
+	if err := h.objects.AddBucket("bucket"); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
@@ -187,7 +187,7 @@ func TestTasksCallInTheNameOfTheRoleThatTheyName(t *testing.T) {
 
 func TestObjectsOfS3(t *testing.T) {
 	h := newHarness(t)
-	if err := h.objects.CreateBucket("bucket"); err != nil {
+	if err := h.objects.AddBucket("bucket"); err != nil {
 		t.Fatal(err)
 	}
 	d := h.describe(h.execute(`{"StartAt":"Put","States":{

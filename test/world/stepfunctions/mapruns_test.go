@@ -20,7 +20,7 @@ func distributed(processor string) string {
 
 func (h *harness) items(content string) {
 	h.Helper()
-	if err := h.objects.CreateBucket("bucket"); err != nil {
+	if err := h.objects.AddBucket("bucket"); err != nil {
 		h.Fatal(err)
 	}
 	put := h.create("put", task("aws-sdk:s3:putObject", `{"Bucket":"bucket","Key":"items.json","Body":`+content+`}`))

@@ -61,13 +61,14 @@ type schemaCheck struct {
 func (c schemaCheck) structure(t reflect.Type, m map[string]any) string {
 	if c.strict {
 		for _, name := range wire.Required(t) {
-			if _, ok := m[name]; !ok {
-				return fmt.Sprintf("Required field '%s' is missing", name)
+			pascal := wire.PascalName(name)
+			if _, ok := m[pascal]; !ok && m[name] == nil {
+				return fmt.Sprintf("Required field '%s' is missing", pascal)
 			}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(m)) {
-		f, ok := t.FieldByName(name)
+		f, ok := t.FieldByNameFunc(func(field string) bool { return field == name || wire.PascalName(field) == name })
 		if !ok || name == "ResultMetadata" || free[c.free+" "+name] {
 			continue
 		}

@@ -4,11 +4,28 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"regexp"
+	"strings"
 )
 
 // Step Functions' integrations write Inputs and Outputs as JSON with the
 // members' names in PascalCase and times in ISO 8601, whatever the service's
 // own protocol.
+
+var acronym = regexp.MustCompile(`[A-Z]+([A-Z][a-z]|[0-9]|$)`)
+
+// PascalName is the name of a member, or a shape, in Step Functions'
+// integrations: that of the AWS SDK for Java 2.x, which writes acronyms as words
+// (DBClusterIdentifier is DbClusterIdentifier).
+func PascalName(name string) string {
+	return acronym.ReplaceAllStringFunc(name, func(run string) string {
+		last := len(run)
+		if n := len(run); n >= 2 && run[n-1] >= 'a' {
+			last = n - 2 // the capital letter of the next word stays
+		}
+		return run[:1] + strings.ToLower(run[1:last]) + run[last:]
+	})
+}
 
 // FromPascal fills an SDK Input from such JSON. With textify, JSON may stand
 // where the Input has text, as the optimised integrations allow it.

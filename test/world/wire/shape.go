@@ -82,6 +82,13 @@ func shapeOf(t reflect.Type, s *smithy.Schema, st style, request bool) *shape {
 	for i := range sh.fields {
 		sh.byName[sh.fields[i].name] = &sh.fields[i]
 	}
+	if st == stylePascal { // the API's own spelling is taken, too
+		for i := range sh.fields {
+			if name := t.Field(sh.fields[i].index).Name; sh.byName[name] == nil {
+				sh.byName[name] = &sh.fields[i]
+			}
+		}
+	}
 	actual, _ := shapes.LoadOrStore(key, sh)
 	return actual.(*shape)
 }
@@ -101,7 +108,7 @@ func schemaNames(s *smithy.Schema) map[string]*smithy.Schema {
 // styledNames returns the names of a field by the tables and the rules.
 func styledNames(f reflect.StructField, listed row, st style, request bool) names {
 	if st == stylePascal {
-		return names{name: f.Name}
+		return names{name: PascalName(f.Name)}
 	}
 	list := f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() != reflect.Uint8
 	n := listed.out
