@@ -265,7 +265,7 @@ func (p *probe) finish(v *visit, r StateTestResult) {
 	for s, value := range p.seen {
 		r.Inspection[string(s)] = json.RawMessage(text(value))
 	}
-	if all := v.frame.vars.values; len(all) > 0 {
+	if all := v.frame.vars.own(); len(all) > 0 {
 		r.Inspection["variables"] = json.RawMessage(text(all))
 	}
 	v.ex.later(func() { end(r) })

@@ -7,6 +7,15 @@ type variables struct {
 	values map[string]*doc
 }
 
+// own returns the values of the scope's own variables.
+func (s *variables) own() map[string]any {
+	values := make(map[string]any, len(s.values))
+	for name, d := range s.values {
+		values[name] = d.v
+	}
+	return values
+}
+
 // MaxVariables is AWS's limit for all variables of an execution together, in
 // bytes of their JSON texts.
 const MaxVariables = 10 << 20

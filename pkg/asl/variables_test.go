@@ -35,7 +35,7 @@ func TestScopesOfVariables(t *testing.T) {
 	    {"StartAt":"B","States":{"B":{"Type":"Pass","Assign":{"y.$":"$x"},"Next":"B2"},"B2":{"Type":"Pass","Parameters":{"y.$":"$y","x.$":"$x"},"End":true}}},
 	    {"StartAt":"C","States":{"C":{"Type":"Pass","Assign":{"y":"own"},"Next":"C2"},"C2":{"Type":"Pass","QueryLanguage":"JSONata","Output":"{% $y %}","End":true}}}],
 	   "Assign":{"first.$":"$[0].y"},"ResultPath":"$.p","Next":"Z"},
-	  "Z":{"Type":"Pass","Parameters":{"p.$":"$.p","first.$":"$first"},"Next":%s`
-	begin(t, fmt.Sprintf(definition, `"E"},"E":{"Type":"Succeed"}}}`), `{}`, nil).wantOutput(t, `{"p":[{"x":1,"y":1},"own"],"first":1}`)
-	begin(t, fmt.Sprintf(definition, `"E"},"E":{"Type":"Pass","Parameters":{"y.$":"$y"},"End":true}}}`), `{}`, nil).wantError(t, ErrRuntime, "$y")
+	  "Z":{"Type":"Pass","Parameters":{"p.$":"$.p","first.$":"$first"},"Next":`
+	begin(t, definition+`"E"},"E":{"Type":"Succeed"}}}`, `{}`, nil).wantOutput(t, `{"p":[{"x":1,"y":1},"own"],"first":1}`)
+	begin(t, definition+`"E"},"E":{"Type":"Pass","Parameters":{"y.$":"$y"},"End":true}}}`, `{}`, nil).wantError(t, ErrRuntime, "$y")
 }
