@@ -35,7 +35,6 @@ const (
 
 	// Of warnings.
 	noDollar         = "NO_DOLLAR"
-	noPath           = "NO_PATH"
 	passResultStatic = "PASS_RESULT_IS_STATIC"
 )
 
