@@ -172,6 +172,9 @@ func (e *Execution) note(previous int64, kind string, d *Details) int64 {
 	return ev.ID
 }
 
+// unseen says that nobody looks at events: their details need not be made.
+func (e *Execution) unseen() bool { return e.o.DiscardHistory && e.onEvent == nil }
+
 // record adds the next event of a flow.
 func (e *Execution) record(f *frame, kind string, d *Details) int64 {
 	id := e.note(f.last, kind, d)

@@ -65,7 +65,11 @@ func (e *Execution) enter(s step) {
 	st := s.frame.block.states[s.name]
 	v := &visit{ex: e, frame: s.frame, state: st, input: s.input, entered: e.o.Clock.Now(), before: s.frame.last, probe: e.o.probe}
 	s.frame.now = v
-	v.eventID = v.record(st.kind.entered(), inputDetails(Details{Name: st.name}, s.input.raw))
+	var d *Details
+	if !e.unseen() {
+		d = inputDetails(Details{Name: st.name}, s.input.raw)
+	}
+	v.eventID = v.record(st.kind.entered(), d)
 	if e.status != Running {
 		return
 	}
@@ -173,11 +177,15 @@ func (v *visit) finish(result any, o outcome) {
 }
 
 func (v *visit) leave(output *doc, assigned map[string]*doc, next string) {
-	d := Details{Name: v.state.name, AssignedVariables: v.frame.vars.assign(assigned)}
-	if d.AssignedVariables != nil {
-		d.AssignedVariablesDetails = whole
+	texts := v.frame.vars.assign(assigned)
+	var d *Details
+	if !v.ex.unseen() {
+		d = outputDetails(Details{Name: v.state.name, AssignedVariables: texts}, output.raw)
+		if texts != nil {
+			d.AssignedVariablesDetails = whole
+		}
 	}
-	v.record(v.state.kind.exited(), outputDetails(d, output.raw))
+	v.record(v.state.kind.exited(), d)
 	if v.ex.status != Running {
 		return
 	}
