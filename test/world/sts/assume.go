@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts/types"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/iam/constraint"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/iam/policy"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
 
@@ -57,6 +58,11 @@ func (s *Service) check(r request, chained bool) (Session, time.Duration, error)
 	}
 	if r.policy != nil && !json.Valid([]byte(*r.policy)) {
 		return Session{}, 0, &types.MalformedPolicyDocumentException{Message: aws.String("The policy is not in the valid JSON format.")}
+	}
+	if r.policy != nil {
+		if _, err := policy.Parse(*r.policy, policy.Identity); err != nil {
+			return Session{}, 0, &types.MalformedPolicyDocumentException{Message: aws.String(err.Error())}
+		}
 	}
 	if len(r.policyARNs) > maxPolicyARNs {
 		return Session{}, 0, &types.PackedPolicyTooLargeException{Message: aws.String(fmt.Sprintf("The number of managed session policies exceeds the limit of %d.", maxPolicyARNs))}

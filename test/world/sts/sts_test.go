@@ -118,6 +118,9 @@ func TestWhatSTSRefuses(t *testing.T) {
 		"a long chained session": {func(in *sts.AssumeRoleInput) { in.DurationSeconds = aws.Int32(7200) }, true, "ValidationError",
 			"The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining."},
 		"a policy that is no JSON": {func(in *sts.AssumeRoleInput) { in.Policy = aws.String("{") }, false, "MalformedPolicyDocument", "The policy is not in the valid JSON format."},
+		"a policy without resources": {func(in *sts.AssumeRoleInput) {
+			in.Policy = aws.String(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*"}}`)
+		}, false, "MalformedPolicyDocument", "Policy statement must contain resources."},
 		"a transitive key without tag": {func(in *sts.AssumeRoleInput) { in.TransitiveTagKeys = []string{"team"} }, false, "InvalidParameterValue",
 			"The specified transitive tag key must be included in the requested tags."},
 	} {
