@@ -6,11 +6,14 @@ SHELL := /usr/bin/env bash
 STATICCHECK_VERSION := v0.8.2
 ASL_VALIDATOR_VERSION := 4.0.0
 CDK_VERSION := 2.1148.1
+AWS_CLI_VERSION := 2.2.296
 
 CACHE := $(or $(EKS_UPGRADE_AGENT_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/eks-upgrade-agent)
 TOOLS := $(CACHE)/tools
 STATICCHECK := $(TOOLS)/staticcheck-$(STATICCHECK_VERSION)/staticcheck
 CDK := $(TOOLS)/aws-cdk-$(CDK_VERSION)/node_modules/.bin/cdk
+AWS_CLI_DIR := $(TOOLS)/awscli-$(AWS_CLI_VERSION)
+AWS_CLI := $(AWS_CLI_DIR)/awscli/aws
 ASL_VALIDATOR := $(TOOLS)/asl-validator-$(ASL_VALIDATOR_VERSION)/node_modules/.bin/asl-validator
 
 # The Lambda's zip is the same bytes on every machine: no build id, no commit, no paths, a fixed time.
@@ -34,7 +37,7 @@ rehearse: control-plane bin/eks-upgrade ## Rehearse an upgrade, no AWS account n
 	@bin/eks-upgrade rehearse $(ARGS)
 
 .PHONY: test
-test: control-plane ## Run all tests of all modules with the race detector
+test: control-plane $(AWS_CLI) ## Run all tests of all modules with the race detector
 	go test $(GOFLAGS_TEST) ./...
 	cd test/controlplane && GOFLAGS= go test -trimpath -vet=off ./... # shares the build's cache; vet would read 1,500 packages for minutes
 	cd infra && go test ./...
@@ -59,6 +62,9 @@ synth: $(LAMBDAS:%=dist/%.zip) dist/source $(CDK) ## Synthesize the CloudFormati
 .PHONY: control-plane
 control-plane: ## Build the Kubernetes control plane of the rehearsal, once (6 to 12 minutes on two cores)
 	@scripts/build-control-plane.sh >/dev/null
+
+.PHONY: aws-cli
+aws-cli: $(AWS_CLI) ## Install the AWS CLI that tests the simulated AWS, once (needs python3)
 
 .PHONY: clean
 clean: ## Remove what was built in this folder; the control plane in the cache stays
@@ -97,3 +103,10 @@ $(STATICCHECK):
 
 $(ASL_VALIDATOR):
 	npm install --silent --no-fund --no-audit --prefix $(TOOLS)/asl-validator-$(ASL_VALIDATOR_VERSION) asl-validator@$(ASL_VALIDATOR_VERSION)
+
+# The package carries the CLI, version 1, as a zip of Python packages.
+$(AWS_CLI):
+	@command -v python3 >/dev/null || { echo "python3 is needed for the AWS CLI: apt-get install python3" >&2; exit 1; }
+	npm install --silent --no-fund --no-audit --prefix $(AWS_CLI_DIR) @aws-cdk/asset-awscli-v1@$(AWS_CLI_VERSION)
+	@rm -rf $(AWS_CLI_DIR)/unpacked && python3 -m zipfile -e $(AWS_CLI_DIR)/node_modules/@aws-cdk/asset-awscli-v1/lib/layer.zip $(AWS_CLI_DIR)/unpacked
+	@mv $(AWS_CLI_DIR)/unpacked/awscli $(AWS_CLI_DIR)/awscli

@@ -244,17 +244,17 @@ func (r *running) announce(out io.Writer, f worldFlags) error {
 		}
 		return json.NewEncoder(out).Encode(ready)
 	}
-	text := fmt.Sprintf(`The simulated AWS is ready. Account %s, region %s, speed %g. Ctrl-C stops it.
+	text := fmt.Sprintf(`The simulated AWS is ready. Account %[1]s, region %[2]s, speed %[3]g. Ctrl-C stops it.
 
-  export AWS_ENDPOINT_URL=%s AWS_REGION=%s AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
+  export AWS_ENDPOINT_URL=%[4]s AWS_REGION=%[2]s AWS_DEFAULT_REGION=%[2]s AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
 
   aws sts get-caller-identity
   aws ec2 describe-subnets --query 'Subnets[].SubnetId'
   aws stepfunctions list-state-machines
   HTTP_PROXY=$AWS_ENDPOINT_URL aws stepfunctions test-state ... # its host name has a prefix; start-sync-execution's too
 
-EKS clusters: %s.
-`, f.account, f.region, f.speed, r.world.URL(), f.region, r.plane)
+EKS clusters: %[5]s.
+`, f.account, f.region, f.speed, r.world.URL(), r.plane)
 	if r.dns != nil {
 		text += fmt.Sprintf("DNS: dig @%s -p %s NAME\n", host(r.dns.Addr()), port(r.dns.Addr()))
 	}
