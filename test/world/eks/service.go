@@ -151,7 +151,8 @@ func (s *Service) after(d time.Duration, work func(context.Context) error, done 
 func (s *Service) uuid() string {
 	s.seq++
 	h := sha256.Sum256(fmt.Appendf(nil, "eks/%s/%s/%d", s.opts.Account, s.opts.Region, s.seq))
-	return fmt.Sprintf("%x-%x-4%x-8%x-%x", h[:4], h[4:6], h[6:8], h[8:10], h[10:16])[:36]
+	h[6], h[8] = h[6]&0x0f|0x40, h[8]&0x3f|0x80 // version 4
+	return fmt.Sprintf("%x-%x-%x-%x-%x", h[:4], h[4:6], h[6:8], h[8:10], h[10:16])
 }
 
 func (s *Service) arn(format string, args ...any) *string {
