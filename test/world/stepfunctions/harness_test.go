@@ -132,7 +132,8 @@ type harness struct {
 
 	mu     sync.Mutex
 	calls  []call
-	refuse func(*wire.Call) error
+	refuse func(*wire.Call) error // before the effect
+	lose   func(*wire.Call) bool  // the answer, after the effect
 }
 
 func newHarness(t *testing.T) *harness {
@@ -148,7 +149,11 @@ func newHarness(t *testing.T) *harness {
 				return nil, err
 			}
 		}
-		return next()
+		out, err := next()
+		if err == nil && h.lose != nil && h.lose(c) {
+			return out, wire.ErrDropped
+		}
+		return out, err
 	})
 	h.functions = lambda.New(lambda.Options{Clock: h.clk, Account: account, Region: region, Synchronous: true, Mux: mux})
 	h.tables = dynamodb.New(h.clk, account, region)

@@ -174,6 +174,17 @@ func TestARefusedInvocationFailsTheTaskAndRunsNothing(t *testing.T) {
 	}
 }
 
+func TestALostAnswerFailsTheTaskThoughTheFunctionRan(t *testing.T) {
+	h := newHarness(t)
+	ran := 0
+	h.function("f", func(context.Context, json.RawMessage) (any, error) { ran++; return nil, nil })
+	h.lose = func(c *wire.Call) bool { return c.Service == "lambda" }
+	d := h.describe(h.execute(task("lambda:invoke", `{"FunctionName":"f"}`), ""))
+	if ran != 1 || aws.ToString(d.Error) != "Lambda.SdkClientException" {
+		t.Errorf("ran = %d, status = %s, error = %s", ran, d.Status, aws.ToString(d.Error))
+	}
+}
+
 func TestTasksCallInTheNameOfTheRoleThatTheyName(t *testing.T) {
 	h := newHarness(t)
 	h.table("tab")
