@@ -152,7 +152,7 @@ func (w *World) addServices() {
 	if o.IAM {
 		w.mux.SetAuthorizer(w.judge.Authorize)
 	}
-	w.s3 = s3.New(o.Clock, w.mux)
+	w.s3 = s3.New(o.Clock, o.Account, o.Region)
 	w.logs = logs.New(o.Clock, o.Account, o.Region)
 	w.lambda = w.newLambda()
 	w.sns = sns.New(o.Clock, o.Account, o.Region, w.lambda)
@@ -160,8 +160,9 @@ func (w *World) addServices() {
 	w.scheduler = scheduler.New(o.Clock, o.Account, o.Region, w.mux, o.Seed)
 	w.cloudwatch = cloudwatch.New(o.Clock, o.Account, o.Region, w.mux, w.events)
 	w.stepfunctions = stepfunctions.New(stepfunctions.Options{Clock: o.Clock, Hold: o.Hold, Account: o.Account, Region: o.Region, Seed: o.Seed,
-		Functions: w.lambda, Mux: w.mux, Events: w.events, Logs: w.logs, S3: w.s3, Credentials: w.roleCredentials})
+		Functions: w.lambda, Mux: w.mux, Events: w.events, Logs: w.logs, S3: w.mux, Credentials: w.roleCredentials})
 	w.mux.Register("kms", w.kms)
+	w.mux.Register("s3", w.s3)
 	w.mux.Register("ssm", w.ssm)
 	w.mux.Register("dynamodb", w.dynamodb)
 	w.mux.Register("sts", w.sts)
@@ -230,10 +231,6 @@ func (w *World) Close(ctx context.Context) error {
 func (w *World) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, "/_world/") {
 		w.routes.ServeHTTP(rw, r)
-		return
-	}
-	if id, ok := wire.Identify(r); ok && id.Service == "s3" {
-		w.silence(rw, r, w.s3.ServeHTTP)
 		return
 	}
 	w.silence(rw, r, w.mux.ServeHTTP)

@@ -120,7 +120,7 @@ func TestIdentityIsTheAccounts(t *testing.T) {
 
 func TestObjectsRoundTripAndPutIfAbsent(t *testing.T) {
 	w, _ := newWorld(t)
-	if err := w.S3().CreateBucket("artifacts"); err != nil {
+	if err := w.S3().AddBucket("artifacts"); err != nil {
 		t.Fatal(err)
 	}
 	ctx, c := t.Context(), s3.NewFromConfig(w.AWSConfig(), func(o *s3.Options) { o.UsePathStyle = true })

@@ -15,6 +15,7 @@ var namespaces = map[string]string{
 	"iam":         "https://iam.amazonaws.com/doc/2010-05-08/",
 	"rds":         "http://rds.amazonaws.com/doc/2014-10-31/",
 	"route53":     "https://route53.amazonaws.com/doc/2013-04-01/",
+	"s3":          s3Namespace,
 	"sns":         "http://sns.amazonaws.com/doc/2010-03-31/",
 	"sts":         "https://sts.amazonaws.com/doc/2011-06-15/",
 }

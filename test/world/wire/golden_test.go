@@ -160,7 +160,7 @@ func decodeGolden(s service, g golden) (any, error) {
 	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKID/20260801/us-east-1/"+cmp.Or(signingNames[s.name], s.name)+"/aws4_request, SignedHeaders=host, Signature=x")
 	id, _ := Identify(r)
 	c := h.mux.NewCall(r, id)
-	body, err := readBody(r)
+	body, err := readBody(c, r)
 	if err != nil {
 		return nil, err
 	}

@@ -35,6 +35,7 @@ var protocols = map[string]protocol{
 	"lambda":         restJSON,
 	"rds":            awsQuery,
 	"route53":        restXML,
+	"s3":             restXML,
 	"scheduler":      restJSON,
 	"sfn":            json10,
 	"sns":            awsQuery,

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"reflect"
 	"strings"
+	"time"
 )
 
 // maxBody bounds a request's body; the largest that AWS takes on these
@@ -46,7 +47,13 @@ func Identify(r *http.Request) (Identity, bool) {
 	return Identity{p[0], p[2], service}, true
 }
 
-func readBody(r *http.Request) ([]byte, error) {
+func readBody(c *Call, r *http.Request) ([]byte, error) {
+	if c.Service == "s3" {
+		if err := checkPresigned(r, time.Now()); err != nil {
+			return nil, err
+		}
+		return readS3(r)
+	}
 	body := io.Reader(r.Body)
 	if r.Header.Get("Content-Encoding") == "gzip" {
 		z, err := gzip.NewReader(r.Body)
@@ -80,7 +87,11 @@ func (m *Mux) decodeRequest(c *Call, r *http.Request, body []byte) (operation st
 			operation = r.URL.Path[i+len("/operation/"):]
 		}
 	case restJSON, restXML:
-		rt, labels, _ = findRoute(service, r.Method, r.URL.EscapedPath(), r.URL.Query())
+		if service == "s3" {
+			rt, labels, _ = findS3Route(r)
+		} else {
+			rt, labels, _ = findRoute(service, r.Method, r.URL.EscapedPath(), r.URL.Query())
+		}
 		operation = rt.operation
 	case awsQuery, ec2Query:
 		if form, err = url.ParseQuery(string(body)); err != nil {

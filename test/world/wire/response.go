@@ -50,6 +50,9 @@ func encodeOutput(c *Call, out any) (*response, error) {
 		}
 	case restJSON, restXML:
 		err = encodeRESTOutput(c, res, v)
+		if c.Service == "s3" {
+			finishS3(c, res)
+		}
 	case awsQuery:
 		e := &xmlEncoder{style: styleQuery}
 		e.root(c.Operation+"Response", c.Service)
@@ -92,17 +95,27 @@ func encodeRESTOutput(c *Call, res *response, v reflect.Value) error {
 	case err != nil:
 		return err
 	case payload != nil:
-		res.body, err = encodePayload(res, payload, v.Field(payload.index))
+		res.body, err = encodePayload(c, res, payload, v.Field(payload.index))
 		return err
 	case c.protocol == restJSON && (res.status == http.StatusNoContent || len(skip) == len(shapeOf(v.Type(), s, st, false).fields)):
 		res.header.Del("Content-Type") // there is nothing to say
 		return nil
+	case c.Service == "s3" && len(skip) == len(shapeOf(v.Type(), s, st, false).fields):
+		return nil
 	case c.protocol == restXML:
+		name := c.Operation + "Response"
+		if root, ok := s3Roots[c.Operation]; ok && c.Service == "s3" {
+			name = root
+		}
 		e := &xmlEncoder{style: st}
 		e.buf.WriteString(xmlDeclaration)
-		e.root(c.Operation+"Response", c.Service)
-		err = e.structure(v, skip)
-		e.close(c.Operation + "Response")
+		e.root(name, c.Service)
+		if location := v.FieldByName("LocationConstraint"); c.Service == "s3" && location.IsValid() { // the root holds the text itself
+			e.escaped(location.String())
+		} else {
+			err = e.structure(v, skip)
+		}
+		e.close(name)
 		res.body = e.buf.Bytes()
 		return err
 	}
@@ -175,6 +188,10 @@ func encodeError(c *Call, callErr error) (*response, error) {
 	proto := c.protocol
 	info := Describe(callErr)
 	res := newResponse(proto, info.Status)
+	if c.Service == "s3" {
+		encodeS3Error(c, res, info)
+		return res, nil
+	}
 	var err error
 	switch proto {
 	case json10, json11, restJSON, rpcCBOR:

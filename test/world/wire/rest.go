@@ -124,14 +124,16 @@ func decodeREST(v reflect.Value, st style, rt route, labels map[string]string, r
 			setPrefixHeaders(fv, b.name, r.Header)
 		case inPayload:
 			payload = true
-			err = setPayload(b, fv, body)
+			err = setPayload(b, st, fv, body)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	if err := unknownParameters(query, known, all, rt); err != nil {
-		return err
+	if _, s3 := labels["Bucket"]; !s3 { // S3 ignores what it does not know
+		if err := unknownParameters(query, known, all, rt); err != nil {
+			return err
+		}
 	}
 	if payload {
 		return nil
@@ -197,6 +199,9 @@ func setHeader(name string, v reflect.Value, text string, s *smithy.Schema) erro
 			break
 		}
 		t, err := http.ParseTime(text)
+		if err != nil && s == nil {
+			t, err = time.Parse(time.RFC3339, text)
+		}
 		if err != nil {
 			return malformed(name, text, "a HTTP date")
 		}
@@ -220,7 +225,7 @@ func setPrefixHeaders(v reflect.Value, prefix string, h http.Header) {
 var readerType = reflect.TypeFor[io.Reader]()
 
 // setPayload sets the member that is the body.
-func setPayload(b bound, v reflect.Value, body []byte) error {
+func setPayload(b bound, st style, v reflect.Value, body []byte) error {
 	switch {
 	case v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Uint8:
 		if len(body) > 0 {
@@ -234,6 +239,13 @@ func setPayload(b bound, v reflect.Value, body []byte) error {
 		return nil
 	case v.Kind() == reflect.Pointer && v.Type().Elem().Kind() == reflect.String:
 		return setText(b.wire, v, string(body))
+	}
+	if st == styleXML {
+		root, err := parseXML(bytes.NewReader(body))
+		if err != nil {
+			return Errorf("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema")
+		}
+		return textDecoder{styleXML}.decode("", v, root, inner(""))
 	}
 	tree, err := fromJSON(body)
 	if err != nil {
@@ -304,7 +316,7 @@ func headerText(v reflect.Value, s *smithy.Schema) (text string, ok bool) {
 }
 
 // encodePayload returns the bytes of the member that is the body.
-func encodePayload(res *response, b *bound, v reflect.Value) ([]byte, error) {
+func encodePayload(c *Call, res *response, b *bound, v reflect.Value) ([]byte, error) {
 	switch x := v.Interface().(type) {
 	case []byte:
 		return x, nil
@@ -322,6 +334,18 @@ func encodePayload(res *response, b *bound, v reflect.Value) ([]byte, error) {
 			return nil, nil
 		}
 		return []byte(*x), nil
+	}
+	if c.protocol == restXML {
+		if v.Kind() == reflect.Pointer && v.IsNil() {
+			return nil, nil
+		}
+		v = reflect.Indirect(v)
+		e := &xmlEncoder{style: styleXML}
+		e.buf.WriteString(xmlDeclaration)
+		e.root(v.Type().Name(), c.Service)
+		err := e.structure(v, nil)
+		e.close(v.Type().Name())
+		return e.buf.Bytes(), err
 	}
 	tree, ok, err := treeEncoder{style: styleSchema}.encode(v, b.schema)
 	if err != nil || !ok {

@@ -25,6 +25,7 @@ var restRoutes = map[string][]route{
 	"eks":            schemaRoutes(schemaOperations["eks"]),
 	"lambda":         schemaRoutes(schemaOperations["lambda"]),
 	"route53":        boundRoutes["route53"],
+	"s3":             boundRoutes["s3"],
 	"scheduler":      boundRoutes["scheduler"],
 }
 

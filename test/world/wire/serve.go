@@ -49,7 +49,10 @@ func reply(w http.ResponseWriter, c *Call, res *response) {
 		w.Header()[k] = v
 	}
 	w.Header().Set("X-Amzn-Requestid", c.RequestID)
-	if res.status != http.StatusNoContent {
+	switch {
+	case res.status == http.StatusNoContent, res.status == http.StatusNotModified:
+	case c.HTTP.Method == http.MethodHead: // the length is that of what a GET returns
+	default:
 		w.Header().Set("Content-Length", strconv.Itoa(len(res.body)))
 	}
 	w.WriteHeader(res.status)
@@ -73,7 +76,7 @@ func (m *Mux) NewRequestID() string {
 }
 
 func (m *Mux) serve(c *Call, r *http.Request) (*response, error) {
-	body, err := readBody(r)
+	body, err := readBody(c, r)
 	if err != nil {
 		return encodeError(c, err)
 	}

@@ -96,7 +96,16 @@ func (d textDecoder) decodeStruct(path string, v reflect.Value, n *node, skip ma
 		if !ok || skip[k.name] {
 			return d.unknown(path, k.name)
 		}
-		if err := d.decode(join(path, k.name), v.Field(f.index), k, f.names); err != nil {
+		fv := v.Field(f.index)
+		if d.style == styleXML && f.names.flat && fv.Kind() == reflect.Slice {
+			item := reflect.New(fv.Type().Elem()).Elem()
+			if err := d.decode(join(path, k.name), item, k, inner("")); err != nil {
+				return err
+			}
+			fv.Set(reflect.Append(fv, item))
+			continue
+		}
+		if err := d.decode(join(path, k.name), fv, k, f.names); err != nil {
 			return err
 		}
 	}

@@ -23,9 +23,13 @@ func (e *xmlEncoder) close(name string) { e.buf.WriteString("</" + name + ">") }
 
 func (e *xmlEncoder) text(name, text string) {
 	e.open(name)
+	e.escaped(text)
+	e.close(name)
+}
+
+func (e *xmlEncoder) escaped(text string) {
 	// EscapeText fails only when the writer does, and a buffer does not.
 	_ = xml.EscapeText(&e.buf, []byte(text))
-	e.close(name)
 }
 
 // structure writes the members of v, except those in skip.

@@ -10,7 +10,7 @@ import (
 
 // styles are those of the services whose modules carry no schemas.
 var styles = map[string]naming.Style{"ec2": naming.EC2, "elasticache": naming.Query, "iam": naming.Query, "rds": naming.Query,
-	"route53": naming.XML, "scheduler": naming.Go, "sfn": naming.Camel, "sns": naming.Query, "sts": naming.Query}
+	"route53": naming.XML, "s3": naming.XML, "scheduler": naming.Go, "sfn": naming.Camel, "sns": naming.Query, "sts": naming.Query}
 
 var (
 	codecFunc  = regexp.MustCompile(`(?ms)^func (aws\w+_(?:de)?serialize\w+)\(v ([^ ,]+),.*?^}`)
@@ -139,6 +139,7 @@ func (ms members) add(field, wire, rest string, st naming.Style, request bool, s
 		}
 		ms[field][key] = value
 	}
+	flat = flat || request && strings.Contains(rest, "FlattenedElement(")
 	set(side, wire, naming.Name(st, field, c.list, request))
 	if st == naming.Camel || st == naming.Go {
 		return // JSON's lists and maps have no names

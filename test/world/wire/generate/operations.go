@@ -48,15 +48,23 @@ var (
 	serializeOp   = regexp.MustCompile(`(?ms)^func \(m \*aws\w+_serializeOp(\w+)\) HandleSerialize\(.*?^}`)
 	splitURI      = regexp.MustCompile(`httpbinding\.SplitURI\("([^"]+)"\)`)
 	requestMethod = regexp.MustCompile(`request\.Method = "(\w+)"`)
-	bindingsOf    = regexp.MustCompile(`(?ms)^func aws\w+_serializeOpHttpBindings(\w+)Input\(.*?^}`)
-	bindingCall   = regexp.MustCompile(`encoder\.(SetURI|SetQuery|AddQuery|SetHeader)\("([^"]+)"\)\.\w+\((?:\w+\()?\*?v\.(\w+)`)
-	headersOf     = regexp.MustCompile(`(?ms)^func aws\w+_deserializeOpHttpBindings(\w+)Output\(.*?^}`)
+	inputBindings = regexp.MustCompile(`(?ms)^func aws\w+_serializeOpHttpBindings(\w+)Input\(.*?^}`)
+	boundField    = regexp.MustCompile(`\bv\.(\w+)`)
+	boundAt       = regexp.MustCompile(`encoder\.(SetURI|SetQuery|AddQuery|SetHeader|Headers)\((?:"([^"]+)"|locationName)\)`)
+	locationName  = regexp.MustCompile(`locationName := "([^"]+)"`)
+	requestBody   = regexp.MustCompile(`if input\.(\w+) != nil \{`)
+
+	outputHeaders = regexp.MustCompile(`(?ms)^func aws\w+_deserializeOpHttpBindings(\w+)Output\(.*?^}`)
 	headerValue   = regexp.MustCompile(`(?s)response\.Header\.Values\("([^"]+)"\).*?v\.(\w+) = `)
+	headerPrefix  = regexp.MustCompile(`(?s)lenPrefix := len\("([^"]+)"\).*?v\.(\w+) == nil`)
+	answerOp      = regexp.MustCompile(`(?ms)^func \(m \*aws\w+_deserializeOp(\w+)\) HandleDeserialize\(.*?^}`)
+	answerBody    = regexp.MustCompile(`\(&output\.(\w+), decoder\)`)
+	answerStream  = regexp.MustCompile(`(?ms)^func aws\w+_deserializeOpDocument(\w+)Output\(v \*\w+, body io\.ReadCloser.*?^}`)
+	answerSet     = regexp.MustCompile(`\bv\.(\w+) = `)
 )
 
-// restWithoutSchemas are the REST services whose modules carry no schemas. S3
-// speaks for itself.
-var restWithoutSchemas = []string{"route53", "scheduler"}
+// restWithoutSchemas are the REST services whose modules carry no schemas.
+var restWithoutSchemas = []string{"route53", "s3", "scheduler"}
 
 // writeBindings lists the routes of REST services without schemas, from their
 // serializers.
@@ -84,29 +92,68 @@ func (m *module) writeRoutes(b *bytes.Buffer) error {
 	if err != nil {
 		return err
 	}
-	bindings := map[string][]string{}
-	for _, f := range bindingsOf.FindAllStringSubmatch(src, -1) {
-		for _, call := range bindingCall.FindAllStringSubmatch(f[0], -1) {
-			where := map[string]string{"SetURI": "inLabel", "SetQuery": "inQuery", "AddQuery": "inQuery", "SetHeader": "inHeader"}[call[1]]
-			bindings[f[1]] = append(bindings[f[1]], fmt.Sprintf("{%q, %s, %q}", call[3], where, call[2]))
-		}
-	}
-	headers := map[string][]string{}
-	for _, f := range headersOf.FindAllStringSubmatch(answers, -1) {
-		for _, h := range headerValue.FindAllStringSubmatch(f[0], -1) {
-			headers[f[1]] = append(headers[f[1]], fmt.Sprintf("{%q, inHeader, %q}", h[2], h[1]))
-		}
-	}
+	in, out := requestBindings(src), answerBindings(answers)
 	fmt.Fprintf(b, "%q: {\n", m.name)
 	for _, op := range serializeOp.FindAllStringSubmatch(src, -1) {
 		uri, method := splitURI.FindStringSubmatch(op[0]), requestMethod.FindStringSubmatch(op[0])
 		if uri == nil || method == nil {
 			return fmt.Errorf("%s.%s has no path", m.name, op[1])
 		}
-		fmt.Fprintf(b, "newRoute(%q, %q, %q, %s, %s),\n", op[1], method[1], uri[1], list(bindings[op[1]]), list(headers[op[1]]))
+		fmt.Fprintf(b, "newRoute(%q, %q, %q, %s, %s),\n", op[1], method[1], uri[1], list(in[op[1]]), list(out[op[1]]))
 	}
 	b.WriteString("},\n")
 	return nil
+}
+
+// requestBindings returns, by operation, what a request has outside of its
+// document.
+func requestBindings(src string) map[string][]string {
+	out := map[string][]string{}
+	for _, f := range inputBindings.FindAllStringSubmatch(src, -1) {
+		for _, block := range strings.Split(f[0], "\n\tif ")[1:] {
+			at, field := boundAt.FindStringSubmatch(block), boundField.FindStringSubmatch(block)
+			if at == nil || field == nil {
+				continue
+			}
+			name := at[2]
+			if name == "" {
+				name = locationName.FindStringSubmatch(block)[1]
+			}
+			where := map[string]string{"SetURI": "inLabel", "SetQuery": "inQuery", "AddQuery": "inQuery", "SetHeader": "inHeader", "Headers": "inPrefixHeaders"}[at[1]]
+			out[f[1]] = append(out[f[1]], fmt.Sprintf("{%q, %s, %q}", field[1], where, name))
+		}
+	}
+	for _, op := range serializeOp.FindAllStringSubmatch(src, -1) {
+		if body := requestBody.FindStringSubmatch(op[0]); body != nil {
+			out[op[1]] = append(out[op[1]], fmt.Sprintf("{%q, inPayload, \"\"}", body[1]))
+		}
+	}
+	return out
+}
+
+// answerBindings returns, by operation, what an answer has outside of its
+// document.
+func answerBindings(src string) map[string][]string {
+	out := map[string][]string{}
+	for _, f := range outputHeaders.FindAllStringSubmatch(src, -1) {
+		for _, h := range headerValue.FindAllStringSubmatch(f[0], -1) {
+			out[f[1]] = append(out[f[1]], fmt.Sprintf("{%q, inHeader, %q}", h[2], h[1]))
+		}
+		for _, h := range headerPrefix.FindAllStringSubmatch(f[0], -1) {
+			out[f[1]] = append(out[f[1]], fmt.Sprintf("{%q, inPrefixHeaders, %q}", h[2], h[1]))
+		}
+	}
+	for _, op := range answerOp.FindAllStringSubmatch(src, -1) {
+		if body := answerBody.FindStringSubmatch(op[0]); body != nil {
+			out[op[1]] = append(out[op[1]], fmt.Sprintf("{%q, inPayload, \"\"}", body[1]))
+		}
+	}
+	for _, f := range answerStream.FindAllStringSubmatch(src, -1) {
+		if body := answerSet.FindStringSubmatch(f[0]); body != nil {
+			out[f[1]] = append(out[f[1]], fmt.Sprintf("{%q, inPayload, \"\"}", body[1]))
+		}
+	}
+	return out
 }
 
 // list writes bindings as a Go expression.
