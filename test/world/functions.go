@@ -1,10 +1,6 @@
 package world
 
 import (
-	"errors"
-
-	"github.com/johannesboyne/gofakes3"
-
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/lambda"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
@@ -22,13 +18,7 @@ func (w *World) newLambda() *lambda.Service {
 
 // Object reads an object for a service of AWS, the code of a function or the
 // source of a build; the error is S3's own.
-func (w *World) Object(bucket, key string) ([]byte, error) {
-	data, err := w.s3.Object(bucket, key)
-	if coded, ok := errors.AsType[gofakes3.Error](err); ok {
-		return nil, wire.Errorf(string(coded.ErrorCode()), "%s", coded.ErrorCode().Message())
-	}
-	return data, err
-}
+func (w *World) Object(bucket, key string) ([]byte, error) { return w.s3.Object(bucket, key) }
 
 // identify finds the process of a function by its credentials; a handler that
 // runs in process says who it is by a header.
