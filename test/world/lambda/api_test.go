@@ -74,11 +74,10 @@ func TestCreatedFunctionsArePendingThenActive(t *testing.T) {
 	wantError(t, err, "ResourceNotFoundException", "Function not found: arn:aws:lambda:eu-west-1:123456789012:function:worker", 404)
 }
 
-func TestCodeComesFromS3(t *testing.T) {
+func TestCodeComesInTheRequestOrFromS3(t *testing.T) {
 	f := newFixture(t)
-	f.objects["code/worker.zip"] = zipped(t, "bootstrap", bootstrap(t), 0o755)
 	f.create("worker", func(in *sdk.CreateFunctionInput) {
-		in.Code = &types.FunctionCode{S3Bucket: aws.String("code"), S3Key: aws.String("worker.zip")}
+		in.Code = &types.FunctionCode{ZipFile: zipped(t, "bootstrap", bootstrap(t), 0o755)}
 	})
 	if got := f.call("worker", `{"Do":"count"}`); got != "1" {
 		t.Error(got)

@@ -135,8 +135,7 @@ func bootstrap(t *testing.T) []byte {
 		}
 		defer os.RemoveAll(dir)
 		path := filepath.Join(dir, "bootstrap")
-		cmd := exec.Command("go", "build", "-tags", "lambda.norpc", "-trimpath", "-ldflags", "-s -w", "-o", path, "./testdata/function")
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		cmd := exec.Command("go", "build", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", path, "./testdata/function")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			buildErr = errors.New(string(out))
 			return
@@ -170,10 +169,12 @@ func input(name string, zip []byte) *sdk.CreateFunctionInput {
 	return &sdk.CreateFunctionInput{FunctionName: &name, Role: aws.String(role), Runtime: types.RuntimeProvidedal2023, Handler: aws.String("bootstrap"), Code: &types.FunctionCode{ZipFile: zip}}
 }
 
-// create creates a function and waits until it is ready.
+// create creates a function, from S3, and waits until it is ready.
 func (f *fixture) create(name string, change ...func(*sdk.CreateFunctionInput)) {
 	f.t.Helper()
-	in := input(name, zipped(f.t, "bootstrap", bootstrap(f.t), 0o755))
+	f.objects["code/bootstrap.zip"] = zipped(f.t, "bootstrap", bootstrap(f.t), 0o755)
+	in := input(name, nil)
+	in.Code = &types.FunctionCode{S3Bucket: aws.String("code"), S3Key: aws.String("bootstrap.zip")}
 	in.Timeout = aws.Int32(10)
 	in.MemorySize = aws.Int32(256)
 	for _, c := range change {

@@ -184,14 +184,14 @@ func TestBootstrapsThatDoNotStart(t *testing.T) {
 		message string
 	}{
 		"another-processor": {zipped(t, "bootstrap", []byte(foreign), 0o755), "Error: fork/exec /var/task/bootstrap: exec format error"},
-		"not-executable":    {zipped(t, "bootstrap", bootstrap(t), 0o644), "Error: fork/exec /var/task/bootstrap: permission denied"},
-		"no-bootstrap":      {zipped(t, "main", bootstrap(t), 0o755), "Error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"},
+		"not-executable":    {zipped(t, "bootstrap", []byte("#!/bin/sh\n"), 0o644), "Error: fork/exec /var/task/bootstrap: permission denied"},
+		"no-bootstrap":      {zipped(t, "main", []byte("#!/bin/sh\n"), 0o755), "Error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if name == "another-processor" && runtime.GOOS != "linux" {
 				t.Skip("a program of Linux")
 			}
-			f.create(name, func(in *sdk.CreateFunctionInput) { in.Code.ZipFile = c.zip })
+			f.create(name, func(in *sdk.CreateFunctionInput) { in.Code = &types.FunctionCode{ZipFile: c.zip} })
 			typ, message, _ := f.failure(name, `{}`)
 			if typ != "Runtime.InvalidEntrypoint" || !strings.HasSuffix(message, c.message) {
 				t.Errorf("%s: %s", typ, message)
@@ -291,7 +291,9 @@ func TestCloseKillsWhatRuns(t *testing.T) {
 	f := newFixture(t)
 	pidFile := filepath.Join(t.TempDir(), "pid")
 	script := "#!/bin/sh\nsleep 600 &\necho $! > " + pidFile + "\nwait\n"
-	f.create("worker", func(in *sdk.CreateFunctionInput) { in.Code.ZipFile = zipped(t, "bootstrap", []byte(script), 0o755) })
+	f.create("worker", func(in *sdk.CreateFunctionInput) {
+		in.Code = &types.FunctionCode{ZipFile: zipped(t, "bootstrap", []byte(script), 0o755)}
+	})
 	ended := make(chan error, 1)
 	go func() {
 		_, err := f.Invoke(t.Context(), &sdk.InvokeInput{FunctionName: aws.String("worker")})
