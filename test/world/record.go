@@ -88,8 +88,9 @@ func (w *World) record(c *wire.Call, in, out any, err error) {
 	}
 }
 
-// readers are the first words of operations that change nothing.
-var readers = []string{"Get", "List", "Describe", "Head", "Batch", "Query", "Scan", "Test", "Validate", "Lookup", "Search", "Select"}
+// readers are the first words of operations that change nothing themselves: a
+// function that is invoked makes calls of its own.
+var readers = []string{"Get", "List", "Describe", "Head", "Batch", "Query", "Scan", "Test", "Validate", "Lookup", "Search", "Select", "Invoke"}
 
 // Mutating reports whether an operation, by its name, may change something.
 func Mutating(operation string) bool {
