@@ -1,7 +1,10 @@
 package worldcli
 
 import (
+	"encoding/base64"
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
@@ -17,12 +20,14 @@ import (
 //	$ name=aws ...              the same, and keep the trimmed answer as ${name}
 //	$ NAME=VALUE aws ...        with a variable of the environment, in capitals
 //	$ advance 15m               move the clock
+//	$ decode FILE BASE64        write a file: the CLI takes blobs as bytes
 //
 // Other lines before the first command, and those that begin with "# ", are
 // comments.
 type Session struct {
 	CLI   *CLI
 	Clock *clock.Virtual
+	Dir   string // the CLI's
 	Vars  map[string]string
 }
 
@@ -70,6 +75,13 @@ func (s *Session) command(line string) (string, error) {
 		}
 		s.Clock.Advance(d)
 		return "", nil
+	}
+	if len(words) == 3 && words[0] == "decode" {
+		data, err := base64.StdEncoding.DecodeString(words[2])
+		if err != nil {
+			return "", err
+		}
+		return "", os.WriteFile(filepath.Join(s.Dir, words[1]), data, 0o600)
 	}
 	keep, env := "", map[string]string{}
 	for len(words) > 0 {

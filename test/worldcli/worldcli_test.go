@@ -83,7 +83,7 @@ func TestSessions(t *testing.T) {
 					t.Error(err)
 				}
 			})
-			s := &Session{CLI: running, Clock: clk, Vars: map[string]string{"AWS_ENDPOINT_URL": w.URL()}}
+			s := &Session{CLI: running, Clock: clk, Dir: dir, Vars: map[string]string{"AWS_ENDPOINT_URL": w.URL()}}
 			got, err := s.Replay(string(script))
 			if err != nil {
 				t.Fatal(err)

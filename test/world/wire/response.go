@@ -205,7 +205,7 @@ func encodeError(c *Call, callErr error) (*response, error) {
 			if tree, err = enc.encodeStruct(v, s, skip); err != nil {
 				return nil, err
 			}
-			if q, ok := smithy.SchemaTrait[*traits.AWSQueryError](s); ok {
+			if q, ok := smithy.SchemaTrait[*traits.AWSQueryError](s); ok && c.Service == "cloudwatch" { // it was a query service once
 				res.header.Set("X-Amzn-Query-Error", q.ErrorCode+";"+sender(info.Fault))
 			}
 		}
