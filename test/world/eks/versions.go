@@ -62,9 +62,6 @@ func minor(v string) int {
 // kubelet is the version that nodes of the newest AMI report.
 func (v clusterVersion) kubelet() string { return "v" + v.patch + "-eks-3c60543" }
 
-// release is the newest AMI release, as "1.34.8-20260720".
-func (v clusterVersion) release() string { return v.patch + "-" + v.ami }
-
 func (v clusterVersion) status(now time.Time) types.VersionStatus {
 	switch {
 	case now.Before(v.endStandard):
