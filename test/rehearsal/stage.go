@@ -195,13 +195,13 @@ func (s *stage) keepBuildLogs() error {
 // announcing tells the injections when green's control plane is there, and
 // what they did to it.
 type announcing struct {
-	eks.ClusterBackend
+	eksbackend.Backend
 	stage *stage
 }
 
 // CreateCluster implements eks.ClusterBackend.
 func (a announcing) CreateCluster(ctx context.Context, name, version string) (eks.Endpoint, error) {
-	e, err := a.ClusterBackend.CreateCluster(ctx, name, version)
+	e, err := a.Backend.CreateCluster(ctx, name, version)
 	if err != nil {
 		return e, err
 	}
@@ -224,7 +224,7 @@ func (a announcing) RemoveNodes(ctx context.Context, name string, nodes []string
 	if a.stage.killed.Load() {
 		return nil
 	}
-	return a.ClusterBackend.RemoveNodes(ctx, name, nodes)
+	return a.Backend.RemoveNodes(ctx, name, nodes)
 }
 
 // attach gives a new cluster its load balancers.

@@ -26,7 +26,7 @@ var (
 )
 
 // Grant implements eks.Granter by RBAC.
-func (b backend) Grant(ctx context.Context, cluster string, g eks.Grant) error {
+func (b Backend) Grant(ctx context.Context, cluster string, g eks.Grant) error {
 	config, err := b.RESTConfig(cluster)
 	if err != nil {
 		return err

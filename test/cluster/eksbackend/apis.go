@@ -18,7 +18,7 @@ import (
 // DeprecatedAPIs implements eks.APIObserver by the API server's metrics:
 // apiserver_requested_deprecated_apis names the APIs, apiserver_request_total
 // counts requests. Neither knows user agents.
-func (b backend) DeprecatedAPIs(ctx context.Context, cluster string) ([]eks.APIUse, error) {
+func (b Backend) DeprecatedAPIs(ctx context.Context, cluster string) ([]eks.APIUse, error) {
 	config, err := b.RESTConfig(cluster)
 	if err != nil {
 		return nil, err

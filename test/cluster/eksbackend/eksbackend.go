@@ -8,21 +8,30 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/eks"
 )
 
-// New returns the fleet as the simulated EKS wants it.
-func New(f *cluster.Fleet) eks.ClusterBackend { return backend{f} }
+// Backend is a fleet as the simulated EKS wants it. It authorizes what access
+// policies allow (eks.Granter) and sees requests to deprecated APIs
+// (eks.APIObserver).
+type Backend struct{ *cluster.Fleet }
 
-type backend struct{ *cluster.Fleet }
+// New returns the backend of a fleet.
+func New(f *cluster.Fleet) Backend { return Backend{f} }
 
-func (b backend) CreateCluster(ctx context.Context, name, version string) (eks.Endpoint, error) {
+var _ interface {
+	eks.ClusterBackend
+	eks.Granter
+	eks.APIObserver
+} = Backend{}
+
+func (b Backend) CreateCluster(ctx context.Context, name, version string) (eks.Endpoint, error) {
 	endpoint, err := b.Fleet.CreateCluster(ctx, name, version)
 	return eks.Endpoint(endpoint), err
 }
 
-func (b backend) ScaleNodegroup(ctx context.Context, name, nodegroup string, n eks.Nodes) error {
+func (b Backend) ScaleNodegroup(ctx context.Context, name, nodegroup string, n eks.Nodes) error {
 	return b.Fleet.ScaleNodegroup(ctx, name, nodegroup, cluster.Nodes(n))
 }
 
-func (b backend) AddNodes(ctx context.Context, name string, nodes []eks.Node) error {
+func (b Backend) AddNodes(ctx context.Context, name string, nodes []eks.Node) error {
 	var add []cluster.Node
 	for _, n := range nodes {
 		add = append(add, cluster.Node{Name: n.Name, IP: n.IP, ProviderID: n.ProviderID, KubeletVersion: n.KubeletVersion, OSImage: n.OSImage, Windows: n.Windows, ARM: n.ARM,
@@ -31,11 +40,11 @@ func (b backend) AddNodes(ctx context.Context, name string, nodes []eks.Node) er
 	return b.Fleet.AddNodes(ctx, name, add)
 }
 
-func (b backend) ChangeNodes(ctx context.Context, name string, nodes []string, c eks.NodeChange) error {
+func (b Backend) ChangeNodes(ctx context.Context, name string, nodes []string, c eks.NodeChange) error {
 	return b.Fleet.ChangeNodes(ctx, name, nodes, cluster.NodeChange{Labels: c.Labels, RemoveLabels: c.RemoveLabels, Taints: taints(c.Taints), RemoveTaints: taints(c.RemoveTaints)})
 }
 
-func (b backend) Drain(ctx context.Context, name string, nodes []string, force bool) ([]eks.BlockedPod, error) {
+func (b Backend) Drain(ctx context.Context, name string, nodes []string, force bool) ([]eks.BlockedPod, error) {
 	left, err := b.Fleet.Drain(ctx, name, nodes, force)
 	var blocked []eks.BlockedPod
 	for _, p := range left {
@@ -44,11 +53,11 @@ func (b backend) Drain(ctx context.Context, name string, nodes []string, force b
 	return blocked, err
 }
 
-func (b backend) ApplyAddon(ctx context.Context, name string, w eks.Workload, overwrite, preserve bool) ([]string, error) {
+func (b Backend) ApplyAddon(ctx context.Context, name string, w eks.Workload, overwrite, preserve bool) ([]string, error) {
 	return b.Fleet.ApplyAddon(ctx, name, cluster.Workload(w), overwrite, preserve)
 }
 
-func (b backend) RemoveAddon(ctx context.Context, name string, w eks.Workload) error {
+func (b Backend) RemoveAddon(ctx context.Context, name string, w eks.Workload) error {
 	return b.Fleet.RemoveAddon(ctx, name, cluster.Workload(w))
 }
 
