@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	awslambda "github.com/aws/aws-lambda-go/lambda"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
@@ -47,6 +48,12 @@ func newWorld(t *testing.T) (*world.World, *clock.Virtual, map[string]string) {
 	if err := services.AddDefaultVPC(w.Region()); err != nil {
 		t.Fatal(err)
 	}
+	w.Lambda().Register("hello", awslambda.NewHandler(func(in struct{ Name string }) (string, error) {
+		if in.Name == "" {
+			return "", errors.New("nobody to greet")
+		}
+		return "hello, " + in.Name, nil
+	}), time.Minute)
 	t.Cleanup(func() {
 		services.Close()
 		if err := w.Close(context.Background()); err != nil {
