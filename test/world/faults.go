@@ -143,7 +143,6 @@ func (f *Faults) apply(w *World, c *wire.Call, in any, next func() (any, error))
 		}
 		return next()
 	case CrashBeforeEffect:
-		w.crash(c)
 		return nil, errNeverSent
 	case CrashAfterEffect, NoAnswer:
 		out, err := next()
@@ -151,17 +150,21 @@ func (f *Faults) apply(w *World, c *wire.Call, in any, next func() (any, error))
 			return nil, err // there was no effect after which to go wrong
 		}
 		if fault.Mode == CrashAfterEffect {
-			w.crash(c)
-		} else {
-			hang(c)
+			return out, errNeverHeard
 		}
+		hang(c)
 		return out, wire.ErrDropped
 	}
 	return nil, fmt.Errorf("world: unknown fault %v", fault.Mode)
 }
 
-// errNeverSent is of a call whose request never left the caller.
-var errNeverSent = fmt.Errorf("the caller died before the call: %w", wire.ErrDropped)
+// The caller of these calls has crashed: before its request left, or before it
+// got the answer. It dies once the call is recorded, because from then on the
+// run goes on without it.
+var (
+	errNeverSent  = fmt.Errorf("the caller died before the call: %w", wire.ErrDropped)
+	errNeverHeard = fmt.Errorf("the caller died before the answer: %w", wire.ErrDropped)
+)
 
 // crash ends the invocation that makes a call, or all when nobody knows which.
 func (w *World) crash(c *wire.Call) {

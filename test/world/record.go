@@ -55,10 +55,12 @@ func (w *World) intercept(c *wire.Call, in any, next func() (any, error)) (any, 
 	if err == nil {
 		out, err = w.faults.apply(w, c, in, next)
 	}
-	if errors.Is(err, errNeverSent) {
-		return nil, err
+	if !errors.Is(err, errNeverSent) {
+		w.record(c, in, out, err)
 	}
-	w.record(c, in, out, err)
+	if errors.Is(err, errNeverSent) || errors.Is(err, errNeverHeard) {
+		w.crash(c)
+	}
 	return out, err
 }
 

@@ -68,6 +68,7 @@ type invocation struct {
 	cold     bool
 	over     bool
 	timedOut bool
+	crashed  bool // its handler, in process, has yet to notice
 	tail     []byte
 }
 
@@ -200,6 +201,13 @@ func (s *Service) run(inv *invocation) {
 	}
 	ctx = context.WithValue(lambdacontext.NewContext(ctx, lc), invocationKey{}, inv.key)
 	out, err := call(ctx, inv.v.handler, inv.payload)
+	s.mu.Lock()
+	crashed := inv.crashed
+	s.mu.Unlock()
+	if crashed {
+		s.finish(inv, exited(inv.id, "exit status 2"), true)
+		return
+	}
 	r := result(inv.id, out, err)
 	if err != nil { // the runtime says so on its standard error
 		inv.env.log(inv, string(r.Payload))
@@ -334,7 +342,7 @@ func (s *Service) Crash() {
 	s.mu.Unlock()
 	slices.SortFunc(all, func(a, b *invocation) int { return strings.Compare(a.key, b.key) })
 	for _, inv := range all {
-		s.finish(inv, exited(inv.id, "exit status 2"), true)
+		s.crash(inv)
 	}
 }
 
@@ -347,8 +355,27 @@ func (s *Service) CrashInvocation(key string) bool {
 	if inv == nil {
 		return false
 	}
-	s.finish(inv, exited(inv.id, "exit status 2"), true)
+	s.crash(inv)
 	return true
+}
+
+// crash ends an invocation at once. A handler that runs on the goroutine of its
+// caller cannot be left behind: it is cancelled, and its end is told when it
+// returns, so that a run repeats exactly.
+func (s *Service) crash(inv *invocation) {
+	if !s.o.Synchronous || inv.v.handler == nil {
+		s.finish(inv, exited(inv.id, "exit status 2"), true)
+		return
+	}
+	s.mu.Lock()
+	if inv.over {
+		s.mu.Unlock()
+		return
+	}
+	inv.crashed, s.dead[inv.key] = true, true
+	cancel := inv.cancel
+	s.mu.Unlock()
+	cancel()
 }
 
 // exited is how AWS reports a process that ended while it had an invocation.
