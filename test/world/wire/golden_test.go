@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -24,6 +25,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 	gocmp "github.com/google/go-cmp/cmp"
 )
@@ -118,8 +120,10 @@ func (g golden) response() *http.Response {
 
 func goldenClients(answer *scripted) []service {
 	url := "https://golden.example"
-	return clients(aws.Config{Region: "us-east-1", BaseEndpoint: &url, RetryMaxAttempts: 1, HTTPClient: answer, DisableRequestCompression: true,
-		Credentials: credentials.NewStaticCredentialsProvider("AKID", "SECRET", "")})
+	cfg := aws.Config{Region: "us-east-1", BaseEndpoint: &url, RetryMaxAttempts: 1, HTTPClient: answer, DisableRequestCompression: true,
+		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired, Credentials: credentials.NewStaticCredentialsProvider("AKID", "SECRET", "")}
+	// S3's bodies are streams, which the round trips cannot fill.
+	return append(clients(cfg), service{name: "s3", client: s3.NewFromConfig(cfg)})
 }
 
 // method returns an operation of a client, with the types of Input and Output.
@@ -157,6 +161,9 @@ func decodeGolden(s service, g golden) (any, error) {
 	method, uri, _ := strings.Cut(g.head, " ")
 	r := httptest.NewRequest(method, "http://golden.example"+uri, bytes.NewReader(g.body))
 	r.Header = g.header.Clone()
+	if _, hasBucket := in.FieldByName("Bucket"); s.name == "s3" && hasBucket {
+		r.Host = "bucket.localhost" // the fixtures are made before a bucket finds its host
+	}
 	r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKID/20260801/us-east-1/"+cmp.Or(signingNames[s.name], s.name)+"/aws4_request, SignedHeaders=host, Signature=x")
 	id, _ := Identify(r)
 	c := h.mux.NewCall(r, id)
@@ -248,6 +255,13 @@ var goldenExceptions = map[string]string{
 	"ec2/CopySnapshot":                "the same",
 	"lambda/DeleteFunction":           "the fixture repeats the status in the body",
 	"lambda/InvokeAsync":              "the same",
+	"s3/PutBucketAcl":                 "a grantee's type stands in an attribute; grants are not simulated",
+	"s3/PutObjectAcl":                 "the same",
+	"s3/PutBucketLogging":             "the same",
+	"s3/RestoreObject":                "the same",
+	"s3/ListDirectoryBuckets":         "is of directory buckets, which are not simulated",
+	"s3/UpdateObjectEncryption":       "has a union whose members are not named as in Go; not simulated",
+	"s3/WriteGetObjectResponse":       "goes to another host; not simulated",
 }
 
 // tally counts fixtures by service.
@@ -320,10 +334,15 @@ func TestGoldenRequests(t *testing.T) {
 					t.Fatalf("the SDK does not send what was decoded: %v", err)
 				}
 				method, uri, _ := strings.Cut(g.head, " ")
-				if got := wireTo.sent.Method + " " + wireTo.sent.URL.RequestURI(); got != method+" "+uri {
+				uri = strings.ReplaceAll(uri, "+", "%20") // both are a blank
+				if got := wireTo.sent.Method + " " + strings.ReplaceAll(wireTo.sent.URL.RequestURI(), "+", "%20"); got != method+" "+uri {
 					t.Errorf("sent %s, golden %s %s", got, method, uri)
 				}
-				if d := gocmp.Diff(headersOf(g.header), headersOf(wireTo.sent.Header)); d != "" {
+				sent := headersOf(wireTo.sent.Header)
+				if s.name == "s3" { // which adds checksums of its own
+					maps.DeleteFunc(sent, func(name, _ string) bool { _, listed := g.header[name]; return !listed })
+				}
+				if d := gocmp.Diff(headersOf(g.header), sent); d != "" {
 					t.Errorf("headers (-golden +sent):\n%s", d)
 				}
 				ct := g.header.Get("Content-Type")
@@ -334,7 +353,7 @@ func TestGoldenRequests(t *testing.T) {
 		}
 	}
 	count.log(t, "golden requests")
-	count.want(t, 2200)
+	count.want(t, 2300)
 }
 
 // TestGoldenResponses lets the SDK read every golden response, encodes what it

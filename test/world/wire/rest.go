@@ -117,7 +117,7 @@ func decodeREST(v reflect.Value, st style, rt route, labels map[string]string, r
 		case inQueryMap:
 			all = fv
 		case inHeader:
-			if text := r.Header.Get(b.name); text != "" {
+			if text := strings.Join(r.Header.Values(b.name), ","); text != "" {
 				err = setHeader(b.name, fv, text, b.schema)
 			}
 		case inPrefixHeaders:
@@ -269,7 +269,7 @@ func encodeREST(res *response, v reflect.Value, s *smithy.Schema, st style, list
 			}
 		case inPrefixHeaders:
 			for it := fv.MapRange(); it.Next(); {
-				res.header.Set(b.name+it.Key().String(), it.Value().String())
+				res.header[strings.ToLower(b.name+it.Key().String())] = []string{it.Value().String()} // as AWS writes them
 			}
 		case inStatus:
 			if n := reflect.Indirect(fv); n.IsValid() && n.Int() != 0 {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"reflect"
 	"slices"
@@ -299,6 +300,9 @@ func setText(path string, v reflect.Value, text string) error {
 			return fmt.Errorf("wire: %s: cannot decode text into %v", path, v.Type())
 		}
 		t, err := time.Parse(time.RFC3339Nano, text)
+		if err != nil { // S3 has members in this form, too
+			t, err = http.ParseTime(text)
+		}
 		if err != nil {
 			return malformed(path, text, "a timestamp")
 		}

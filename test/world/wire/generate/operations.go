@@ -50,7 +50,7 @@ var (
 	requestMethod = regexp.MustCompile(`request\.Method = "(\w+)"`)
 	inputBindings = regexp.MustCompile(`(?ms)^func aws\w+_serializeOpHttpBindings(\w+)Input\(.*?^}`)
 	boundField    = regexp.MustCompile(`\bv\.(\w+)`)
-	boundAt       = regexp.MustCompile(`encoder\.(SetURI|SetQuery|AddQuery|SetHeader|Headers)\((?:"([^"]+)"|locationName)\)`)
+	boundAt       = regexp.MustCompile(`encoder\.(SetURI|SetQuery|AddQuery|SetHeader|AddHeader|Headers)\((?:"([^"]+)"|locationName)\)`)
 	locationName  = regexp.MustCompile(`locationName := "([^"]+)"`)
 	requestBody   = regexp.MustCompile(`if input\.(\w+) != nil \{`)
 
@@ -119,7 +119,7 @@ func requestBindings(src string) map[string][]string {
 			if name == "" {
 				name = locationName.FindStringSubmatch(block)[1]
 			}
-			where := map[string]string{"SetURI": "inLabel", "SetQuery": "inQuery", "AddQuery": "inQuery", "SetHeader": "inHeader", "Headers": "inPrefixHeaders"}[at[1]]
+			where := map[string]string{"SetURI": "inLabel", "SetQuery": "inQuery", "AddQuery": "inQuery", "SetHeader": "inHeader", "AddHeader": "inHeader", "Headers": "inPrefixHeaders"}[at[1]]
 			out[f[1]] = append(out[f[1]], fmt.Sprintf("{%q, %s, %q}", field[1], where, name))
 		}
 	}
