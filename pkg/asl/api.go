@@ -25,8 +25,6 @@ const (
 	ErrRuntime          = "States.Runtime"
 	ErrDataLimit        = "States.DataLimitExceeded"
 	ErrQueryEvaluation  = "States.QueryEvaluationError"
-	ErrNoChoiceMatched  = "States.NoChoiceMatched"
-	ErrIntrinsicFailure = "States.IntrinsicFailure"
 
 	ErrExceedToleratedFailures = "States.ExceedToleratedFailureThreshold"
 	ErrItemReaderFailed        = "States.ItemReaderFailed"

@@ -84,10 +84,10 @@ func TestChoiceFailures(t *testing.T) {
 		return `{"QueryLanguage":"JSONata","StartAt":"C","States":{"C":{"Type":"Choice","Choices":[{"Condition":"` + condition + `","Next":"Y"}]},"Y":{"Type":"Succeed"}}}`
 	}
 	for _, c := range []struct{ name, definition, err, cause string }{
-		{"nothing matches and no Default", jsonPath(`"Variable":"$.n","NumericEquals":1`), ErrNoChoiceMatched, "'C'"},
+		{"nothing matches and no Default", jsonPath(`"Variable":"$.n","NumericEquals":1`), ErrRuntime, "'C' (entered at the event id #2). Failed to transition out of the state. The state does not point to a next state."},
 		{"the variable is missing", jsonPath(`"Variable":"$.gone","NumericEquals":1`), ErrRuntime, "Invalid path '$.gone'"},
 		{"the operand is missing", jsonPath(`"Variable":"$.n","NumericEqualsPath":"$.gone"`), ErrRuntime, "Invalid path '$.gone'"},
-		{"JSONata: nothing matches", jsonata(`{% false %}`), ErrNoChoiceMatched, ""},
+		{"JSONata: nothing matches", jsonata(`{% false %}`), ErrRuntime, "The state does not point to a next state."},
 		{"JSONata: not a boolean", jsonata(`{% 1 %}`), ErrQueryEvaluation, "Expected 'boolean', but was 'number' for value: 1"},
 		{"JSONata: undefined", jsonata(`{% $states.input.gone %}`), ErrQueryEvaluation, "returned nothing (undefined)"},
 	} {

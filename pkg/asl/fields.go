@@ -100,10 +100,7 @@ func (f *fields) payload(field string, objectOnly bool) template {
 func (f *fields) compile(field string, v any, objectOnly bool) template {
 	_, isObject := members(v)
 	if f.s.jsonata {
-		t, err := compileJSONata(f.prefix+field, v)
-		if err == nil && !f.inCatch {
-			err = noErrorOutput(t)
-		}
+		t, err := f.jsonataTemplate(field, v)
 		if err != nil {
 			f.badExpression(err)
 			return nil
@@ -125,6 +122,20 @@ func (f *fields) compile(field string, v any, objectOnly bool) template {
 	}
 	f.warnOfMissingDollars(field, v)
 	return t
+}
+
+// jsonataTemplate compiles a field of a JSONata state.
+func (f *fields) jsonataTemplate(field string, v any) (template, error) {
+	t, err := compileJSONata(f.prefix+field, v)
+	if err != nil {
+		return nil, err
+	}
+	result := false
+	switch f.s.kind {
+	case kindTask, kindParallel, kindMap:
+		result = f.prefix == "" && (field == "Output" || field == "Assign")
+	}
+	return t, reachable(t, result, f.inCatch)
 }
 
 // badExpression notes what is wrong with a JSONata expression.
@@ -196,7 +207,7 @@ func (f *fields) dynamic(field string, check func(v any) string) template {
 	var t template
 	if ok {
 		if s, isString := v.(string); isString && f.s.jsonata {
-			e, err := compileJSONata(f.prefix+field, s)
+			e, err := f.jsonataTemplate(field, s)
 			if err != nil {
 				f.badExpression(err)
 				return nil
@@ -230,7 +241,7 @@ func (f *fields) dynamic(field string, check func(v any) string) template {
 // ErrorPath and CausePath also an intrinsic function.
 func (f *fields) dynamicPath(field, s string) template {
 	if f.s.kind == kindFail && strings.HasPrefix(s, "States.") {
-		t, err := compileIntrinsic(field, s)
+		t, err := compileIntrinsic(s)
 		if err != nil {
 			f.problem(field, "Value must be a valid JSONPath or a valid intrinsic function call")
 			return nil

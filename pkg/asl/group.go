@@ -153,19 +153,22 @@ func (f *frame) iteration() *Details {
 // startIteration begins the next item of an inline Map.
 func (v *visit) startIteration(previous int64) {
 	g := v.group
+	input, err := v.itemInput(g.items[g.next], g.next)
+	if err != nil { // the Map fails, without any event of this iteration
+		failed := v.failure(err)
+		g.over = true
+		if v.frame.last = previous; !failed.final() {
+			v.abortGroup(nil)
+		}
+		v.fail(failed)
+		return
+	}
 	f := v.ex.newFrame(v.state.processor, v, g.next)
 	f.item, f.last = g.items[g.next], previous
 	g.next++
 	g.running = append(g.running, f)
 	v.ex.record(f, "MapIterationStarted", f.iteration())
 	if v.ex.status != Running { // that was one event too many
-		return
-	}
-	input, err := v.itemInput(f.item, f.index)
-	if err != nil {
-		failed := v.failure(err)
-		v.reportEvaluation(failed)
-		v.childFailed(f, failed)
 		return
 	}
 	v.ex.enqueue(f, f.block.startAt, input)

@@ -8,14 +8,18 @@ import (
 	"strings"
 )
 
+// intrinsicTemplate is a field that holds a call of an intrinsic function.
+type intrinsicTemplate struct {
+	src  string
+	call *call
+}
+
 // call is an intrinsic function (States.Format(...)) with its arguments:
 // strings, numbers, true, false, null, paths and nested calls.
 type call struct {
-	src   string
-	field string
-	name  string
-	fn    intrinsic
-	args  []template
+	name string
+	fn   intrinsic
+	args []template
 }
 
 type intrinsic struct {
@@ -23,41 +27,70 @@ type intrinsic struct {
 	apply    func(rt *runtime, args []any) (any, error)
 }
 
+// errArguments says that a function does not take the arguments that it got.
+// AWS tells no more than that.
+var errArguments = errors.New("Invalid arguments") //nolint:staticcheck // AWS's words
+
+// intrinsicError is a function that failed, in AWS's words.
+type intrinsicError struct{ why string }
+
+func (e *intrinsicError) Error() string { return e.why }
+
 // maxNesting is the depth to which AWS lets intrinsic functions nest.
 const maxNesting = 10
 
-func compileIntrinsic(field, src string) (template, error) {
-	p := &intrinsicParser{src: src, rest: src, field: field}
-	t, err := p.call(1)
+func compileIntrinsic(src string) (template, error) {
+	p := &intrinsicParser{src: src, rest: src}
+	c, err := p.call(1)
 	if err != nil {
 		return nil, fmt.Errorf("intrinsic function %q: %w", src, err)
 	}
 	if p.space(); p.rest != "" {
 		return nil, fmt.Errorf("intrinsic function %q: unexpected %q", src, p.rest)
 	}
-	return t, nil
+	return &intrinsicTemplate{src, c}, nil
 }
 
+// eval fails with States.Runtime whatever is wrong: AWS documents
+// States.IntrinsicFailure, but was never seen to raise it.
+func (t *intrinsicTemplate) eval(v *view) (any, error) {
+	out, err := t.call.eval(v)
+	failed, missing := (*intrinsicError)(nil), (*evalError)(nil)
+	switch {
+	case errors.As(err, &failed):
+		return nil, runtimeError("There was an error while evaluating the intrinsic function: %s. %s", t.src, failed.why)
+	case errors.As(err, &missing):
+		return nil, runtimeError("The function '%s' had the following error: %s", t.src, missing.cause)
+	}
+	return out, err
+}
+
+// eval also checks how many arguments there are, which AWS does not do when a
+// definition is created.
 func (c *call) eval(v *view) (any, error) {
 	args := make([]any, len(c.args))
 	for i, a := range c.args {
 		var err error
 		if args[i], err = a.eval(v); err != nil {
-			if missing := (*evalError)(nil); errors.As(err, &missing) && missing.name == ErrRuntime {
-				return nil, runtimeError("The function '%s' had the following error: %s", c.src, missing.cause)
-			}
 			return nil, err
 		}
 	}
-	out, err := c.fn.apply(v.rt, args)
-	if err != nil {
-		return nil, &evalError{name: ErrIntrinsicFailure, cause: fmt.Sprintf("The function '%s' had the following error: %v", c.src, err)}
+	var out any
+	err := errArguments
+	if n := len(args); n >= c.fn.min && (c.fn.max < 0 || n <= c.fn.max) {
+		out, err = c.fn.apply(v.rt, args)
+	}
+	switch {
+	case errors.Is(err, errArguments):
+		return nil, &intrinsicError{errArguments.Error() + " in " + c.name}
+	case err != nil:
+		return nil, &intrinsicError{err.Error()}
 	}
 	return out, nil
 }
 
 type intrinsicParser struct {
-	src, rest, field string
+	src, rest string
 }
 
 func (p *intrinsicParser) space() { p.rest = strings.TrimLeft(p.rest, " \t\r\n") }
@@ -69,11 +102,10 @@ func (p *intrinsicParser) take(s string) bool {
 	return ok
 }
 
-func (p *intrinsicParser) call(depth int) (template, error) {
+func (p *intrinsicParser) call(depth int) (*call, error) {
 	if depth > maxNesting {
 		return nil, fmt.Errorf("functions nest more than %d deep", maxNesting)
 	}
-	begin := len(p.src) - len(p.rest)
 	open := strings.IndexByte(p.rest, '(')
 	if open < 0 {
 		return nil, fmt.Errorf("%q: the ( is missing", p.rest)
@@ -83,7 +115,7 @@ func (p *intrinsicParser) call(depth int) (template, error) {
 	if !ok {
 		return nil, fmt.Errorf("there is no function %s", name)
 	}
-	c := &call{field: p.field, name: name, fn: fn}
+	c := &call{name: name, fn: fn}
 	p.rest = p.rest[open+1:]
 	for !p.take(")") {
 		if len(c.args) > 0 && !p.take(",") {
@@ -101,21 +133,7 @@ func (p *intrinsicParser) call(depth int) (template, error) {
 		}
 		c.args = append(c.args, arg)
 	}
-	if n := len(c.args); n < fn.min || fn.max >= 0 && n > fn.max {
-		return nil, fmt.Errorf("%s takes %s, not %d", name, arity(fn), n)
-	}
-	c.src = p.src[begin : len(p.src)-len(p.rest)]
 	return c, nil
-}
-
-func arity(fn intrinsic) string {
-	switch {
-	case fn.max < 0:
-		return fmt.Sprintf("at least %d arguments", fn.min)
-	case fn.min == fn.max:
-		return fmt.Sprintf("%d arguments", fn.min)
-	}
-	return fmt.Sprintf("%d to %d arguments", fn.min, fn.max)
 }
 
 func (p *intrinsicParser) argument(depth int) (template, error) {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -20,12 +21,12 @@ var intrinsics = map[string]intrinsic{
 	"States.StringToJson":   {1, 1, statesStringToJSON},
 	"States.JsonToString":   {1, 1, func(_ *runtime, a []any) (any, error) { return text(a[0]), nil }},
 	"States.Array":          {0, -1, func(_ *runtime, a []any) (any, error) { return append([]any{}, a...), nil }},
-	"States.ArrayPartition": {2, 2, onArray(func(a []any, args []any) (any, error) { return partition(a, args[0]) })},
+	"States.ArrayPartition": {2, 2, onArray(statesArrayPartition)},
 	"States.ArrayContains":  {2, 2, onArray(arrayContains)},
-	"States.ArrayRange":     {3, 3, func(_ *runtime, a []any) (any, error) { return numberRange(a[0], a[1], a[2]) }},
+	"States.ArrayRange":     {3, 3, statesArrayRange},
 	"States.ArrayGetItem":   {2, 2, onArray(arrayGetItem)},
 	"States.ArrayLength":    {1, 1, onArray(func(a []any, _ []any) (any, error) { return jsonInt(int64(len(a))), nil })},
-	"States.ArrayUnique":    {1, 1, onArray(arrayUnique)},
+	"States.ArrayUnique":    {1, 1, onArray(func(a []any, _ []any) (any, error) { return javaSet(a), nil })},
 	"States.Base64Encode":   {1, 1, statesBase64Encode},
 	"States.Base64Decode":   {1, 1, statesBase64Decode},
 	"States.Hash":           {2, 2, func(_ *runtime, a []any) (any, error) { return digest(a[0], a[1]) }},
@@ -45,7 +46,7 @@ func onArray(f func(a []any, rest []any) (any, error)) func(*runtime, []any) (an
 	return func(_ *runtime, args []any) (any, error) {
 		a, ok := args[0].([]any)
 		if !ok {
-			return nil, fmt.Errorf("the first argument must be an array, but was the %s %s", typeName(args[0]), text(args[0]))
+			return nil, errArguments
 		}
 		return f(a, args[1:])
 	}
@@ -55,7 +56,7 @@ func onArray(f func(a []any, rest []any) (any, error)) func(*runtime, []any) (an
 func statesFormat(_ *runtime, args []any) (any, error) {
 	template, ok := args[0].(string)
 	if !ok {
-		return nil, errors.New("the template must be a string")
+		return nil, errArguments
 	}
 	args = args[1:]
 	var out strings.Builder
@@ -69,19 +70,21 @@ func statesFormat(_ *runtime, args []any) (any, error) {
 			out.WriteByte(template[i])
 		case strings.HasPrefix(template[i:], "{}"):
 			if len(args) == 0 {
-				return nil, errors.New("there are more {} than arguments")
+				return nil, errArguments
 			}
 			out.WriteString(javaText(args[0]))
 			args = args[1:]
 			i++
-		case c == '{' || c == '}':
-			return nil, errors.New("matching braces are {} only; write \\{ and \\} for braces")
+		case c == '{':
+			return nil, errors.New("Invalid template in States.Format: matching '}' not found for '{'.") //nolint:staticcheck // AWS's words
+		case c == '}':
+			return nil, errors.New("Invalid template in States.Format: matching '{' not found for '}'.") //nolint:staticcheck // AWS's words
 		default:
 			out.WriteByte(c)
 		}
 	}
 	if len(args) > 0 {
-		return nil, errors.New("there are more arguments than {}")
+		return nil, errArguments
 	}
 	return out.String(), nil
 }
@@ -113,91 +116,89 @@ func javaText(v any) string {
 func statesStringToJSON(_ *runtime, args []any) (any, error) {
 	s, ok := args[0].(string)
 	if !ok {
-		return nil, fmt.Errorf("the argument must be a string, but was %s", typeName(args[0]))
+		return nil, errArguments
 	}
 	if strings.TrimSpace(s) == "" {
 		return nil, nil
 	}
-	return decode([]byte(s))
+	v, err := decode([]byte(s))
+	if err != nil {
+		return nil, fmt.Errorf("Cannot convert String to Json in States.StringToJson, caused by: %w", err) //nolint:staticcheck // AWS's words
+	}
+	return v, nil
 }
 
-// rounded reads a number as AWS's numeric functions do: to the nearest integer.
-func rounded(v any) (int64, bool) {
+// truncated reads a number as most of AWS's functions do: without its
+// fraction.
+func truncated(v any) (int64, bool) {
 	f, ok := number(v)
-	if !ok || math.Abs(f) > 1<<53 {
-		return 0, false
-	}
-	return int64(math.Floor(f + 0.5)), true
+	return int64(f), ok && math.Abs(f) <= 1<<53
 }
 
-func partition(a []any, size any) (any, error) {
-	n, ok := rounded(size)
+func statesArrayPartition(a []any, rest []any) (any, error) {
+	n, ok := truncated(rest[0])
 	if !ok || n < 1 {
-		return nil, fmt.Errorf("the chunk size must be a positive integer, but was %s", text(size))
+		return nil, errArguments
 	}
-	out := []any{}
-	for len(a) > 0 {
-		k := min(int(min(n, int64(len(a)))), len(a))
-		out = append(out, append([]any{}, a[:k]...))
-		a = a[k:]
-	}
-	return out, nil
+	return partition(a, n), nil
 }
 
+// partition cuts an array into chunks of n.
+func partition(a []any, n int64) []any {
+	out := []any{}
+	for chunk := range slices.Chunk(a, int(min(n, max(1, int64(len(a)))))) {
+		out = append(out, slices.Clone(chunk))
+	}
+	return out
+}
+
+// arrayContains compares values as they are printed, as AWS does: true is found
+// as "true", and an object only with its keys in the same order.
 func arrayContains(a []any, rest []any) (any, error) {
-	for _, e := range a {
-		if equal(e, rest[0]) {
-			return true, nil
-		}
-	}
-	return false, nil
+	want := javaText(rest[0])
+	return slices.ContainsFunc(a, func(e any) bool { return javaText(e) == want }), nil
 }
 
-func numberRange(first, last, step any) (any, error) {
-	a, ok1 := rounded(first)
-	b, ok2 := rounded(last)
-	s, ok3 := rounded(step)
-	if !ok1 || !ok2 || !ok3 {
-		return nil, fmt.Errorf("the arguments must be numbers, but were %s, %s and %s", text(first), text(last), text(step))
+func statesArrayRange(_ *runtime, args []any) (any, error) {
+	a, ok1 := truncated(args[0])
+	b, ok2 := truncated(args[1])
+	s, ok3 := truncated(args[2])
+	if !ok1 || !ok2 || !ok3 || s == 0 || (b-a)/s >= maxArray {
+		return nil, errArguments
 	}
-	if s == 0 {
-		return nil, errors.New("the step must not be 0")
-	}
-	if n := (b - a) / s; n >= maxArray {
-		return nil, fmt.Errorf("there would be more than %d items", maxArray)
-	}
+	return numberRange(a, b, s), nil
+}
+
+// numberRange is the numbers from first to last, both included.
+func numberRange(first, last, step int64) []any {
 	out := []any{}
-	for i := a; s > 0 && i <= b || s < 0 && i >= b; i += s {
+	for i := first; step > 0 && i <= last || step < 0 && i >= last; i += step {
 		out = append(out, jsonInt(i))
 	}
-	return out, nil
+	return out
 }
 
+// arrayGetItem gives an item. In an empty array AWS finds null.
 func arrayGetItem(a []any, rest []any) (any, error) {
-	i, ok := integer(rest[0])
-	if !ok || i < 0 || i >= int64(len(a)) {
-		return nil, fmt.Errorf("there is no item %s in an array of %d", text(rest[0]), len(a))
+	i, ok := truncated(rest[0])
+	switch {
+	case !ok:
+		return nil, errArguments
+	case len(a) == 0:
+		return nil, nil
+	case i < 0 || i >= int64(len(a)):
+		return nil, errArguments
 	}
 	return a[i], nil
-}
-
-func arrayUnique(a []any, _ []any) (any, error) {
-	out := []any{}
-	for _, e := range a {
-		if found, _ := arrayContains(out, []any{e}); found == false {
-			out = append(out, e)
-		}
-	}
-	return out, nil
 }
 
 func shortText(v any) (string, error) {
 	s, ok := v.(string)
 	if !ok {
-		return "", fmt.Errorf("the argument must be a string, but was %s", typeName(v))
+		return "", errArguments
 	}
-	if n := utf8.RuneCountInString(s); n > maxText {
-		return "", fmt.Errorf("the string has %d characters, more than %d", n, maxText)
+	if utf8.RuneCountInString(s) > maxText {
+		return "", errArguments
 	}
 	return s, nil
 }
@@ -207,17 +208,33 @@ func statesBase64Encode(_ *runtime, args []any) (any, error) {
 	return base64.StdEncoding.EncodeToString([]byte(s)), err
 }
 
+// statesBase64Decode is as forgiving as AWS: it takes both alphabets, skips
+// other characters, and needs no padding.
 func statesBase64Decode(_ *runtime, args []any) (any, error) {
 	s, err := shortText(args[0])
 	if err != nil {
 		return nil, err
 	}
-	b, err := base64.StdEncoding.DecodeString(s)
-	if err != nil {
-		return nil, err
+	s, _, _ = strings.Cut(s, "=")
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r == '-':
+			return '+'
+		case r == '_':
+			return '/'
+		case r < utf8.RuneSelf && strings.ContainsRune(base64Alphabet, r):
+			return r
+		}
+		return -1
+	}, s)
+	if len(s)%4 == 1 { // six bits are no byte
+		s = s[:len(s)-1]
 	}
-	return string(b), nil
+	b, err := base64.RawStdEncoding.DecodeString(s)
+	return strings.ToValidUTF8(string(b), "\ufffd"), err
 }
+
+const base64Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 func digest(data, algorithm any) (any, error) {
 	s, ok := data.(string)
@@ -230,7 +247,7 @@ func digest(data, algorithm any) (any, error) {
 	name, _ := algorithm.(string)
 	sum, known := hashes[name]
 	if !known {
-		return nil, fmt.Errorf("the algorithm must be MD5, SHA-1, SHA-256, SHA-384 or SHA-512, but was %s", text(algorithm))
+		return nil, errArguments
 	}
 	return sum([]byte(s)), nil
 }
@@ -245,15 +262,12 @@ var hashes = map[string]func([]byte) string{
 }
 
 // statesJSONMerge merges shallowly: the second object wins. AWS has no deep
-// merge either and wants false as third argument.
+// merge either; whatever else is the third argument asks for the shallow one.
 func statesJSONMerge(_ *runtime, args []any) (any, error) {
 	_, ok1 := members(args[0])
 	b, ok2 := members(args[1])
-	if !ok1 || !ok2 {
-		return nil, fmt.Errorf("the first two arguments must be objects, but were %s and %s", typeName(args[0]), typeName(args[1]))
-	}
-	if args[2] != false {
-		return nil, errors.New("only the shallow merge is supported: the third argument must be false")
+	if !ok1 || !ok2 || args[2] == true {
+		return nil, errArguments
 	}
 	out := asObject(args[0]).clone()
 	for _, k := range keysOf(args[1]) {
@@ -265,29 +279,39 @@ func statesJSONMerge(_ *runtime, args []any) (any, error) {
 // statesMathRandom is an integer from the first (included) to the second
 // (excluded) argument.
 func statesMathRandom(rt *runtime, args []any) (any, error) {
-	a, ok1 := rounded(args[0])
-	b, ok2 := rounded(args[1])
+	a, ok1 := truncated(args[0])
+	b, ok2 := truncated(args[1])
 	if !ok1 || !ok2 || a >= b {
-		return nil, fmt.Errorf("the first two arguments must be numbers, the second the greater one, but were %s and %s", text(args[0]), text(args[1]))
+		return nil, errArguments
 	}
 	if len(args) < 3 {
 		return jsonInt(a + rt.rand.Int63n(b-a)), nil
 	}
-	seed, ok := rounded(args[2])
+	seed, ok := truncated(args[2])
 	if !ok {
-		return nil, fmt.Errorf("the seed must be an integer, but was %s", text(args[2]))
+		return nil, errArguments
 	}
 	return jsonInt(a + int64(newJavaRandom(seed).double()*float64(b-a))), nil
 }
 
+// statesMathAdd adds what it rounds to the nearest integers, halves upwards.
+// Operands and sum have 32 bits.
 func statesMathAdd(_ *runtime, args []any) (any, error) {
-	a, ok1 := rounded(args[0])
-	b, ok2 := rounded(args[1])
-	if !ok1 || !ok2 {
-		return nil, fmt.Errorf("the arguments must be numbers, but were %s and %s", text(args[0]), text(args[1]))
+	sum := int64(0)
+	for _, v := range args {
+		f, ok := number(v)
+		if f = math.Floor(f + 0.5); !ok || !fits32(f) {
+			return nil, errArguments
+		}
+		sum += int64(f)
 	}
-	return jsonInt(a + b), nil
+	if !fits32(float64(sum)) {
+		return nil, errArguments
+	}
+	return jsonInt(sum), nil
 }
+
+func fits32(f float64) bool { return f >= math.MinInt32 && f <= math.MaxInt32 }
 
 // statesStringSplit splits at any of the given characters and drops empty
 // parts.
@@ -295,7 +319,7 @@ func statesStringSplit(_ *runtime, args []any) (any, error) {
 	s, ok1 := args[0].(string)
 	delimiters, ok2 := args[1].(string)
 	if !ok1 || !ok2 {
-		return nil, fmt.Errorf("the arguments must be strings, but were %s and %s", typeName(args[0]), typeName(args[1]))
+		return nil, errArguments
 	}
 	out := []any{}
 	for _, part := range strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(delimiters, r) }) {

@@ -19,13 +19,12 @@ type expression struct {
 	names   []string // the $names it mentions, each once
 	context bool     // it may look at $states.context
 
-	errorOutput bool // it looks at $states.errorOutput
+	result, errorOutput bool // it looks at $states.result, $states.errorOutput
 }
 
 var (
-	nameInExpression        = regexp.MustCompile(`\$([\p{L}_][\p{L}\p{N}_]*)`)
-	errorOutputInExpression = regexp.MustCompile(`\$states\s*\.\s*errorOutput\b`)
-	statesInExpression      = regexp.MustCompile(`\$states\b(\s*\.\s*[A-Za-z]+)?`)
+	nameInExpression   = regexp.MustCompile(`\$([\p{L}_][\p{L}\p{N}_]*)`)
+	statesInExpression = regexp.MustCompile(`\$states\b(\s*\.\s*[A-Za-z]+)?`)
 )
 
 // expressionError is an expression that AWS does not accept.
@@ -52,10 +51,13 @@ func compileExpression(field, src string) (template, error) {
 			e.names = append(e.names, m[1])
 		}
 	}
-	e.errorOutput = errorOutputInExpression.MatchString(src)
 	for _, m := range statesInExpression.FindAllStringSubmatch(src, -1) {
 		switch strings.Trim(m[1], ". \t\r\n") {
-		case "input", "result", "errorOutput":
+		case "input":
+		case "result":
+			e.result = true
+		case "errorOutput":
+			e.errorOutput = true
 		default:
 			e.context = true
 		}
@@ -134,6 +136,9 @@ func wrongType(t template, field, want string, got any) error {
 	if s, isText := got.(string); isText {
 		shown = s
 	}
+	if n, ok := t.(numericText); ok {
+		t = n.template
+	}
 	if e, ok := t.(*expression); ok {
 		if _, isText := got.(string); isText && field == "Timestamp" {
 			return e.fail("The Timestamp field cannot be parsed as an %s: %s", dateTime, shown)
@@ -148,6 +153,9 @@ func wrongType(t template, field, want string, got any) error {
 		case "TimestampPath":
 			return runtimeError("The TimestampPath parameter does not reference a valid %s: %s == %s", dateTime, p.path.src, shown)
 		case "SecondsPath":
+			if _, isNumber := number(got); !isNumber {
+				return runtimeError("The SecondsPath parameter cannot be parsed as a long value: %s == %s", p.path.src, shown)
+			}
 			return runtimeError("The SecondsPath parameter does not reference an integer value: %s == %s", p.path.src, shown)
 		}
 	}
@@ -163,23 +171,26 @@ func parserMessage(err error) string {
 	return message
 }
 
-// noErrorOutput refuses $states.errorOutput outside of Catch, where AWS has no
-// such field.
-func noErrorOutput(t template) error {
+// reachable refuses $states.result where no state has a result, and
+// $states.errorOutput outside of Catch: AWS has no such fields there.
+func reachable(t template, result, errorOutput bool) error {
 	switch t := t.(type) {
 	case *expression:
-		if t.errorOutput {
+		switch {
+		case t.result && !result:
+			return &expressionError{t.field, unsupportedExpression, "Field '$states.result' does not exist."}
+		case t.errorOutput && !errorOutput:
 			return &expressionError{t.field, unsupportedExpression, "Field '$states.errorOutput' does not exist."}
 		}
 	case arrayTemplate:
 		for _, e := range t {
-			if err := noErrorOutput(e); err != nil {
+			if err := reachable(e, result, errorOutput); err != nil {
 				return err
 			}
 		}
 	case objectTemplate:
 		for _, e := range t.values {
-			if err := noErrorOutput(e); err != nil {
+			if err := reachable(e, result, errorOutput); err != nil {
 				return err
 			}
 		}

@@ -146,7 +146,7 @@ func jsonataPartition(args []any, _ any) (any, error) {
 	case size == 0:
 		return nil, nil
 	}
-	return partition(a, jsonInt(size))
+	return partition(a, size), nil
 }
 
 // maxRange bounds the items of $range: AWS refuses values of more than about
@@ -179,11 +179,7 @@ func jsonataRange(args []any, _ any) (any, error) {
 	case (last-first)/step >= maxRange:
 		return nil, errMemory
 	}
-	out := []any{}
-	for i := first; step > 0 && i <= last || step < 0 && i >= last; i += step {
-		out = append(out, jsonInt(i))
-	}
-	return out, nil
+	return numberRange(first, last, step), nil
 }
 
 var errMemory = fmt.Errorf("Expression evaluation memory limit exceeded: Check for excessive memory usage") //nolint:staticcheck // AWS's words

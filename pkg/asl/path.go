@@ -42,7 +42,10 @@ var errNotFound = errors.New("no such value")
 
 // notFound says why a path that names one value leads nowhere, in Jayway's
 // words.
-type notFound struct{ why string }
+type notFound struct {
+	why    string
+	beyond bool // an index was past the end of its array
+}
 
 func (e *notFound) Error() string        { return e.why }
 func (e *notFound) Is(target error) bool { return target == errNotFound }
@@ -326,7 +329,7 @@ func (p *path) eval(root any) (any, error) {
 	var result any = e.results
 	if p.definite {
 		if len(e.results) == 0 {
-			return nil, &notFound{"No results for path: " + p.normalized(len(p.steps))}
+			return nil, &notFound{why: "No results for path: " + p.normalized(len(p.steps))}
 		}
 		result = e.results[0]
 	}
@@ -343,28 +346,28 @@ func (p *path) evalPlain(v any) (any, error) {
 		if len(s.indices) == 1 {
 			a, ok := v.([]any)
 			if !ok {
-				return nil, &notFound{fmt.Sprintf("Filter: %s can only be applied to arrays. Current context is: %s", s, text(v))}
+				return nil, &notFound{why: fmt.Sprintf("Filter: %s can only be applied to arrays. Current context is: %s", s, text(v))}
 			}
 			n := s.indices[0]
 			if n < 0 {
 				n += len(a)
 			}
 			if n < 0 || n >= len(a) {
-				return nil, &notFound{"No results for path: " + p.normalized(len(p.steps))}
+				return nil, &notFound{"No results for path: " + p.normalized(len(p.steps)), n >= len(a)}
 			}
 			v = a[n]
 			continue
 		}
 		m, ok := members(v)
 		if !ok {
-			return nil, &notFound{fmt.Sprintf("Expected to find an object with property ['%s'] in path %s but found '%s'. This is not a json object according to the JsonProvider: 'com.jayway.jsonpath.spi.json.JacksonJsonProvider'.", s.names[0], p.normalized(i), javaType(v))}
+			return nil, &notFound{why: fmt.Sprintf("Expected to find an object with property ['%s'] in path %s but found '%s'. This is not a json object according to the JsonProvider: 'com.jayway.jsonpath.spi.json.JacksonJsonProvider'.", s.names[0], p.normalized(i), javaType(v))}
 		}
 		w, ok := m[s.names[0]]
 		switch {
 		case !ok && leaf:
-			return nil, &notFound{"No results for path: " + p.normalized(len(p.steps))}
+			return nil, &notFound{why: "No results for path: " + p.normalized(len(p.steps))}
 		case !ok:
-			return nil, &notFound{"Missing property in path " + p.normalized(i+1)}
+			return nil, &notFound{why: "Missing property in path " + p.normalized(i+1)}
 		}
 		v = w
 	}

@@ -59,7 +59,7 @@ func (e *pathEvaluation) from(i int, v any, certain bool) error {
 		if !certain {
 			return nil
 		}
-		return &notFound{fmt.Sprintf("Filter: %s can only be applied to arrays. Current context is: %s", s, text(v))}
+		return &notFound{why: fmt.Sprintf("Filter: %s can only be applied to arrays. Current context is: %s", s, text(v))}
 	}
 	for _, n := range s.chosen(len(a)) {
 		if err := e.from(i+1, a[n], certain && s.single()); err != nil {
@@ -76,7 +76,7 @@ func (e *pathEvaluation) named(i int, v any, certain, last bool) error {
 		if !certain {
 			return nil
 		}
-		return &notFound{fmt.Sprintf("Expected to find an object with property ['%s'] in path %s but found '%s'. This is not a json object according to the JsonProvider: 'com.jayway.jsonpath.spi.json.JacksonJsonProvider'.", s.names[0], e.path.normalized(i), javaType(v))}
+		return &notFound{why: fmt.Sprintf("Expected to find an object with property ['%s'] in path %s but found '%s'. This is not a json object according to the JsonProvider: 'com.jayway.jsonpath.spi.json.JacksonJsonProvider'.", s.names[0], e.path.normalized(i), javaType(v))}
 	}
 	if len(s.names) > 1 && last { // one object of those that are there
 		merged := newObject(len(s.names))
@@ -94,7 +94,7 @@ func (e *pathEvaluation) named(i int, v any, certain, last bool) error {
 			// AWS finds nothing, instead of failing, where a path that can find
 			// many values leads through a member that is missing.
 			if certain && s.single() && !last && e.path.definite {
-				return &notFound{"Missing property in path " + e.path.normalized(i+1)}
+				return &notFound{why: "Missing property in path " + e.path.normalized(i+1)}
 			}
 			continue
 		}
@@ -265,7 +265,7 @@ func aggregate(f func(n []float64) float64) func(v any, args []any) (any, error)
 			}
 		}
 		if len(n) == 0 {
-			return nil, &notFound{"Aggregation function attempted to calculate value using empty array"}
+			return nil, &notFound{why: "Aggregation function attempted to calculate value using empty array"}
 		}
 		return json.Number(javaDouble(f(n))), nil
 	}
@@ -304,7 +304,7 @@ func element(which func(n int) int) func(v any, args []any) (any, error) {
 			i += len(a)
 		}
 		if !ok || i < 0 || i >= len(a) {
-			return nil, &notFound{"no element " + strconv.Itoa(i)}
+			return nil, &notFound{why: "no element " + strconv.Itoa(i)}
 		}
 		return a[i], nil
 	}

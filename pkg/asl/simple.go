@@ -43,7 +43,8 @@ func (v *visit) choose() {
 		}
 	}
 	if s.byDefault == "" {
-		v.fail(v.failure(&evalError{name: ErrNoChoiceMatched, cause: "No choice rule matched, and there is no Default"}))
+		// AWS documents States.NoChoiceMatched, but raises this.
+		v.fail(v.failure(runtimeError("Failed to transition out of the state. The state does not point to a next state.")))
 		return
 	}
 	o := transitionOf(s)
@@ -82,7 +83,7 @@ func (v *visit) after(d time.Duration, f func()) {
 func (v *visit) waitTime() (time.Duration, error) {
 	s := v.state
 	if s.seconds != nil {
-		n, err := v.whole(s.seconds, "Seconds", 0, maxSeconds)
+		n, err := v.whole(numericText{s.seconds}, "Seconds", 0, maxSeconds)
 		return time.Duration(n) * time.Second, err
 	}
 	value, err := s.timestamp.eval(v.view())

@@ -1,13 +1,11 @@
 package asl
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"unicode/utf16"
 )
 
 // template is a field whose value may depend on the execution: a literal, a
@@ -99,6 +97,9 @@ func (t pathTemplate) eval(v *view) (any, error) {
 	case "": // an argument of an intrinsic function
 		return nil, runtimeError("The JsonPath argument for the field '%s' could not be found in the input '%s'", t.path.src, text(v.data))
 	}
+	if missing := (*notFound)(nil); strings.HasSuffix(t.field, ".$") && errors.As(err, &missing) && missing.beyond {
+		return nil, nil // AWS makes null of what is beyond the end of an array
+	}
 	source, where := "input", text(v.data)
 	if t.path.context {
 		source, where = "context object", text(v.context())
@@ -114,7 +115,7 @@ func (p *path) lookup(v *view) (any, error) {
 	case p.variable != "":
 		value, ok := v.vars.get(p.variable)
 		if !ok {
-			return nil, &notFound{"There is no variable $" + p.variable}
+			return nil, &notFound{why: "There is no variable $" + p.variable}
 		}
 		return p.eval(value)
 	}
@@ -178,23 +179,6 @@ func (e *templateError) Error() string {
 	return fmt.Sprintf("The value for the field '%s' must be a valid JSONPath or a valid intrinsic function call", e.field)
 }
 
-// javaHashOrder sorts keys as java.util.HashMap iterates over them.
-func javaHashOrder(keys []string) []string {
-	size := uint32(16)
-	for float64(len(keys)) > 0.75*float64(size) {
-		size *= 2
-	}
-	bucket := func(key string) uint32 {
-		var h uint32
-		for _, unit := range utf16.Encode([]rune(key)) {
-			h = 31*h + uint32(unit)
-		}
-		return (h ^ h>>16) & (size - 1)
-	}
-	slices.SortStableFunc(keys, func(a, b string) int { return cmp.Compare(bucket(a), bucket(b)) })
-	return keys
-}
-
 // compileDynamic compiles a path or an intrinsic function.
 func compileDynamic(field, s string) (template, error) {
 	if isPath(s) {
@@ -205,7 +189,7 @@ func compileDynamic(field, s string) (template, error) {
 		return pathTemplate{path: p, field: field}, nil
 	}
 	if strings.HasPrefix(s, "States.") {
-		return compileIntrinsic(field, s)
+		return compileIntrinsic(s)
 	}
 	return nil, fmt.Errorf("%q is neither a path ($...) nor an intrinsic function (States...)", s)
 }
