@@ -15,7 +15,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/bedrock"
@@ -160,7 +159,7 @@ func (w *World) addServices() {
 	w.scheduler = scheduler.New(o.Clock, o.Account, o.Region, w.mux, o.Seed)
 	w.cloudwatch = cloudwatch.New(o.Clock, o.Account, o.Region, w.mux, w.events)
 	w.stepfunctions = stepfunctions.New(stepfunctions.Options{Clock: o.Clock, Hold: o.Hold, Account: o.Account, Region: o.Region, Seed: o.Seed,
-		Functions: w.lambda, Mux: w.mux, Events: w.events, Logs: w.logs, S3: w.mux, Credentials: w.roleCredentials})
+		Functions: w.lambda, Mux: w.mux, Events: w.events, Logs: w.logs})
 	w.mux.Register("kms", w.kms)
 	w.mux.Register("s3", w.s3)
 	w.mux.Register("ssm", w.ssm)
@@ -185,12 +184,6 @@ func (w *World) addServices() {
 	w.routes.Handle("GET /_world/lambda/code/{digest}", w.lambda.CodeHandler())
 	w.routes.Handle("POST /_world/token-review/{cluster}", w.sts.TokenReviewHandler())
 	w.routes.Handle("GET /_world/iam/usage", w.judge.UsageHandler())
-}
-
-// roleCredentials are those with which Step Functions calls S3 for a role.
-func (w *World) roleCredentials(role string) aws.Credentials {
-	c := w.sts.Issue(role, "StepFunctions")
-	return aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}
 }
 
 // URL is the endpoint to give the SDK or the CLI as AWS_ENDPOINT_URL.

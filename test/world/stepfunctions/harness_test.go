@@ -161,7 +161,7 @@ func newHarness(t *testing.T) *harness {
 	mux.Register("s3", h.objects)
 	h.logs = logs.New(h.clk, account, region)
 	h.service = stepfunctions.New(stepfunctions.Options{Clock: h.clk, Account: account, Region: region, Seed: 1,
-		Functions: h.functions, Mux: mux, Events: h.bus, Logs: h.logs, S3: mux})
+		Functions: h.functions, Mux: mux, Events: h.bus, Logs: h.logs})
 	mux.Register("sfn", h.service)
 	mux.Register("dynamodb", h.tables)
 	mux.Register("ssm", ssm.New(h.clk, account, region, kms.New(h.clk, account, region, 1)))

@@ -211,7 +211,7 @@ func TestObjectsOfS3(t *testing.T) {
 	if err != nil || string(content) != `{"n":1}` {
 		t.Errorf("object = %s, %v", content, err)
 	}
-	if !contains(h.calls, call{"s3", "PutObject", ""}) {
+	if !contains(h.calls, call{"s3", "PutObject", role}) {
 		t.Errorf("calls: %v", h.calls)
 	}
 }

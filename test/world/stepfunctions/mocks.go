@@ -42,13 +42,6 @@ func (s *Service) checkMockedResult(i integration, mode types.MockResponseValida
 
 // newOutput returns an empty Output of an action.
 func (s *Service) newOutput(i integration) (any, error) {
-	if i.muxService() == "s3" {
-		m, ok := s3Operation(i.operation())
-		if !ok {
-			return nil, fmt.Errorf("s3 has no operation %s", i.operation())
-		}
-		return reflect.New(m.Type.Out(0).Elem()).Interface(), nil
-	}
 	return s.o.Mux.NewOutput(i.muxService(), i.operation())
 }
 

@@ -5,11 +5,9 @@ package stepfunctions
 import (
 	"encoding/json"
 	"math/rand"
-	"net/http"
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/asl"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
@@ -29,11 +27,6 @@ type Options struct {
 	Seed            int64     // of the jitter of retries and of the choice of an alias
 	Functions       Functions // what lambda:invoke calls
 	Mux             *wire.Mux // what all other integrations call
-	// S3, if set, serves Amazon S3: the integrations and the data of Distributed
-	// Maps go to it, as HTTP without a network.
-	S3 http.Handler
-	// Credentials, if set, gives the credentials of a role for the calls to S3.
-	Credentials func(roleArn string) aws.Credentials
 	// Hold, if set, slows simulated time while a build of a .sync task really
 	// works.
 	Hold func() func()

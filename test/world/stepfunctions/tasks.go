@@ -179,9 +179,6 @@ func (a *attempt) call(i integration) *wire.Call {
 
 // newInput returns an empty Input of an action.
 func (s *Service) newInput(i integration) (any, error) {
-	if i.muxService() == "s3" {
-		return newS3Input(i.operation())
-	}
 	return s.o.Mux.NewInput(i.muxService(), i.operation())
 }
 
