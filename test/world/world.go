@@ -15,7 +15,6 @@ import (
 	"sync"
 	"time"
 
-
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/bedrock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/cloudwatch"

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/asl"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/lambda"
