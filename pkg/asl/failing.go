@@ -13,14 +13,8 @@ func (v *visit) fail(f *failing) {
 	if v.retry(f) {
 		return
 	}
-	if !f.final() {
-		switch v.state.kind {
-		case kindMap:
-			v.record("MapStateFailed", nil)
-		case kindParallel:
-			v.record("ParallelStateFailed", nil)
-		}
-	}
+	v.beforeFailed = v.frame.last
+	v.recordFailed(f)
 	for i, c := range v.state.catch {
 		if name, ok := f.matches(c.errors); ok {
 			v.probe.caught(i, f)
@@ -29,6 +23,19 @@ func (v *visit) fail(f *failing) {
 		}
 	}
 	v.lose(f)
+}
+
+// recordFailed adds the event that a Map or Parallel state has for its failure.
+func (v *visit) recordFailed(f *failing) {
+	if f.final() {
+		return
+	}
+	switch v.state.kind {
+	case kindMap:
+		v.record("MapStateFailed", nil)
+	case kindParallel:
+		v.record("ParallelStateFailed", nil)
+	}
 }
 
 // final says whether the whole execution ends, wherever the state is: nothing

@@ -51,7 +51,10 @@ type visit struct {
 	token    string      // Task.Token of the context object
 	ctx      any         // the context object, when somebody looked at it
 	failedAs string      // the error that ended it
-	probe    *probe      // who looks at the data between the steps, or nil
+
+	beforeFailed int64 // the event before MapStateFailed or ParallelStateFailed
+
+	probe *probe // who looks at the data between the steps, or nil
 }
 
 func (f *frame) isMap() bool { return f.parent != nil && f.parent.state.kind == kindMap }
@@ -166,7 +169,9 @@ func (v *visit) finish(result any, o outcome) {
 	if err != nil {
 		f := v.failure(err)
 		if o.hasFailure { // within a Catch: no second chance
+			v.frame.last = v.beforeFailed
 			v.reportEvaluation(f)
+			v.recordFailed(f)
 			v.lose(f)
 			return
 		}
@@ -302,7 +307,7 @@ func (v *visit) assignment(values map[string]any) (map[string]*doc, error) {
 // tooLarge is the error of more than MaxPayload bytes. of is the state, or what
 // the task calls: the integrated service or the function's ARN.
 func tooLarge(of string) error {
-	return &evalError{name: ErrDataLimit, cause: fmt.Sprintf("The state/task '%s' returned a result with a size exceeding the maximum number of bytes service limit.", of)}
+	return &evalError{name: ErrDataLimit, bare: true, cause: fmt.Sprintf("The state/task '%s' returned a result with a size exceeding the maximum number of bytes service limit.", of)}
 }
 
 // failing is an Error with what the history needs to know about it.
@@ -320,7 +325,7 @@ func (v *visit) failure(err error) *failing {
 		ev = &evalError{name: ErrRuntime, cause: err.Error()}
 	}
 	cause := ev.cause
-	if ev.name != ErrDataLimit {
+	if !ev.bare {
 		cause = fmt.Sprintf("An error occurred while executing the state '%s' (entered at the event id #%d). %s", v.state.name, v.eventID, ev.cause)
 	}
 	return &failing{

@@ -158,8 +158,36 @@ func wrongType(t template, field, want string, got any) error {
 			}
 			return runtimeError("The SecondsPath parameter does not reference an integer value: %s == %s", p.path.src, shown)
 		}
+		if cause := wrongMapNumber(field, got, shown, p.path.src); cause != "" {
+			return &evalError{name: ErrRuntime, bare: true, cause: cause}
+		}
 	}
 	return runtimeError("The value of the field '%s' must be %s, but was the %s %s", field, want, typeName(got), text(got))
+}
+
+// wrongMapNumber is what AWS says of a number of a Map that a path leads to.
+func wrongMapNumber(field string, got any, shown, path string) string {
+	kind := "integer"
+	_, valid := integer(got)
+	switch field {
+	case "ToleratedFailurePercentagePath":
+		kind = "float"
+		_, valid = number(got)
+	case "MaxConcurrencyPath", "ToleratedFailureCountPath", "MaxItemsPath":
+	default:
+		return ""
+	}
+	switch {
+	case !valid:
+		return fmt.Sprintf("The %s field refers to value \"%s\" which is not a valid %s: %s", field, shown, kind, path)
+	case field == "MaxConcurrencyPath":
+		return fmt.Sprintf("Expected non-negative integer for MaxConcurrency, got '%s' instead.", shown)
+	case field == "ToleratedFailureCountPath":
+		return "ToleratedFailureCount cannot be negative."
+	case field == "ToleratedFailurePercentagePath":
+		return "ToleratedFailurePercentage must be between 0 and 100."
+	}
+	return ""
 }
 
 // parserMessage is the parser's message without its error code.

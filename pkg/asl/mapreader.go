@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"time"
 )
@@ -41,11 +42,15 @@ func (v *visit) newReading() (*reading, error) {
 		return nil, wrongType(r.arguments, "Arguments", "object", g.arguments)
 	}
 	if r.maxItems != nil {
-		n, err := v.whole(numericText{r.maxItems}, "MaxItems", 0, maxItemLimit)
+		low := int64(math.MinInt64) // AWS finds out when the run has begun
+		if v.state.jsonata {
+			low = 0
+		}
+		n, err := v.whole(numericText{r.maxItems}, "MaxItems", low, math.MaxInt64)
 		if err != nil {
 			return nil, err
 		}
-		g.limit = n
+		g.limit = min(n, maxItemLimit)
 	}
 	return g, nil
 }
@@ -53,6 +58,10 @@ func (v *visit) newReading() (*reading, error) {
 // begin reads from the start.
 func (g *reading) begin(r *MapRun) {
 	g.run, g.items, g.objects, g.listed = r, nil, nil, 0
+	if g.limit < 0 {
+		g.failed(errors.New("field MaxItems must be positive"))
+		return
+	}
 	if data := r.visit.probe.readerData(); data != nil { // what the object would hold
 		g.take(objectRef{}, ObjectResult{Body: data})
 		return
@@ -105,7 +114,7 @@ func (r *MapRun) callObjects(q ObjectRequest, then func(ObjectResult)) {
 }
 
 func (g *reading) failed(err error) {
-	g.run.fail(g.run.visit.failure(&evalError{name: ErrItemReaderFailed, cause: err.Error()}))
+	g.run.fail(g.run.visit.failure(&evalError{name: ErrItemReaderFailed, bare: true, cause: err.Error()}))
 }
 
 // full says whether there are as many items as wanted, and drops more.

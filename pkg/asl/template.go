@@ -37,6 +37,7 @@ type evalError struct {
 	name     string
 	cause    string
 	location string // JSONata: the field, for the EvaluationFailed event
+	bare     bool   // the cause does not name the state
 }
 
 func (e *evalError) Error() string { return e.name + ": " + e.cause }
