@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	awscw "github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/paging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
 
@@ -228,16 +228,8 @@ func (s *Service) related(a *alarm, in *awscw.DescribeAlarmsInput) bool {
 	return true
 }
 
-// page cuts a page out of a list. The token is the number of the first element.
+// page returns a page of a list.
 func page[T any](all []T, token *string, size *int32, largest int) ([]T, *string, error) {
-	from := 0
-	if token != nil {
-		n, err := strconv.Atoi(*token)
-		if err != nil || n < 0 || n > len(all) {
-			return nil, nil, &types.InvalidNextToken{Message: aws.String("The next token is not valid.")}
-		}
-		from = n
-	}
 	limit := largest
 	if size != nil {
 		if *size < 1 || int(*size) > largest {
@@ -245,10 +237,11 @@ func page[T any](all []T, token *string, size *int32, largest int) ([]T, *string
 		}
 		limit = int(*size)
 	}
-	if all = all[from:]; len(all) > limit {
-		return all[:limit], aws.String(strconv.Itoa(from + limit)), nil
+	cut, next, ok := paging.Cut(all, token, limit)
+	if !ok {
+		return nil, nil, &types.InvalidNextToken{Message: aws.String("The next token is not valid.")}
 	}
-	return all, nil, nil
+	return cut, next, nil
 }
 
 // DescribeAlarmsForMetric lists the metric alarms that watch a metric.

@@ -5,7 +5,6 @@ package eventbridge
 import (
 	"encoding/json"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/delivery"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/eventbridge/pattern"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/paging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
 
@@ -88,23 +88,18 @@ func validation(format string, args ...any) error {
 }
 
 func paged[T any](all []T, limit *int32, token *string) (page []T, next *string, err error) {
-	size, from := pageSize, 0
+	size := pageSize
 	if limit != nil {
 		if *limit < 1 || *limit > pageSize {
 			return nil, nil, validation("1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: Member must have value between 1 and %d", *limit, pageSize)
 		}
 		size = int(*limit)
 	}
-	if token != nil {
-		if from, err = strconv.Atoi(*token); err != nil || from < 0 || from > len(all) {
-			return nil, nil, validation("The specified nextToken is not valid.")
-		}
+	page, next, ok := paging.Cut(all, token, size)
+	if !ok {
+		return nil, nil, validation("The specified nextToken is not valid.")
 	}
-	to := min(from+size, len(all))
-	if to < len(all) {
-		next = aws.String(strconv.Itoa(to))
-	}
-	return all[from:to], next, nil
+	return page, next, nil
 }
 
 // TestEventPattern implements the API operation.

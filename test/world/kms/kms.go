@@ -11,7 +11,6 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -21,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/paging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
 
@@ -239,23 +239,18 @@ func (s *Service) ListKeys(_ *wire.Call, in *sdk.ListKeysInput) (*sdk.ListKeysOu
 }
 
 func paged[T any](all []T, limit *int32, marker *string) (page []T, next *string, err error) {
-	size, from := pageSize, 0
+	size := pageSize
 	if limit != nil {
 		if *limit < 1 || *limit > largestPage {
 			return nil, nil, wire.Errorf("ValidationException", "1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: Member must have value between 1 and %d", *limit, largestPage)
 		}
 		size = int(*limit)
 	}
-	if marker != nil {
-		if from, err = strconv.Atoi(*marker); err != nil || from < 0 || from > len(all) {
-			return nil, nil, &types.InvalidMarkerException{Message: aws.String("Could not deserialize marker")}
-		}
+	page, next, ok := paging.Cut(all, marker, size)
+	if !ok {
+		return nil, nil, &types.InvalidMarkerException{Message: aws.String("Could not deserialize marker")}
 	}
-	to := min(from+size, len(all))
-	if to < len(all) {
-		next = aws.String(strconv.Itoa(to))
-	}
-	return all[from:to], next, nil
+	return page, next, nil
 }
 
 // UpdateKeyDescription replaces a key's description.

@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler/types"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/paging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
 
@@ -166,21 +166,16 @@ func (s *Service) UntagResource(_ *wire.Call, in *sdk.UntagResourceInput) (*sdk.
 }
 
 func paged[T any](all []T, limit *int32, token *string) (page []T, next *string, err error) {
-	size, from := pageSize, 0
+	size := pageSize
 	if limit != nil {
 		if *limit < 1 || *limit > pageSize {
 			return nil, nil, validation("1 validation error detected: Value '%d' at 'maxResults' failed to satisfy constraint: Member must have value between 1 and %d", *limit, pageSize)
 		}
 		size = int(*limit)
 	}
-	if token != nil {
-		if from, err = strconv.Atoi(*token); err != nil || from < 0 || from > len(all) {
-			return nil, nil, validation("Invalid NextToken.")
-		}
+	page, next, ok := paging.Cut(all, token, size)
+	if !ok {
+		return nil, nil, validation("Invalid NextToken.")
 	}
-	to := min(from+size, len(all))
-	if to < len(all) {
-		next = aws.String(strconv.Itoa(to))
-	}
-	return all[from:to], next, nil
+	return page, next, nil
 }
