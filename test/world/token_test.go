@@ -10,8 +10,13 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	awseks "github.com/aws/aws-sdk-go-v2/service/eks"
+	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/eks"
 )
 
 // token makes an EKS token as aws-iam-authenticator and the AWS CLI do.
@@ -60,7 +65,16 @@ func review(t *testing.T, w *World, cluster, token string) (authenticated bool, 
 }
 
 func TestTokensLogInToTheirClusterOnly(t *testing.T) {
-	w, _ := newWorld(t)
+	w, clk := newWorld(t)
+	clusters := eks.New(eks.Options{Clock: clk, Account: w.Account(), Region: w.Region()})
+	t.Cleanup(clusters.Close)
+	w.Mux().Register("eks", clusters)
+	for _, name := range []string{"shop", "shop-green"} {
+		if _, err := awseks.NewFromConfig(w.AWSConfig()).CreateCluster(t.Context(), &awseks.CreateClusterInput{Name: &name, RoleArn: aws.String("arn:aws:iam::123456789012:role/cluster"),
+			ResourcesVpcConfig: &ekstypes.VpcConfigRequest{SubnetIds: []string{"subnet-0a", "subnet-0b"}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	good := token(t, w.AWSConfig(), "shop")
 	if ok, user, reason := review(t, w, "shop", good); !ok || !strings.HasPrefix(user, "arn:aws:sts::123456789012:assumed-role/") {
 		t.Errorf("own cluster: %v %q %s", ok, user, reason)
@@ -68,8 +82,18 @@ func TestTokensLogInToTheirClusterOnly(t *testing.T) {
 	if ok, _, reason := review(t, w, "shop", token(t, w.FunctionConfig("perceive"), "shop")); !ok {
 		t.Errorf("token of a function: %s", reason)
 	}
+	// The secret of the account's own keys is anybody's choice.
+	own := w.AWSConfig()
+	for _, secret := range []string{"test", "of my own"} {
+		own.Credentials = credentials.NewStaticCredentialsProvider("test", secret, "")
+		if ok, _, reason := review(t, w, "shop", token(t, own, "shop")); !ok {
+			t.Errorf("a key with the secret %q: %s", secret, reason)
+		}
+	}
+	own.Credentials = credentials.NewStaticCredentialsProvider("test", "test", "")
 	for name, tc := range map[string]struct{ cluster, token string }{
 		"another cluster":     {"shop-green", good},
+		"another, own key":    {"shop-green", token(t, own, "shop")},
 		"no cluster signed":   {"shop", token(t, w.AWSConfig(), "")},
 		"not an EKS token":    {"shop", "abc"},
 		"not base64":          {"shop", "k8s-aws-v1.!!!"},

@@ -175,6 +175,20 @@ func (s *Service) secretOf(accessKeyID string) string {
 	return s.secret
 }
 
+// given reports whether the world gave an access key its secret: that of a
+// session or a user.
+func (s *Service) given(accessKeyID string) bool {
+	s.mu.Lock()
+	_, session := s.sessions[accessKeyID]
+	_, token := s.same[accessKeyID]
+	s.mu.Unlock()
+	if session || token {
+		return true
+	}
+	_, user := s.User(accessKeyID)
+	return user
+}
+
 // token returns the session token of an access key; "" for long-term keys.
 func (s *Service) token(accessKeyID string) string {
 	s.mu.Lock()

@@ -16,6 +16,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	awseks "github.com/aws/aws-sdk-go-v2/service/eks"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
@@ -81,7 +82,7 @@ func (s *Service) TokenReviewHandler() http.Handler {
 
 // review says who the holder of a token is to Kubernetes.
 func (s *Service) review(ctx context.Context, token, cluster string) (reviewUser, error) {
-	key, err := s.Authenticate(token, cluster)
+	key, err := s.Authenticate(ctx, token, cluster)
 	if err != nil {
 		return reviewUser{}, err
 	}
@@ -97,7 +98,7 @@ func (s *Service) review(ctx context.Context, token, cluster string) (reviewUser
 
 // Authenticate returns the access key of the caller that made an EKS token for
 // the cluster.
-func (s *Service) Authenticate(token, cluster string) (accessKeyID string, err error) {
+func (s *Service) Authenticate(ctx context.Context, token, cluster string) (accessKeyID string, err error) {
 	if cluster == "" {
 		return "", errors.New("the webhook's URL names no cluster")
 	}
@@ -130,7 +131,7 @@ func (s *Service) Authenticate(token, cluster string) (accessKeyID string, err e
 	if !ok || id.Service != "sts" {
 		return "", errors.New("the token is not signed for sts")
 	}
-	if err := s.verify(u, id, cluster); err != nil {
+	if err := s.verify(ctx, u, id, cluster); err != nil {
 		return "", err
 	}
 	return id.AccessKeyID, nil
@@ -139,13 +140,65 @@ func (s *Service) Authenticate(token, cluster string) (accessKeyID string, err e
 // emptyHash is the SHA-256 of no payload.
 const emptyHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
-// verify signs the URL again, for the cluster, and compares the signatures.
-func (s *Service) verify(u *url.URL, id wire.Identity, cluster string) error {
+// verify checks for which cluster a token is signed. Keys of sessions and users
+// have one secret. Any other key is the account's own, and nobody gave it a
+// secret: a token of one is refused only when it is seen to be for another
+// cluster, with the world's secret or with the key as its own.
+func (s *Service) verify(ctx context.Context, u *url.URL, id wire.Identity, cluster string) error {
+	secrets, given := []string{s.secretOf(id.AccessKeyID)}, s.given(id.AccessKeyID)
+	if !given {
+		secrets = append(secrets, id.AccessKeyID)
+	}
+	others := []string{cluster}
+	if !given {
+		others = append(others, s.clusters(ctx)...)
+	}
+	for _, name := range others {
+		for _, secret := range secrets {
+			ok, err := s.signed(ctx, u, id, secret, name)
+			switch {
+			case err != nil:
+				return err
+			case ok && name == cluster:
+				return nil
+			case ok:
+				return fmt.Errorf("the token is signed for the cluster %s, not for %s", name, cluster)
+			}
+		}
+	}
+	if given {
+		return fmt.Errorf("the token is not signed for the cluster %s", cluster)
+	}
+	return nil
+}
+
+// clusters lists the clusters of EKS.
+func (s *Service) clusters(ctx context.Context) []string {
+	if !slices.Contains(s.mux.Operations("eks"), "ListClusters") {
+		return nil
+	}
+	var names []string
+	in := &awseks.ListClustersInput{}
+	for {
+		out, err := s.mux.Peek(&wire.Call{Context: ctx, Service: "eks", Operation: "ListClusters"}, in)
+		if err != nil {
+			return names
+		}
+		page := out.(*awseks.ListClustersOutput)
+		if names = append(names, page.Clusters...); page.NextToken == nil {
+			return names
+		}
+		in = &awseks.ListClustersInput{NextToken: page.NextToken}
+	}
+}
+
+// signed signs the URL again, for the cluster, and compares the signatures.
+func (s *Service) signed(ctx context.Context, u *url.URL, id wire.Identity, secret, cluster string) (bool, error) {
 	q := u.Query()
 	want := q.Get("X-Amz-Signature")
 	at, err := time.Parse(signedAt, q.Get("X-Amz-Date"))
 	if err != nil {
-		return errors.New("the token's X-Amz-Date is not a date")
+		return false, errors.New("the token's X-Amz-Date is not a date")
 	}
 	for _, name := range []string{"X-Amz-Signature", "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-SignedHeaders", "X-Amz-Security-Token"} {
 		q.Del(name)
@@ -153,18 +206,15 @@ func (s *Service) verify(u *url.URL, id wire.Identity, cluster string) error {
 	again := *u
 	again.RawQuery = q.Encode()
 	r := &http.Request{Method: http.MethodGet, URL: &again, Host: u.Host, Header: http.Header{"X-K8s-Aws-Id": {cluster}}}
-	signed, _, err := v4.NewSigner().PresignHTTP(context.Background(), aws.Credentials{AccessKeyID: id.AccessKeyID, SecretAccessKey: s.secretOf(id.AccessKeyID), SessionToken: s.token(id.AccessKeyID)}, r, emptyHash, id.Service, id.Region, at)
+	presigned, _, err := v4.NewSigner().PresignHTTP(ctx, aws.Credentials{AccessKeyID: id.AccessKeyID, SecretAccessKey: secret, SessionToken: s.token(id.AccessKeyID)}, r, emptyHash, id.Service, id.Region, at)
 	if err != nil {
-		return fmt.Errorf("the token cannot be verified: %w", err)
+		return false, fmt.Errorf("the token cannot be verified: %w", err)
 	}
-	v, err := url.Parse(signed)
+	v, err := url.Parse(presigned)
 	if err != nil {
-		return fmt.Errorf("the token cannot be verified: %w", err)
+		return false, fmt.Errorf("the token cannot be verified: %w", err)
 	}
-	if got := v.Query().Get("X-Amz-Signature"); !hmac.Equal([]byte(got), []byte(want)) {
-		return fmt.Errorf("the token is not signed for the cluster %s", cluster)
-	}
-	return nil
+	return hmac.Equal([]byte(v.Query().Get("X-Amz-Signature")), []byte(want)), nil
 }
 
 // fresh checks the token's age by the machine's clock, not the simulated one,
