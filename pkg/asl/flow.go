@@ -33,14 +33,15 @@ func (e *Execution) newFrame(b *block, parent *visit, index int) *frame {
 
 // visit is one stay of a frame in a state, over all attempts.
 type visit struct {
-	ex      *Execution
-	frame   *frame
-	state   *state
-	input   *doc // as it came in
-	data    any  // after InputPath
-	entered time.Time
-	eventID int64 // of the StateEntered event
-	before  int64 // the event that this one follows on, until something else has happened
+	ex         *Execution
+	frame      *frame
+	state      *state
+	input      *doc      // as it came in
+	data       any       // after InputPath
+	forJSONata converted // data, for the expressions of the state
+	entered    time.Time
+	eventID    int64 // of the StateEntered event
+	before     int64 // the event that this one follows on, until something else has happened
 
 	retries  int         // all retries so far: State.RetryCount
 	used     []int       // retries by retrier
@@ -140,7 +141,7 @@ func (p *dataPath) read(v *view) (any, error) {
 
 // view shows the templates of this state what they may see.
 func (v *visit) view() *view {
-	return &view{rt: v.ex.rt, data: v.data, context: v.context, vars: v.frame.vars}
+	return &view{rt: v.ex.rt, data: v.data, context: v.context, vars: v.frame.vars, forJSONata: &v.forJSONata}
 }
 
 func (v *visit) record(kind string, d *Details) int64 { return v.ex.record(v.frame, kind, d) }

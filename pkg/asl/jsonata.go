@@ -38,6 +38,9 @@ func compileExpression(field, src string) (template, error) {
 	if src == "" {
 		return nil, &expressionError{field, invalidExpression, "Unexpected end of expression"}
 	}
+	if tooDeep(src) {
+		return nil, &expressionError{field, invalidExpression, "The expression is nested too deeply"}
+	}
 	program, err := gnata.Compile(src)
 	if err != nil {
 		return nil, &expressionError{field, invalidExpression, parserMessage(err)}
@@ -63,6 +66,37 @@ func compileExpression(field, src string) (template, error) {
 		}
 	}
 	return e, nil
+}
+
+// Bounds on one expression, far beyond what AWS evaluates: gnata needs time that
+// grows with the square of both.
+const (
+	maxBrackets = 1_000  // open at a time
+	maxSteps    = 10_000 // dots
+)
+
+// tooDeep says whether an expression is beyond the bounds.
+func tooDeep(src string) bool {
+	open, steps := 0, 0
+	for i := 0; i < len(src); i++ {
+		switch src[i] {
+		case '"', '\'':
+			if end := closingQuote(src[i:]); end > 0 {
+				i += end
+			}
+		case '(', '[', '{':
+			if open++; open > maxBrackets {
+				return true
+			}
+		case ')', ']', '}':
+			open--
+		case '.':
+			if steps++; steps > maxSteps {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // eval binds only what the expression mentions: $states, variables, and the
@@ -107,10 +141,10 @@ func same(out, given any) bool {
 }
 
 func (e *expression) states(v *view) map[string]any {
-	if !v.converted {
-		v.jsonataData, v.converted = toJSONata(v.data), true
+	if !v.forJSONata.done {
+		*v.forJSONata = converted{toJSONata(v.data), true}
 	}
-	states := map[string]any{"input": v.jsonataData}
+	states := map[string]any{"input": v.forJSONata.value}
 	if e.context {
 		states["context"] = toJSONata(v.context())
 	}

@@ -27,8 +27,13 @@ type view struct {
 	failure   any // $states.errorOutput
 	hasError  bool
 
-	jsonataData any // data for JSONata, made once
-	converted   bool
+	forJSONata *converted // data for JSONata, made once
+}
+
+// converted is data in gnata's form, when somebody has asked for it.
+type converted struct {
+	value any
+	done  bool
 }
 
 // evalError is a template that could not be evaluated, with AWS's error name

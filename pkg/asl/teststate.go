@@ -95,10 +95,11 @@ func TestState(definition []byte, o StateTest, done func(StateTestResult)) error
 		if err != nil || !isObject {
 			return errors.New("the variables must be a JSON object")
 		}
-		vars.values = make(map[string]*doc, len(m))
+		values := make(map[string]*doc, len(m))
 		for k, e := range m {
-			vars.values[k] = &doc{v: e, raw: text(e)}
+			values[k] = &doc{v: e, raw: text(e)}
 		}
+		vars.assign(values)
 	}
 	m := &Machine{body: &block{startAt: s.name, states: map[string]*state{s.name: s}}}
 	e, err := m.prepare(Options{

@@ -5,6 +5,7 @@ package asl
 type variables struct {
 	outer  *variables
 	values map[string]*doc
+	size   int // bytes of their JSON texts
 }
 
 // own returns the values of the scope's own variables.
@@ -24,17 +25,21 @@ const MaxVariables = 10 << 20
 // those given were assigned to it.
 func (s *variables) stored(new map[string]*doc) int {
 	size := 0
-	for _, d := range new {
-		size += len(d.raw)
+	for name, d := range new {
+		size += len(d.raw) - s.sizeOf(name)
 	}
 	for scope := s; scope != nil; scope = scope.outer {
-		for name, d := range scope.values {
-			if _, replaced := new[name]; !replaced || scope != s {
-				size += len(d.raw)
-			}
-		}
+		size += scope.size
 	}
 	return size
+}
+
+// sizeOf is what a variable of this scope takes.
+func (s *variables) sizeOf(name string) int {
+	if d := s.values[name]; d != nil {
+		return len(d.raw)
+	}
+	return 0
 }
 
 func (s *variables) get(name string) (any, bool) {
@@ -57,6 +62,7 @@ func (s *variables) assign(values map[string]*doc) map[string]string {
 	}
 	texts := make(map[string]string, len(values))
 	for name, d := range values {
+		s.size += len(d.raw) - s.sizeOf(name)
 		s.values[name] = d
 		texts[name] = d.raw
 	}
