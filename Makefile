@@ -27,6 +27,8 @@ CDK_CONTEXT ?= -c account=123456789012 -c region=eu-west-1 -c clusters=shop,shop
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export CDK_DISABLE_CLI_TELEMETRY := true
 GOFLAGS_TEST ?= -race
+# Without the paths of this machine, one compilation serves vet, staticcheck and what is built.
+export GOFLAGS := $(strip $(GOFLAGS) -trimpath)
 
 .PHONY: help
 help: ## List the targets
