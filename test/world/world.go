@@ -153,7 +153,7 @@ func (w *World) addServices() {
 	w.s3 = s3.New(o.Clock, o.Account, o.Region)
 	w.logs = logs.New(o.Clock, o.Account, o.Region)
 	w.lambda = w.newLambda()
-	w.sns = sns.New(o.Clock, o.Account, o.Region, w.lambda)
+	w.sns = sns.New(o.Clock, o.Account, o.Region, w.mux)
 	w.events = eventbridge.New(o.Clock, o.Account, o.Region, w.mux)
 	w.scheduler = scheduler.New(o.Clock, o.Account, o.Region, w.mux, o.Seed)
 	w.cloudwatch = cloudwatch.New(o.Clock, o.Account, o.Region, w.mux, w.events)

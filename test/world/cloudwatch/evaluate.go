@@ -249,7 +249,7 @@ func (s *Service) perform(t transition, arn, at string) error {
 		return err
 	}
 	_, err = s.mux.Invoke(&wire.Call{Context: context.Background(), Service: "sns", Operation: "Publish", RequestID: s.mux.NewRequestID(), Region: s.region,
-		Time: s.clock.Now(), UserAgent: "cloudwatch.amazonaws.com"}, &sns.PublishInput{TopicArn: &arn, Message: aws.String(string(body)),
+		Time: s.clock.Now(), UserAgent: "cloudwatch.amazonaws.com", Principal: "cloudwatch.amazonaws.com", SourceArn: a.arn}, &sns.PublishInput{TopicArn: &arn, Message: aws.String(string(body)),
 		Subject: aws.String(fmt.Sprintf("%s: %q in %s", a.state, a.name, s.region))})
 	return err
 }

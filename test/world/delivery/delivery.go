@@ -86,6 +86,8 @@ type Request struct {
 	// Name names an execution, so that a delivery that is repeated starts no
 	// second one; "" leaves it to Step Functions.
 	Name string
+	// SourceArn is the rule or schedule that delivers.
+	SourceArn string
 	// Source and DetailType are of the event for an event bus.
 	Source, DetailType string
 }
@@ -95,7 +97,7 @@ type Sender struct {
 	Clock           clock.Clock
 	Mux             *wire.Mux
 	Region, Account string
-	UserAgent       string // of the service that delivers
+	Principal       string // the service that delivers, such as "events.amazonaws.com"
 }
 
 // Pauses between attempts, in simulated time; AWS tells only that they grow.
@@ -159,13 +161,13 @@ func (s Sender) Send(r Request) error {
 	default:
 		return fmt.Errorf("the simulated AWS does not deliver to %s", r.ARN)
 	}
-	_, err := s.Call(service, operation, r.Role, in)
+	_, err := s.Call(service, operation, r, in)
 	return err
 }
 
 func (s Sender) put(r Request) error {
 	detail := string(r.Payload)
-	out, err := s.Call("eventbridge", "PutEvents", r.Role, &eventbridge.PutEventsInput{Entries: []ebtypes.PutEventsRequestEntry{
+	out, err := s.Call("eventbridge", "PutEvents", r, &eventbridge.PutEventsInput{Entries: []ebtypes.PutEventsRequestEntry{
 		{EventBusName: &r.ARN, Source: &r.Source, DetailType: &r.DetailType, Detail: &detail}}})
 	if err != nil {
 		return err
@@ -176,8 +178,9 @@ func (s Sender) put(r Request) error {
 	return nil
 }
 
-// Call makes one call in process on behalf of a role.
-func (s Sender) Call(service, operation, role string, in any) (any, error) {
+// Call makes one call in process for a delivery: by its role, or by the
+// service's own name.
+func (s Sender) Call(service, operation string, r Request, in any) (any, error) {
 	return s.Mux.Invoke(&wire.Call{Context: context.Background(), Service: service, Operation: operation, RequestID: s.Mux.NewRequestID(),
-		Region: s.Region, Role: role, Time: s.Clock.Now(), UserAgent: s.UserAgent}, in)
+		Region: s.Region, Role: r.Role, Principal: s.Principal, SourceArn: r.SourceArn, Time: s.Clock.Now(), UserAgent: s.Principal}, in)
 }

@@ -121,7 +121,7 @@ func (d *task) run() {
 		d.forward()
 		return
 	}
-	r := delivery.Request{ARN: *d.target.Arn, Role: aws.ToString(d.target.RoleArn), Payload: payload, Name: name[:min(len(name), 80)]}
+	r := delivery.Request{ARN: *d.target.Arn, Role: aws.ToString(d.target.RoleArn), SourceArn: d.ruleArn, Payload: payload, Name: name[:min(len(name), 80)]}
 	p := delivery.DefaultPolicy
 	if given := d.target.RetryPolicy; given != nil {
 		p = p.With(given.MaximumRetryAttempts, given.MaximumEventAgeInSeconds)

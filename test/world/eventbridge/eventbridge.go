@@ -64,7 +64,7 @@ type Service struct {
 // mux.
 func New(c clock.Clock, account, region string, mux *wire.Mux) *Service {
 	s := &Service{clock: c, account: account, region: region, buses: map[string]*bus{}, rules: map[string]*rule{},
-		sender: delivery.Sender{Clock: c, Mux: mux, Region: region, Account: account, UserAgent: "events.amazonaws.com"}}
+		sender: delivery.Sender{Clock: c, Mux: mux, Region: region, Account: account, Principal: "events.amazonaws.com"}}
 	s.buses[defaultBus] = s.newBus(defaultBus)
 	return s
 }

@@ -28,10 +28,10 @@ func (s *Service) PutEvents(_ *wire.Call, in *awseb.PutEventsInput) (*awseb.PutE
 	}
 	out := &awseb.PutEventsOutput{Entries: []types.PutEventsResultEntry{}}
 	for _, e := range in.Entries {
-		id, code, err := s.putEntry(e)
-		if err != nil {
+		id, code, why := s.putEntry(e)
+		if why != "" {
 			out.FailedEntryCount++
-			out.Entries = append(out.Entries, types.PutEventsResultEntry{ErrorCode: &code, ErrorMessage: aws.String(err.Error())})
+			out.Entries = append(out.Entries, types.PutEventsResultEntry{ErrorCode: &code, ErrorMessage: &why})
 			continue
 		}
 		out.Entries = append(out.Entries, types.PutEventsResultEntry{EventId: &id})
@@ -39,32 +39,33 @@ func (s *Service) PutEvents(_ *wire.Call, in *awseb.PutEventsInput) (*awseb.PutE
 	return out, nil
 }
 
-func (s *Service) putEntry(e types.PutEventsRequestEntry) (id, code string, err error) {
+// putEntry takes one event; else code and why say what is wrong with it.
+func (s *Service) putEntry(e types.PutEventsRequestEntry) (id, code, why string) {
 	const invalid = "InvalidArgument"
 	switch {
 	case aws.ToString(e.Source) == "":
-		return "", invalid, errors.New("parameter Source is not valid. Reason: Source is a required argument")
+		return "", invalid, "Parameter Source is not valid. Reason: Source is a required argument."
 	case strings.HasPrefix(*e.Source, "aws."):
-		return "", "NotAuthorizedForSourceException", errors.New("not authorized for the source")
+		return "", "NotAuthorizedForSourceException", "Not authorized for the source."
 	case aws.ToString(e.DetailType) == "":
-		return "", invalid, errors.New("parameter DetailType is not valid. Reason: DetailType is a required argument")
+		return "", invalid, "Parameter DetailType is not valid. Reason: DetailType is a required argument."
 	case e.Detail == nil:
-		return "", invalid, errors.New("parameter Detail is not valid. Reason: Detail is a required argument")
+		return "", invalid, "Parameter Detail is not valid. Reason: Detail is a required argument."
 	}
 	if _, err := decodeObject([]byte(*e.Detail)); err != nil {
-		return "", "MalformedDetail", errors.New("detail is malformed")
+		return "", "MalformedDetail", "Detail is malformed."
 	}
 	s.mu.Lock()
 	bus, err := s.findBus(e.EventBusName)
 	s.mu.Unlock()
 	if err != nil {
-		return "", invalid, fmt.Errorf("event bus %s does not exist", aws.ToString(e.EventBusName))
+		return "", invalid, fmt.Sprintf("Event bus %s does not exist.", aws.ToString(e.EventBusName))
 	}
 	ev := Event{Source: *e.Source, DetailType: *e.DetailType, Resources: e.Resources, Detail: json.RawMessage(*e.Detail)}
 	if e.Time != nil {
 		ev.Time = e.Time.UTC()
 	}
-	return s.accept(bus.name, ev), "", nil
+	return s.accept(bus.name, ev), "", ""
 }
 
 // Emit puts an event of an AWS service on the bus. detail is encoded as JSON.

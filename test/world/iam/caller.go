@@ -20,6 +20,7 @@ type caller struct {
 	admin     bool
 	principal policy.Principal
 	session   sts.Session // zero for users
+	source    string      // the resource on whose behalf a service calls
 	kind      string      // aws:PrincipalType
 	userID    string
 	name      string // of a user
@@ -33,9 +34,13 @@ func (c caller) named() string {
 	return c.principal.ARN
 }
 
+// service reports whether a service of AWS calls by its own name, which only
+// the policies of resources can permit.
+func (c caller) service() bool { return c.principal.Service != "" }
+
 // caller finds out who calls: by a known access key; by the Lambda function
-// that says so; by the role that a service of AWS calls for. All others, with
-// any access key, are the administrator.
+// that says so; by the role that a service of AWS calls for; by the service's
+// own name. All others, with any access key, are the administrator.
 func (j *Judge) caller(c *wire.Call) (caller, error) {
 	if session, ok := j.sts.Session(c.AccessKeyID); ok {
 		if err := j.fresh(c, session); err != nil {
@@ -54,9 +59,16 @@ func (j *Judge) caller(c *wire.Call) (caller, error) {
 	case j.iam.deleted(c.AccessKeyID):
 		return caller{}, invalidKey(c.Service)
 	case c.Role != "":
+		if c.Principal != "" {
+			if err := j.assumed(c); err != nil {
+				return caller{}, err
+			}
+		}
 		return j.ofSession(sts.Session{RoleArn: c.Role, SessionName: serviceSession}), nil
 	case c.Caller != "":
 		return j.ofSession(sts.Session{RoleArn: j.functionRole(c.Caller), SessionName: c.Caller}), nil
+	case c.Principal != "":
+		return caller{principal: policy.Principal{Service: c.Principal}, source: c.SourceArn}, nil
 	}
 	return caller{admin: true, principal: policy.Principal{ARN: j.sts.CallerARN(c.AccessKeyID), Account: j.account}, kind: "AssumedRole"}, nil
 }
@@ -131,7 +143,18 @@ func (j *Judge) globals(c *wire.Call, who caller, in any) policy.Context {
 	// Clients of AWS speak TLS; those of the simulated AWS would.
 	out.Set("aws:SecureTransport", "true")
 	out.Set("aws:ViaAWSService", "false")
-	out.Set("aws:PrincipalIsAWSService", "false")
+	out.Set("aws:PrincipalIsAWSService", strconv.FormatBool(who.service()))
+	if who.service() {
+		out.Set("aws:PrincipalServiceName", who.principal.Service)
+		out.Set("aws:SourceAccount", j.account)
+		if who.source != "" {
+			out.Set("aws:SourceArn", who.source)
+		}
+		if who.principal.Service == "cloudwatch.amazonaws.com" { // what topics' own default policy lets in
+			out.Set("aws:SourceOwner", j.account)
+		}
+		return out
+	}
 	out.Set("aws:PrincipalAccount", j.account)
 	out.Set("aws:PrincipalArn", who.named())
 	out.Set("aws:PrincipalType", who.kind)

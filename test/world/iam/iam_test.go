@@ -25,8 +25,14 @@ import (
 
 func newWorld(t *testing.T) (*world.World, *clock.Virtual) {
 	t.Helper()
+	return worldOf(t, world.Options{IAM: true})
+}
+
+func worldOf(t *testing.T, o world.Options) (*world.World, *clock.Virtual) {
+	t.Helper()
 	clk := clock.NewVirtual(time.Date(2026, 7, 1, 9, 0, 0, 0, time.UTC))
-	w, err := world.New(world.Options{Clock: clk, IAM: true})
+	o.Clock = clk
+	w, err := world.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -227,6 +227,7 @@ func TestRolesMustBePassed(t *testing.T) {
 	w, _ := newWorld(t)
 	arn := role(t, w, "maker", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"states:CreateStateMachine","Resource":"*"},
 		{"Effect":"Allow","Action":"iam:PassRole","Resource":"arn:aws:iam::123456789012:role/machine","Condition":{"StringEquals":{"iam:PassedToService":"states.amazonaws.com"}}}]}`)
+	trusting(t, w, "machine", "states.amazonaws.com")
 	api := sfn.NewFromConfig(as(w, arn, "run"))
 	create := func(role string) error {
 		_, err := api.CreateStateMachine(t.Context(), &sfn.CreateStateMachineInput{Name: aws.String("m"), RoleArn: aws.String("arn:aws:iam::123456789012:role/" + role),

@@ -76,7 +76,7 @@ func newFixture(t *testing.T) *fixture {
 			c := tokens.Issue(role, session)
 			return lambda.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}
 		}})
-	f.sns = sns.New(f.clock, account, region, f.lambda)
+	f.sns = sns.New(f.clock, account, region, f.mux)
 	f.events = eventbridge.New(f.clock, account, region, f.mux)
 	f.mux.Register("lambda", f.lambda.API())
 	f.mux.Register("cloudwatchlogs", f.logs)

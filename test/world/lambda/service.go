@@ -260,7 +260,7 @@ func (s *Service) CodeHandler() http.Handler {
 
 func (s *Service) call(service, operation, role string, in any) error {
 	_, err := s.o.Mux.Invoke(&wire.Call{Context: context.Background(), Service: service, Operation: operation, RequestID: s.o.Mux.NewRequestID(),
-		Region: s.o.Region, Time: s.o.Clock.Now(), UserAgent: "lambda.amazonaws.com", Role: role}, in)
+		Region: s.o.Region, Time: s.o.Clock.Now(), UserAgent: "lambda.amazonaws.com", Role: role, Principal: "lambda.amazonaws.com"}, in)
 	return err
 }
 

@@ -3,10 +3,12 @@ package s3
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 
 	sdk "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/iam/policy"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
 
@@ -116,15 +118,19 @@ func (s *Service) DeleteBucketEncryption(_ *wire.Call, in *sdk.DeleteBucketEncry
 	})
 }
 
-// GetPublicAccessBlock returns the block of public access, which new buckets
-// have in full.
+// blocks is the block of public access, which new buckets have in full.
+func (b *bucket) blocks() *types.PublicAccessBlockConfiguration {
+	if b.config.publicAccess != nil {
+		return b.config.publicAccess
+	}
+	return &types.PublicAccessBlockConfiguration{BlockPublicAcls: ptr(true), BlockPublicPolicy: ptr(true), IgnorePublicAcls: ptr(true), RestrictPublicBuckets: ptr(true)}
+}
+
+// GetPublicAccessBlock returns the block of public access.
 func (s *Service) GetPublicAccessBlock(_ *wire.Call, in *sdk.GetPublicAccessBlockInput) (*sdk.GetPublicAccessBlockOutput, error) {
-	out := &sdk.GetPublicAccessBlockOutput{PublicAccessBlockConfiguration: &types.PublicAccessBlockConfiguration{
-		BlockPublicAcls: ptr(true), BlockPublicPolicy: ptr(true), IgnorePublicAcls: ptr(true), RestrictPublicBuckets: ptr(true)}}
+	out := &sdk.GetPublicAccessBlockOutput{}
 	return out, s.with(in.Bucket, in.ExpectedBucketOwner, func(b *bucket) error {
-		if b.config.publicAccess != nil {
-			out.PublicAccessBlockConfiguration = b.config.publicAccess
-		}
+		out.PublicAccessBlockConfiguration = b.blocks()
 		return nil
 	})
 }
@@ -152,28 +158,6 @@ func (s *Service) DeletePublicAccessBlock(_ *wire.Call, in *sdk.DeletePublicAcce
 	})
 }
 
-// GetBucketOwnershipControls returns who owns new objects.
-func (s *Service) GetBucketOwnershipControls(_ *wire.Call, in *sdk.GetBucketOwnershipControlsInput) (*sdk.GetBucketOwnershipControlsOutput, error) {
-	out := &sdk.GetBucketOwnershipControlsOutput{OwnershipControls: &types.OwnershipControls{Rules: []types.OwnershipControlsRule{{ObjectOwnership: types.ObjectOwnershipBucketOwnerEnforced}}}}
-	return out, s.with(in.Bucket, in.ExpectedBucketOwner, func(b *bucket) error {
-		if b.config.ownership != nil {
-			out.OwnershipControls = b.config.ownership
-		}
-		return nil
-	})
-}
-
-// PutBucketOwnershipControls sets who owns new objects.
-func (s *Service) PutBucketOwnershipControls(_ *wire.Call, in *sdk.PutBucketOwnershipControlsInput) (*sdk.PutBucketOwnershipControlsOutput, error) {
-	if in.OwnershipControls == nil || len(in.OwnershipControls.Rules) != 1 {
-		return nil, malformed()
-	}
-	return &sdk.PutBucketOwnershipControlsOutput{}, s.with(in.Bucket, in.ExpectedBucketOwner, func(b *bucket) error {
-		b.config.ownership = in.OwnershipControls
-		return nil
-	})
-}
-
 // GetBucketPolicy returns the policy.
 func (s *Service) GetBucketPolicy(_ *wire.Call, in *sdk.GetBucketPolicyInput) (*sdk.GetBucketPolicyOutput, error) {
 	out := &sdk.GetBucketPolicyOutput{}
@@ -186,14 +170,58 @@ func (s *Service) GetBucketPolicy(_ *wire.Call, in *sdk.GetBucketPolicyInput) (*
 	})
 }
 
-// PutBucketPolicy sets the policy; it is kept, and judged by nobody.
+// PutBucketPolicy sets the policy, which is judged where IAM is on.
 func (s *Service) PutBucketPolicy(_ *wire.Call, in *sdk.PutBucketPolicyInput) (*sdk.PutBucketPolicyOutput, error) {
-	var document map[string]any
-	if err := json.Unmarshal([]byte(value(in.Policy)), &document); err != nil || document["Statement"] == nil {
-		return nil, fail(400, "MalformedPolicy", "This policy contains invalid Json")
-	}
+	name := value(in.Bucket)
 	return &sdk.PutBucketPolicyOutput{}, s.with(in.Bucket, in.ExpectedBucketOwner, func(b *bucket) error {
+		d, err := policy.Parse(value(in.Policy), policy.Resource)
+		switch {
+		case err != nil && !json.Valid([]byte(value(in.Policy))):
+			return fail(400, "MalformedPolicy", "Policies must be valid JSON and the first byte must be '{'")
+		case err != nil:
+			return fail(400, "MalformedPolicy", "%v", err)
+		case len(*in.Policy) > maxPolicy:
+			return fail(400, "PolicyTooLarge", "Policy exceeds the maximum allowed document size.")
+		}
+		for _, st := range d.Statements {
+			for _, r := range slices.Concat(st.Resources, st.NotResources) {
+				if arn := "arn:aws:s3:::" + name; r != arn && !strings.HasPrefix(r, arn+"/") && !strings.HasPrefix(r, arn+"*") && r != "*" && r != "arn:aws:s3:::*" {
+					return fail(400, "MalformedPolicy", "Policy has invalid resource")
+				}
+			}
+		}
+		if public(d) && value(b.blocks().BlockPublicPolicy) {
+			return fail(403, "AccessDenied", "User: arn:aws:iam::%s:root is not authorized to perform: s3:PutBucketPolicy on resource: \"arn:aws:s3:::%s\" because public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access.", s.account, name)
+		}
 		b.config.policy = in.Policy
+		return nil
+	})
+}
+
+// maxPolicy is the size of a bucket's policy in bytes.
+const maxPolicy = 20 << 10
+
+// public reports whether a policy lets everybody in: it allows something to all,
+// without a condition that S3 counts as narrow enough (source: "The meaning of
+// public"; here every condition counts).
+func public(d *policy.Document) bool {
+	return slices.ContainsFunc(d.Statements, func(s policy.Statement) bool {
+		return s.Allow && len(s.Conditions) == 0 && s.Principals != nil && slices.Contains(s.Principals.AWS, "*")
+	})
+}
+
+// GetBucketPolicyStatus tells whether the policy lets everybody in.
+func (s *Service) GetBucketPolicyStatus(_ *wire.Call, in *sdk.GetBucketPolicyStatusInput) (*sdk.GetBucketPolicyStatusOutput, error) {
+	out := &sdk.GetBucketPolicyStatusOutput{}
+	return out, s.with(in.Bucket, in.ExpectedBucketOwner, func(b *bucket) error {
+		if b.config.policy == nil {
+			return fail(404, "NoSuchBucketPolicy", "The bucket policy does not exist")
+		}
+		d, err := policy.Parse(*b.config.policy, policy.Resource)
+		if err != nil {
+			return err
+		}
+		out.PolicyStatus = &types.PolicyStatus{IsPublic: ptr(public(d))}
 		return nil
 	})
 }

@@ -22,6 +22,9 @@ type entry struct {
 // entries lists keys after a marker by UTF-8 bytes, with those that share the
 // part up to the delimiter rolled up.
 func entries(keys []string, prefix, delimiter, after string, limit int) (out []entry, truncated bool) {
+	if limit == 0 { // S3 says that nothing was left out
+		return nil, false
+	}
 	for _, key := range keys {
 		if !strings.HasPrefix(key, prefix) {
 			continue

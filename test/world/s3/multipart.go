@@ -53,6 +53,9 @@ func (s *Service) CreateMultipartUpload(_ *wire.Call, in *sdk.CreateMultipartUpl
 	if err != nil {
 		return nil, err
 	}
+	if err := s.checkACL(b, acl{canned: string(in.ACL), grants: given(in.GrantFullControl, in.GrantRead, in.GrantReadACP, in.GrantWriteACP)}); err != nil {
+		return nil, err
+	}
 	u := &upload{id: s.nextID("upload"), key: *in.Key, started: s.clock.Now(), tags: tags, algorithm: in.ChecksumAlgorithm, parts: map[int32]part{}, headers: headers{
 		contentType: in.ContentType, cacheControl: in.CacheControl, contentDisposition: in.ContentDisposition, contentEncoding: in.ContentEncoding,
 		contentLanguage: in.ContentLanguage, redirect: in.WebsiteRedirectLocation, expires: in.Expires, metadata: in.Metadata, class: in.StorageClass,

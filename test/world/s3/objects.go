@@ -178,6 +178,9 @@ func (s *Service) PutObject(_ *wire.Call, in *sdk.PutObjectInput) (*sdk.PutObjec
 	if err := b.complete(&v.headers); err != nil {
 		return nil, err
 	}
+	if err := s.checkACL(b, acl{canned: string(in.ACL), grants: given(in.GrantFullControl, in.GrantRead, in.GrantReadACP, in.GrantWriteACP)}); err != nil {
+		return nil, err
+	}
 	if err := checkWrite(b.current(v.key), in.IfMatch, in.IfNoneMatch); err != nil {
 		return nil, err
 	}
@@ -457,6 +460,9 @@ func (s *Service) CopyObject(_ *wire.Call, in *sdk.CopyObjectInput) (*sdk.CopyOb
 	}
 	b, err := s.bucket(in.Bucket, in.ExpectedBucketOwner)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.checkACL(b, acl{canned: string(in.ACL), grants: given(in.GrantFullControl, in.GrantRead, in.GrantReadACP, in.GrantWriteACP)}); err != nil {
 		return nil, err
 	}
 	if err := checkWrite(b.current(*in.Key), in.IfMatch, in.IfNoneMatch); err != nil {

@@ -64,7 +64,7 @@ type Service struct {
 func New(c clock.Clock, account, region string, mux *wire.Mux, seed int64) *Service {
 	s := &Service{clock: c, account: account, region: region, groups: map[string]*group{}, schedules: map[string]*entry{},
 		random: rand.New(rand.NewPCG(uint64(seed), 185)), //nolint:gosec // repeatable on purpose
-		sender: delivery.Sender{Clock: c, Mux: mux, Region: region, Account: account, UserAgent: "scheduler.amazonaws.com"}}
+		sender: delivery.Sender{Clock: c, Mux: mux, Region: region, Account: account, Principal: "scheduler.amazonaws.com"}}
 	s.groups[defaultGroup] = s.newGroup(defaultGroup)
 	return s
 }

@@ -92,12 +92,12 @@ func (s *Service) strike(e *entry, generation int, due time.Time) {
 			return
 		}
 		s.sender.Retry(func() error {
-			_, err := s.sender.Call(c.Service, c.Operation, *target.RoleArn, in)
+			_, err := s.sender.Call(c.Service, c.Operation, delivery.Request{Role: *target.RoleArn, SourceArn: arn}, in)
 			return err
 		}, policy, now, drop)
 		return
 	}
-	r := delivery.Request{ARN: *target.Arn, Role: *target.RoleArn, Payload: s.payload(target, arn, id, due)}
+	r := delivery.Request{ARN: *target.Arn, Role: *target.RoleArn, SourceArn: arn, Payload: s.payload(target, arn, id, due)}
 	if delivery.KindOf(r.ARN) == delivery.StateMachine {
 		r.Name = id // so that a repeated delivery starts no second execution
 	}

@@ -165,7 +165,7 @@ func newHarness(t *testing.T) *harness {
 	mux.Register("sfn", h.service)
 	mux.Register("dynamodb", h.tables)
 	mux.Register("ssm", ssm.New(h.clk, account, region, kms.New(h.clk, account, region, 1)))
-	mux.Register("sns", sns.New(h.clk, account, region, h.functions))
+	mux.Register("sns", sns.New(h.clk, account, region, mux))
 	mux.Register("cloudwatchlogs", h.logs)
 	mux.Register("lambda", h.functions.API())
 	server := httptest.NewServer(mux)

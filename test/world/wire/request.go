@@ -28,7 +28,11 @@ type Identity struct{ AccessKeyID, Region, Service string }
 // Identify reads the credential scope from the Authorization header or, for
 // presigned requests, from the query.
 func Identify(r *http.Request) (Identity, bool) {
-	scope := r.URL.Query().Get("X-Amz-Credential")
+	query := r.URL.Query()
+	if key := query.Get("AWSAccessKeyId"); key != "" && query.Has("Signature") && query.Has("Expires") {
+		return Identity{AccessKeyID: key, Service: "s3"}, true // presigned by signature version 2, as the CLI does for the older regions
+	}
+	scope := query.Get("X-Amz-Credential")
 	if auth := r.Header.Get("Authorization"); auth != "" {
 		_, rest, ok := strings.Cut(auth, "Credential=")
 		if !ok {

@@ -217,6 +217,15 @@ func dechunk(body []byte, header http.Header) ([]byte, error) {
 // the machine's time, which is not the simulated one.
 func checkPresigned(r *http.Request, now time.Time) error {
 	q := r.URL.Query()
+	if q.Has("AWSAccessKeyId") { // signature version 2
+		until, err := strconv.ParseInt(q.Get("Expires"), 10, 64)
+		if err != nil {
+			return &Error{Code: "AccessDenied", Message: "Invalid date (should be seconds since epoch): " + q.Get("Expires"), Status: http.StatusForbidden}
+		}
+		if now.Unix() > until {
+			return &Error{Code: "AccessDenied", Message: "Request has expired", Status: http.StatusForbidden}
+		}
+	}
 	if !q.Has("X-Amz-Expires") {
 		return nil
 	}
@@ -240,7 +249,9 @@ var s3Roots = map[string]string{
 	"DeleteObjects": "DeleteResult", "CreateMultipartUpload": "InitiateMultipartUploadResult", "CompleteMultipartUpload": "CompleteMultipartUploadResult",
 	"ListParts": "ListPartsResult", "ListMultipartUploads": "ListMultipartUploadsResult", "GetObjectTagging": "Tagging", "GetBucketTagging": "Tagging",
 	"GetBucketVersioning": "VersioningConfiguration", "GetBucketLifecycleConfiguration": "LifecycleConfiguration", "GetObjectAttributes": "GetObjectAttributesResponse",
-	"GetBucketLocation": "LocationConstraint",
+	"GetBucketLocation": "LocationConstraint", "GetBucketAcl": "AccessControlPolicy", "GetObjectAcl": "AccessControlPolicy", "GetBucketLogging": "BucketLoggingStatus",
+	"GetBucketRequestPayment": "RequestPaymentConfiguration", "GetBucketNotificationConfiguration": "NotificationConfiguration",
+	"GetBucketAccelerateConfiguration": "AccelerateConfiguration",
 }
 
 // finishS3 sets what an answer of S3 has beside its members.

@@ -25,6 +25,12 @@ type Call struct {
 	// Role is the ARN of the IAM role on whose behalf a service of AWS makes the
 	// call in process: a state machine's, a rule's target's; "" otherwise.
 	Role string
+	// Principal is the service of AWS that makes the call in process, such as
+	// "events.amazonaws.com": by its own name, or by the Role that it assumes. ""
+	// for others.
+	Principal string
+	// SourceArn is the resource on whose behalf Principal calls, such as a rule.
+	SourceArn string
 	// Time is the simulated time at which the call was received.
 	Time time.Time
 	// HTTP is the request; nil for a call made in process.

@@ -63,8 +63,14 @@ func (e *xmlEncoder) value(as names, v reflect.Value) error {
 			e.text(as.name, v.Interface().(time.Time).UTC().Format("2006-01-02T15:04:05.999Z"))
 			return nil
 		}
-		e.open(as.name)
-		if err := e.structure(v, nil); err != nil {
+		var skip map[string]bool
+		if kind := v.FieldByName("Type"); v.Type().Name() == "Grantee" && kind.Kind() == reflect.String { // of S3, whose type is an attribute
+			e.open(as.name + ` xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="` + kind.String() + `"`)
+			skip = map[string]bool{"Type": true}
+		} else {
+			e.open(as.name)
+		}
+		if err := e.structure(v, skip); err != nil {
 			return err
 		}
 		e.close(as.name)

@@ -82,11 +82,12 @@ var s3 = merge(
 		"PutPublicAccessBlock":               on("s3:PutBucketPublicAccessBlock", bucket),
 		"DeletePublicAccessBlock":            on("s3:PutBucketPublicAccessBlock", bucket),
 		"GetBucketNotificationConfiguration": on("s3:GetBucketNotification", bucket), "PutBucketNotificationConfiguration": on("s3:PutBucketNotification", bucket),
+		"GetBucketAccelerateConfiguration": on("s3:GetAccelerateConfiguration", bucket), "GetBucketReplication": on("s3:GetReplicationConfiguration", bucket),
 		"DeleteBucketCors": on("s3:PutBucketCORS", bucket), "GetBucketCors": on("s3:GetBucketCORS", bucket), "PutBucketCors": on("s3:PutBucketCORS", bucket),
 		"GetObjectLockConfiguration": on("s3:GetBucketObjectLockConfiguration", bucket), "PutObjectLockConfiguration": on("s3:PutBucketObjectLockConfiguration", bucket),
 	},
 	same("s3", bucket, "CreateBucket", "DeleteBucket", "GetBucketLocation", "GetBucketVersioning", "PutBucketVersioning", "GetBucketTagging", "PutBucketTagging",
-		"GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy", "GetBucketPolicyStatus", "GetBucketAcl", "PutBucketAcl", "GetBucketLogging", "PutBucketLogging",
+		"GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy", "GetBucketPolicyStatus", "GetBucketAcl", "PutBucketAcl", "GetBucketLogging", "PutBucketLogging", "GetBucketRequestPayment",
 		"GetBucketOwnershipControls", "PutBucketOwnershipControls", "GetBucketWebsite", "PutBucketWebsite", "DeleteBucketWebsite"),
 	same("s3", object, "GetObjectRetention", "PutObjectRetention", "GetObjectLegalHold", "PutObjectLegalHold", "RestoreObject"),
 )
