@@ -110,6 +110,8 @@ func TestJSONata(t *testing.T) {
 		{"$uuid", `$match($uuid(), /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/).index`, `0`},
 		{"$match names the index", `$match('xabab', /a(b)/)`, `[{"match":"ab","index":1,"groups":["b"]},{"match":"ab","index":3,"groups":["b"]}]`},
 		{"$match with a limit", `$match('abab', /ab/, 1).index`, `0`},
+		{"$pad", `$pad('a', 3) & '|' & $pad('a', -4, 'xy') & '|' & $pad('abc', 2) & '|' & $states.input.single.$pad(6, 'é')`, `"a  |xyxa|abc|onlyéé"`},
+		{"$pad to a great width", `$length($pad('', 200000, 'x'))`, `200000`},
 		{"$random as on AWS", `$random(42)`, `0.7275636800328681`},
 		{"$partition of one item stays a list of lists", `$partition([0], 1)`, `[[0]]`},
 		{"$partition of the input", `$partition($states.input.single, 5)`, `[["only"]]`},

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/recolabs/gnata"
@@ -39,6 +40,7 @@ func (rt *runtime) function(name string) (any, bool) {
 			"millis":    func([]any, any) (any, error) { return float64(rt.clock.Now().UnixMilli()), nil },
 			"shuffle":   rt.jsonataShuffle,
 			"match":     jsonataMatch,
+			"pad":       jsonataPad,
 			"eval":      func([]any, any) (any, error) { return nil, jsonataError("T1006", "Attempted to invoke a non-function") },
 		}
 		env := gnata.NewCustomEnv(own)
@@ -86,6 +88,49 @@ func mustCompile(src string) *gnata.Expression {
 		panic(err)
 	}
 	return e
+}
+
+// maxPadded bounds what $pad makes: AWS refuses values of more than about 7 MB.
+const maxPadded = 7_000_000
+
+// $pad(text, width [, characters]) is as in JSONata; gnata's has a width of
+// 10,000 at most. Behind a dot the text is the context.
+func jsonataPad(args []any, focus any) (any, error) {
+	if _, isNumber := number(argument(args, 0)); isNumber {
+		args = append([]any{focus}, args...)
+	}
+	if argument(args, 0) == nil {
+		return nil, nil
+	}
+	s, ok := args[0].(string)
+	if !ok {
+		return nil, notSignature("pad", 1)
+	}
+	width, err := towardsZero("pad", args, 1)
+	if err != nil {
+		return nil, err
+	}
+	fill := " "
+	if f := argument(args, 2); f != nil {
+		if fill, ok = f.(string); !ok {
+			return nil, notSignature("pad", 3)
+		}
+	}
+	if fill == "" {
+		fill = " "
+	}
+	missing := max(width, -width) - int64(utf8.RuneCountInString(s))
+	switch {
+	case missing <= 0:
+		return s, nil
+	case missing > maxPadded:
+		return nil, errMemory
+	}
+	padding := []rune(strings.Repeat(fill, int(missing)/utf8.RuneCountInString(fill)+1))[:missing]
+	if width < 0 {
+		return string(padding) + s, nil
+	}
+	return s + string(padding), nil
 }
 
 // timeLayout is how AWS and JSONata write times: UTC with milliseconds.

@@ -113,6 +113,9 @@ func (s *pathScanner) path(p *path) error {
 			} else {
 				err = s.property(p)
 			}
+			if err == nil && p.steps[len(p.steps)-1].scan {
+				return errors.New("a function cannot follow '..'")
+			}
 		case s.take("."):
 			if s.rest == "" {
 				return errors.New("path must not end with a '.'")

@@ -137,7 +137,7 @@ func TestPathsThatDoNotParse(t *testing.T) {
 }
 
 func FuzzPath(f *testing.F) {
-	for _, src := range []string{`$`, `$$.Execution.Id`, `$v[0]`, `$..a[?(@.b == 'c' && !(@.d =~ /x/i))]['e','f'][-1:]`, `$.a.append(1, "x").length()`, `$.n[0,1][*]`} {
+	for _, src := range []string{`$`, `$$.Execution.Id`, `$v[0]`, `$..a[?(@.b == 'c' && !(@.d =~ /x/i))]['e','f'][-1:]`, `$.a.append(1, "x").length()`, `$.n[0,1][*]`, `$..length()`} {
 		f.Add(src)
 	}
 	root, err := decode([]byte(`{"a":[{"b":"c","d":1,"e":[1,2]},null,"x"],"n":{"f":true}}`))
