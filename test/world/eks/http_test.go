@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	sdk "github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
+	"github.com/aws/smithy-go"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
@@ -86,5 +88,51 @@ func TestRealClientGetsModelledErrors(t *testing.T) {
 	var busy *types.ResourceInUseException
 	if !errors.As(err, &busy) {
 		t.Fatalf("err = %v", err)
+	}
+}
+
+// What EKS answers is known for one of them, a taint's effect.
+func TestABadValueIsAnInvalidParameter(t *testing.T) {
+	ctx := context.Background()
+	f := withCluster(t, "1.34", Options{})
+	client := f.client()
+	taint := nodegroupInput("workers")
+	taint.Taints = []types.Taint{{Key: ptr("a"), Effect: "NoSchedule"}}
+	ami := nodegroupInput("workers")
+	ami.AmiType = "AL2025"
+	for name, tc := range map[string]struct {
+		call func() error
+		want string
+	}{
+		"a taint's effect": {func() error { _, err := client.CreateNodegroup(ctx, taint); return err },
+			"Invalid taint effect: NoSchedule, must be one of these [NO_SCHEDULE, NO_EXECUTE, PREFER_NO_SCHEDULE]"},
+		"an AMI type": {func() error { _, err := client.CreateNodegroup(ctx, ami); return err }, "Invalid ami type: AL2025, must be one of these [AL2_x86_64, "},
+		"one of a list": {func() error {
+			_, err := client.ListInsights(ctx, &sdk.ListInsightsInput{ClusterName: ptr("shop"), Filter: &types.InsightsFilter{Categories: []types.Category{"UPGRADE_READINESS", "LUCK"}}})
+			return err
+		}, "Invalid category: LUCK, must be one of these [UPGRADE_READINESS, "},
+		"a query parameter": {func() error {
+			_, err := client.DescribeClusterVersions(ctx, &sdk.DescribeClusterVersionsInput{VersionStatus: "OLD"})
+			return err
+		}, "Invalid version status: OLD, must be one of these [UNSUPPORTED, "},
+		"a member that is missing": {func() error {
+			return wire.Validate("eks", &sdk.CreateNodegroupInput{ClusterName: ptr("shop"), NodegroupName: ptr("workers"), Subnets: []string{"subnet-a"}})
+		},
+			"Missing required parameter: nodeRole"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := tc.call()
+			var api smithy.APIError
+			if !errors.As(err, &api) {
+				var raw *wire.Error
+				if !errors.As(err, &raw) {
+					t.Fatalf("err = %v", err)
+				}
+				api = &smithy.GenericAPIError{Code: raw.Code, Message: raw.Message}
+			}
+			if api.ErrorCode() != "InvalidParameterException" || !strings.HasPrefix(api.ErrorMessage(), tc.want) {
+				t.Errorf("err = %v", err)
+			}
+		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	smithy "github.com/aws/smithy-go"
 )
@@ -31,6 +32,27 @@ func Validate(service string, in any) error {
 	return v.refusal()
 }
 
+// eksService checks requests itself: an InvalidParameterException names the first
+// parameter that is wrong.
+const eksService = "eks"
+
+// eksEnum says what CreateNodegroup is known to say: "Invalid taint effect:
+// NoSchedule, must be one of these [NO_SCHEDULE, NO_EXECUTE, PREFER_NO_SCHEDULE]".
+func eksEnum(x reflect.Value, names []string) string {
+	var words strings.Builder
+	name := x.Type().Name()
+	if strings.HasSuffix(name, "Types") {
+		name = strings.TrimSuffix(name, "s")
+	}
+	for i, r := range name {
+		if i > 0 && unicode.IsUpper(r) && (unicode.IsLower(rune(name[i-1])) || i+1 < len(name) && unicode.IsLower(rune(name[i+1]))) {
+			words.WriteByte(' ')
+		}
+		words.WriteRune(unicode.ToLower(r))
+	}
+	return fmt.Sprintf("Invalid %s: %s, must be one of these [%s]", words.String(), x.String(), strings.Join(names, ", "))
+}
+
 // violation is one broken constraint.
 type violation struct {
 	path    string
@@ -48,7 +70,11 @@ func (v *validator) structure(path string, s reflect.Value, schema *smithy.Schem
 	for _, f := range shapeOf(s.Type(), schema, v.style, true).fields {
 		fv, at := s.Field(f.index), v.join(path, f.name)
 		if f.required && unset(fv) {
-			v.found = append(v.found, violation{at, true, fmt.Sprintf("Value null at '%s' failed to satisfy constraint: Member must not be null", at)})
+			text := fmt.Sprintf("Value null at '%s' failed to satisfy constraint: Member must not be null", at)
+			if v.service == eksService {
+				text = "Missing required parameter: " + at
+			}
+			v.found = append(v.found, violation{at, true, text})
 			continue
 		}
 		v.value(at, fv, f.schema)
@@ -123,8 +149,11 @@ func (v *validator) enum(path string, x reflect.Value) {
 	if !ok || x.String() == "" || v.service == "ec2" || slices.Contains(names, x.String()) { // EC2 judges by parameter
 		return
 	}
-	v.found = append(v.found, violation{path, false,
-		fmt.Sprintf("Value '%s' at '%s' failed to satisfy constraint: Member must satisfy enum value set: [%s]", x.String(), path, strings.Join(names, ", "))})
+	text := fmt.Sprintf("Value '%s' at '%s' failed to satisfy constraint: Member must satisfy enum value set: [%s]", x.String(), path, strings.Join(names, ", "))
+	if v.service == eksService {
+		text = eksEnum(x, names)
+	}
+	v.found = append(v.found, violation{path, false, text})
 }
 
 // enums judges a list of enums as one; it reports whether x is one.
@@ -132,6 +161,12 @@ func (v *validator) enums(path string, x reflect.Value) bool {
 	names, ok := enumeration(x.Type().Elem())
 	if !ok {
 		return false
+	}
+	if v.service == eksService {
+		for i := range x.Len() {
+			v.enum(path, x.Index(i))
+		}
+		return true
 	}
 	var given []string
 	bad := false
@@ -174,6 +209,9 @@ func (v *validator) refusal() error {
 	}
 	if first := v.found[0]; v.byParameter() && first.missing {
 		return Errorf("MissingParameter", "The request must contain the parameter %s", first.path)
+	}
+	if v.service == eksService {
+		return &Error{Code: "InvalidParameterException", Status: http.StatusBadRequest, Message: v.found[0].text}
 	}
 	texts := make([]string, len(v.found))
 	for i, f := range v.found {
