@@ -59,7 +59,7 @@ func (s *Service) plainName(name *string) string {
 // table finds a table that can be used.
 func (s *Service) table(name *string) (*table, error) {
 	n := s.plainName(name)
-	if !tableName.MatchString(n) {
+	if !plainTableName.MatchString(n) {
 		return nil, validation("1 validation error detected: Value '%s' at 'tableName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+", n)
 	}
 	t, ok := s.tables[n]
@@ -146,6 +146,24 @@ func failed(old attr.Item, rv types.ReturnValuesOnConditionCheckFailure) error {
 	}
 	return e
 }
+
+// readUnits are what a read of bytes costs: half a unit for each 4 KB, a whole
+// one when it is strongly consistent.
+func readUnits(bytes int, consistent *bool) float64 {
+	units := float64(max(1, (bytes+4095)/4096))
+	if aws.ToBool(consistent) {
+		return units
+	}
+	return units / 2
+}
+
+// writeUnits are what a write costs: a unit for each KB of the larger of the old
+// and the new item.
+func writeUnits(old, now attr.Item) float64 {
+	return float64(max(1, (max(sizeOf(old), sizeOf(now))+1023)/1024))
+}
+
+func sizeOf(item attr.Item) int { return attr.Bytes(&types.AttributeValueMemberM{Value: item}) }
 
 func consumed(want types.ReturnConsumedCapacity, name string, units float64) *types.ConsumedCapacity {
 	if want == "" || want == types.ReturnConsumedCapacityNone {

@@ -159,11 +159,11 @@ func (s *Service) PutItem(_ *wire.Call, in *awsddb.PutItemInput) (*awsddb.PutIte
 	default:
 		return nil, validation("ReturnValues can only be ALL_OLD or NONE")
 	}
-	old, _, err := w.run()
+	old, now, err := w.run()
 	if err != nil {
 		return nil, err
 	}
-	out := &awsddb.PutItemOutput{ConsumedCapacity: consumed(in.ReturnConsumedCapacity, w.t.name, 1)}
+	out := &awsddb.PutItemOutput{ConsumedCapacity: consumed(in.ReturnConsumedCapacity, w.t.name, writeUnits(old, now))}
 	if in.ReturnValues == types.ReturnValueAllOld {
 		out.Attributes = attr.CloneItem(old)
 	}
@@ -185,7 +185,7 @@ func (s *Service) GetItem(_ *wire.Call, in *awsddb.GetItemInput) (*awsddb.GetIte
 	if err != nil {
 		return nil, err
 	}
-	return &awsddb.GetItemOutput{Item: item, ConsumedCapacity: consumed(in.ReturnConsumedCapacity, t.name, 1)}, nil
+	return &awsddb.GetItemOutput{Item: item, ConsumedCapacity: consumed(in.ReturnConsumedCapacity, t.name, readUnits(sizeOf(t.items[key]), in.ConsistentRead))}, nil
 }
 
 func project(item attr.Item, projection *string, names map[string]string) (attr.Item, error) {
@@ -221,7 +221,7 @@ func (s *Service) DeleteItem(_ *wire.Call, in *awsddb.DeleteItemInput) (*awsddb.
 	if err != nil {
 		return nil, err
 	}
-	out := &awsddb.DeleteItemOutput{ConsumedCapacity: consumed(in.ReturnConsumedCapacity, w.t.name, 1)}
+	out := &awsddb.DeleteItemOutput{ConsumedCapacity: consumed(in.ReturnConsumedCapacity, w.t.name, writeUnits(old, nil))}
 	if in.ReturnValues == types.ReturnValueAllOld {
 		out.Attributes = attr.CloneItem(old)
 	}
@@ -243,7 +243,7 @@ func (s *Service) UpdateItem(_ *wire.Call, in *awsddb.UpdateItemInput) (*awsddb.
 	if err != nil {
 		return nil, err
 	}
-	out := &awsddb.UpdateItemOutput{ConsumedCapacity: consumed(in.ReturnConsumedCapacity, w.t.name, 1)}
+	out := &awsddb.UpdateItemOutput{ConsumedCapacity: consumed(in.ReturnConsumedCapacity, w.t.name, writeUnits(old, now))}
 	switch in.ReturnValues {
 	case types.ReturnValueAllOld:
 		out.Attributes = attr.CloneItem(old)

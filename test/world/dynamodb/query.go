@@ -34,6 +34,7 @@ type page struct {
 	items   []map[string]types.AttributeValue
 	count   int32
 	scanned int32
+	bytes   int // read
 	last    attr.Item
 }
 
@@ -70,16 +71,15 @@ func (r *read) run() (page, error) {
 		return page{}, err
 	}
 	p := page{items: []map[string]types.AttributeValue{}}
-	size := 0
 	for i, item := range items[from:] {
-		size += attr.Bytes(&types.AttributeValueMemberM{Value: item})
+		p.bytes += sizeOf(item)
 		p.scanned++
 		if r.filter == nil || r.filter.Holds(item) {
 			p.count++
 			p.items = append(p.items, r.view(item))
 		}
 		more := from+i+1 < len(items)
-		if (r.limit > 0 && int(p.scanned) >= r.limit) || (size >= maxPage && more) {
+		if (r.limit > 0 && int(p.scanned) >= r.limit) || (p.bytes >= maxPage && more) {
 			p.last = r.t.onlyKey(item, r.index)
 			break
 		}
@@ -211,6 +211,9 @@ func (s *Service) Query(_ *wire.Call, in *awsddb.QueryInput) (*awsddb.QueryOutpu
 	if err := checkKeyCondition(r.match, r.keys()); err != nil {
 		return nil, err
 	}
+	if err := checkFilter(r.filter, r.keys()); err != nil {
+		return nil, err
+	}
 	if err := unused(env); err != nil {
 		return nil, err
 	}
@@ -219,7 +222,27 @@ func (s *Service) Query(_ *wire.Call, in *awsddb.QueryInput) (*awsddb.QueryOutpu
 		return nil, err
 	}
 	return &awsddb.QueryOutput{Items: p.items, Count: p.count, ScannedCount: p.scanned, LastEvaluatedKey: p.last,
-		ConsumedCapacity: consumed(in.ReturnConsumedCapacity, r.t.name, 1)}, nil
+		ConsumedCapacity: consumed(in.ReturnConsumedCapacity, r.t.name, readUnits(p.bytes, in.ConsistentRead))}, nil
+}
+
+// checkFilter refuses a query's filter that tests the key.
+func checkFilter(c *expr.Cond, k keySchema) error {
+	if c == nil {
+		return nil
+	}
+	for _, part := range []*expr.Cond{c.Left, c.Right} {
+		if err := checkFilter(part, k); err != nil {
+			return err
+		}
+	}
+	for _, a := range c.Args {
+		for o := &a; o != nil; o = o.Size {
+			if len(o.Path) > 0 && (o.Path[0].Name == k.hash || k.sort != "" && o.Path[0].Name == k.sort) {
+				return validation("Filter Expression can only contain non-primary key attributes: Primary key attribute: %s", o.Path[0].Name)
+			}
+		}
+	}
+	return nil
 }
 
 // checkKeyCondition allows an equality on the partition key and at most one
@@ -286,5 +309,5 @@ func (s *Service) Scan(_ *wire.Call, in *awsddb.ScanInput) (*awsddb.ScanOutput, 
 		return nil, err
 	}
 	return &awsddb.ScanOutput{Items: p.items, Count: p.count, ScannedCount: p.scanned, LastEvaluatedKey: p.last,
-		ConsumedCapacity: consumed(in.ReturnConsumedCapacity, r.t.name, 1)}, nil
+		ConsumedCapacity: consumed(in.ReturnConsumedCapacity, r.t.name, readUnits(p.bytes, in.ConsistentRead))}, nil
 }

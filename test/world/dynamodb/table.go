@@ -1,8 +1,10 @@
 package dynamodb
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"sort"
@@ -21,6 +23,10 @@ import (
 const createTime = 5 * time.Second
 
 var tableName = regexp.MustCompile(`^[a-zA-Z0-9_.\-]{3,255}$`)
+
+// plainTableName is what requests about items may name: a table of another
+// length is one that is not there.
+var plainTableName = regexp.MustCompile(`^[a-zA-Z0-9_.\-]+$`)
 
 // keySchema names the attributes of a primary key; sort may be "".
 type keySchema struct{ hash, sort string }
@@ -72,7 +78,11 @@ func newTable(in *awsddb.CreateTableInput, now time.Time) (*table, error) {
 		t.projections[aws.ToString(l.IndexName)] = l.Projection
 	}
 	if len(used) != len(t.attrTypes) {
-		return nil, validation("One or more parameter values were invalid: Some AttributeDefinitions are not used. AttributeDefinitions: %d, keys used: %d", len(t.attrTypes), len(used))
+		if len(t.indexes) == 0 {
+			return nil, validation("One or more parameter values were invalid: Number of attributes in KeySchema does not exactly match number of attributes defined in AttributeDefinitions")
+		}
+		return nil, validation("One or more parameter values were invalid: Some AttributeDefinitions are not used. AttributeDefinitions: [%s], keys used: [%s]",
+			strings.Join(slices.Sorted(maps.Keys(t.attrTypes)), ", "), strings.Join(slices.Sorted(maps.Keys(used)), ", "))
 	}
 	switch in.BillingMode {
 	case types.BillingModePayPerRequest:
@@ -210,15 +220,15 @@ func (s *Service) describe(t *table) *types.TableDescription {
 	}
 	size := 0
 	for _, item := range t.items {
-		size += attr.Bytes(&types.AttributeValueMemberM{Value: item})
+		size += sizeOf(item)
 	}
 	d := &types.TableDescription{
 		TableName: &t.name, TableArn: aws.String(s.arn(t.name)), TableStatus: status, KeySchema: t.in.KeySchema,
 		AttributeDefinitions: t.in.AttributeDefinitions, CreationDateTime: &t.created, ItemCount: aws.Int64(int64(len(t.items))),
-		TableSizeBytes: aws.Int64(int64(size)), DeletionProtectionEnabled: t.in.DeletionProtectionEnabled,
+		TableSizeBytes: aws.Int64(int64(size)), DeletionProtectionEnabled: aws.Bool(aws.ToBool(t.in.DeletionProtectionEnabled)), TableId: aws.String(t.id()),
 	}
 	if t.in.BillingMode == types.BillingModePayPerRequest {
-		d.BillingModeSummary = &types.BillingModeSummary{BillingMode: t.in.BillingMode}
+		d.BillingModeSummary = &types.BillingModeSummary{BillingMode: t.in.BillingMode, LastUpdateToPayPerRequestDateTime: &t.created}
 	}
 	provisioned := &types.ProvisionedThroughputDescription{NumberOfDecreasesToday: aws.Int64(0), ReadCapacityUnits: aws.Int64(0), WriteCapacityUnits: aws.Int64(0)}
 	if p := t.in.ProvisionedThroughput; p != nil {
@@ -237,6 +247,12 @@ func (s *Service) describe(t *table) *types.TableDescription {
 		})
 	}
 	return d
+}
+
+// id is the table's id, which another table of the same name does not have.
+func (t *table) id() string {
+	h := fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "dynamodb/%s/%d", t.name, t.created.UnixNano())))
+	return strings.Join([]string{h[:8], h[8:12], "4" + h[13:16], "8" + h[17:20], h[20:32]}, "-")
 }
 
 func (s *Service) arn(name string) string {

@@ -56,7 +56,9 @@ func TestAProcessServesInvocationsAndStaysWarm(t *testing.T) {
 
 func TestErrorsOfAProcess(t *testing.T) {
 	f := newFixture(t)
-	f.create("worker", func(in *sdk.CreateFunctionInput) { in.Timeout = aws.Int32(1); in.MemorySize = aws.Int32(128) })
+	// Only the one that hangs has a short timeout: the others may be slow on a busy machine.
+	f.create("worker", func(in *sdk.CreateFunctionInput) { in.Timeout = aws.Int32(300); in.MemorySize = aws.Int32(128) })
+	f.create("hanging", func(in *sdk.CreateFunctionInput) { in.Timeout = aws.Int32(1) })
 	for _, c := range []struct{ name, event, typ, message, log string }{
 		{"an error", `{"Do":"fail"}`, "busyError", "^busy$", "Status: error\tError Type: busyError"},
 		{"an error of errors.New", `{"Do":"error","Text":"no"}`, "errorString", "^no$", `"errorMessage":"no"`},
@@ -71,14 +73,18 @@ func TestErrorsOfAProcess(t *testing.T) {
 			if c.name == "too much memory" && runtime.GOOS != "linux" {
 				t.Skip("memory is watched on Linux only")
 			}
-			typ, message, out := f.failure("worker", c.event)
+			function := "worker"
+			if c.typ == "Sandbox.Timedout" {
+				function = "hanging"
+			}
+			typ, message, out := f.failure(function, c.event)
 			if typ != c.typ || !regexp.MustCompile(c.message).MatchString(message) {
 				t.Errorf("%s: %s, want %s: %s", typ, message, c.typ, c.message)
 			}
 			if tail, _ := base64.StdEncoding.DecodeString(*out.LogResult); !strings.Contains(string(tail), c.log) {
 				t.Errorf("log: %s", tail)
 			}
-			if got := f.call("worker", `{"Do":"count"}`); c.typ != "busyError" && c.typ != "errorString" && got != "1" {
+			if got := f.call(function, `{"Do":"count"}`); c.typ != "busyError" && c.typ != "errorString" && got != "1" {
 				t.Errorf("after it: %s, want a new process", got)
 			}
 		})
