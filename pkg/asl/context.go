@@ -70,7 +70,7 @@ type mapItem struct {
 	value  any
 	key    string // of an item that is an object's member
 	keyed  bool
-	source string // where it is from; empty: the state's data
+	source string // of a Distributed Map: where it is from
 }
 
 // sourceOfState is Map.Item.Source of items that are in the state's data.
@@ -83,10 +83,8 @@ func (i mapItem) context(index int) any {
 		o.set("Key", i.key)
 	}
 	o.set("Value", i.value)
-	source := i.source
-	if source == "" {
-		source = sourceOfState
+	if i.source != "" {
+		o.set("Source", i.source)
 	}
-	o.set("Source", source)
 	return o
 }

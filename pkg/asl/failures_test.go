@@ -27,6 +27,8 @@ func TestFailuresOfMapAndParallel(t *testing.T) {
 		{"ItemSelector, JSONPath", `{"StartAt":"M","States":{"M":{"Type":"Map","End":true,"Catch":[{"ErrorEquals":["States.ALL"],"Next":"C"}],"ItemSelector":{"v.$":"$.x"},"ItemProcessor":{` + passItem + `}},"C":{"Type":"Succeed"}}}`,
 			`[1]`, ErrRuntime, "'M' (entered at the event id #2). The JSONPath '$.x' specified for the field 'v.$'",
 			[]string{"2<-3 MapStateStarted", "3<-4 ExecutionFailed"}},
+		{"ItemSelector that asks an inline Map for the source of an item", `{"QueryLanguage":"JSONata","StartAt":"M","States":{"M":{"Type":"Map","End":true,"ItemSelector":"{% $states.context.Map.Item.Source %}","ItemProcessor":{` + passItem + `}}}}`,
+			`[1]`, ErrQueryEvaluation, "returned nothing (undefined)", []string{"3<-4 EvaluationFailed", "4<-5 MapStateFailed", "5<-6 ExecutionFailed"}},
 		{"Catch", `{"QueryLanguage":"JSONata","StartAt":"P","States":{"P":{"Type":"Parallel","End":true,"Catch":[{"ErrorEquals":["States.ALL"],"Output":"{% $states.errorOutput.none %}","Next":"C"}],
 		   "Branches":[{"StartAt":"F","States":{"F":{"Type":"Fail","Error":"E"}}}]},"C":{"Type":"Succeed"}}}`,
 			`{}`, ErrQueryEvaluation, "'P' (entered at the event id #2). The JSONata expression '$states.errorOutput.none' specified for the field 'Catch[0]/Output'",

@@ -91,6 +91,11 @@ func (v *visit) mapItems() ([]mapItem, error) {
 		v.probe.see(afterItemsPath, value)
 	}
 	if items, ok := itemsOf(value, s.jsonata || s.distributed != nil); ok {
+		if s.distributed != nil {
+			for i := range items {
+				items[i].source = sourceOfState
+			}
+		}
 		return items, nil
 	}
 	switch {

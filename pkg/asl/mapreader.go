@@ -28,7 +28,7 @@ type reading struct {
 // objectRef names one object.
 type objectRef struct{ bucket, key string }
 
-func (o objectRef) source() string { return "S3://" + o.bucket + "/" + o.key }
+func (o objectRef) source() string { return "s3://" + o.bucket + "/" + o.key }
 
 // newReading evaluates what is to be read.
 func (v *visit) newReading() (*reading, error) {
@@ -162,7 +162,7 @@ func (g *reading) list(token any) {
 				g.objects = append(g.objects, objectRef{bucket, key})
 				continue
 			}
-			g.items = append(g.items, mapItem{value: listed(entry), source: "S3://" + bucket})
+			g.items = append(g.items, mapItem{value: listed(entry, g.run.visit.state.jsonata), source: "s3://" + bucket})
 		}
 		switch more, _ := m["IsTruncated"].(bool); {
 		case g.full():
@@ -178,8 +178,8 @@ func (g *reading) list(token any) {
 }
 
 // listed is an object's entry as AWS passes it on: the time in seconds since
-// 1970, and Etag spelt so.
-func listed(entry map[string]any) any {
+// 1970, a double but for JSONata, and Etag spelt so.
+func listed(entry map[string]any, jsonata bool) any {
 	o := objectOf("Etag", entry["ETag"])
 	for _, k := range []string{"Key", "LastModified", "Size", "StorageClass"} {
 		v, ok := entry[k]
@@ -188,7 +188,9 @@ func listed(entry map[string]any) any {
 		}
 		if s, isText := v.(string); isText && k == "LastModified" {
 			if at, err := time.Parse(time.RFC3339Nano, s); err == nil {
-				v = jsonInt(at.Unix())
+				if v = float64(at.Unix()); jsonata {
+					v = jsonInt(at.Unix())
+				}
 			}
 		}
 		o.set(k, v)

@@ -1,9 +1,7 @@
 package asl
 
 import (
-	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -82,50 +80,6 @@ func (v *visit) startMapRun() {
 	default:
 		r.begin(items)
 	}
-}
-
-// tolerate evaluates how many failures the run bears.
-func (r *MapRun) tolerate() error {
-	v, d := r.visit, r.visit.state.distributed
-	if t := d.toleratedCount; t != nil {
-		n, err := v.whole(numericText{t}, "ToleratedFailureCount", 0, maxItemLimit)
-		if err != nil {
-			return err
-		}
-		r.info.ToleratedFailureCount, r.hasCount = n, true
-		v.probe.see(toleratedCount, n)
-	}
-	if t := d.toleratedPercentage; t != nil {
-		value, err := numericText{t}.eval(v.view())
-		if err != nil {
-			return err
-		}
-		n, ok := number(value)
-		if _, isText := value.(string); isText || !ok || n < 0 || n > 100 {
-			return wrongType(t, v.field("ToleratedFailurePercentage"), "a number from 0 to 100", value)
-		}
-		r.info.ToleratedFailurePercentage, r.hasPercentage = n, true
-		v.probe.see(toleratedPercentage, n)
-	}
-	return nil
-}
-
-// numericText reads a number that a path leads to and that is written as a text:
-// AWS takes it for these fields of a Map, unless it is JSONata.
-type numericText struct{ template }
-
-func (n numericText) eval(v *view) (any, error) {
-	value, err := n.template.eval(v)
-	s, isText := value.(string)
-	if _, isExpression := n.template.(*expression); err != nil || !isText || isExpression {
-		return value, err
-	}
-	if d, err := decode([]byte(s)); err == nil {
-		if number, ok := d.(json.Number); ok {
-			return number, nil
-		}
-	}
-	return value, nil
 }
 
 // identify gives the run its ARN. A Map without Label gets one that depends on
@@ -265,25 +219,6 @@ func (r *MapRun) childEnded(c *Execution) {
 	r.advance()
 }
 
-// check ends the run if more failed than is tolerated.
-func (r *MapRun) check() {
-	_, total := r.total()
-	if r.failing != nil || !r.exceededBy(r.failed, total) {
-		return
-	}
-	r.failing = &failing{Error: Error{ErrExceedToleratedFailures, causeOfExceeded}}
-	r.abortChildren()
-}
-
-// exceededBy says whether so many failed items of all are more than tolerated.
-func (r *MapRun) exceededBy(failed, of int64) bool {
-	if !r.hasCount && !r.hasPercentage {
-		return failed > 0
-	}
-	return r.hasCount && failed > r.info.ToleratedFailureCount ||
-		r.hasPercentage && float64(failed)*100 > r.info.ToleratedFailurePercentage*float64(of)
-}
-
 // abortChildren ends the children that run. EXPRESS ones cannot be stopped.
 func (r *MapRun) abortChildren() {
 	for _, c := range r.started {
@@ -361,82 +296,4 @@ func (r *MapRun) end(result any, f *failing) {
 // alive says whether what was waited for still matters.
 func (r *MapRun) alive() bool {
 	return r.info.Status == MapRunRunning && r.ex.status == Running && !r.visit.frame.dead && r.visit.run == r
-}
-
-// Info describes the Map Run.
-func (r *MapRun) Info() MapRunInfo {
-	r.ex.mu.Lock()
-	defer r.ex.mu.Unlock()
-	i := r.info
-	i.Executions.Total, i.Items.Total = r.total()
-	i.Executions.ResultsWritten, i.Items.ResultsWritten = r.exported, r.itemsDone
-	waiting := map[int]bool{}
-	for _, n := range r.queue {
-		waiting[n] = true
-	}
-	for n, in := range r.inputs {
-		items := int64(in.items)
-		count := func(executions, of *int64) { *executions++; *of += items }
-		c := r.children[n]
-		switch {
-		case c == nil:
-			count(&i.Executions.Pending, &i.Items.Pending)
-			continue
-		case c.status != Running && waiting[n]:
-			count(&i.Executions.PendingRedrive, &i.Items.PendingRedrive)
-			continue
-		}
-		switch c.status {
-		case Running:
-			count(&i.Executions.Running, &i.Items.Running)
-		case Succeeded:
-			count(&i.Executions.Succeeded, &i.Items.Succeeded)
-		case TimedOut:
-			count(&i.Executions.TimedOut, &i.Items.TimedOut)
-		case Aborted:
-			count(&i.Executions.Aborted, &i.Items.Aborted)
-		default:
-			count(&i.Executions.Failed, &i.Items.Failed)
-		}
-		if status, _ := c.redriveStatus(r.ex.o.Clock.Now()); status == NotRedrivable && c.status != Running && c.status != Succeeded {
-			count(&i.Executions.FailuresNotRedrivable, &i.Items.FailuresNotRedrivable)
-		}
-	}
-	return i
-}
-
-// Children returns the child executions in the order of their starts.
-func (r *MapRun) Children() []*Execution {
-	r.ex.mu.Lock()
-	defer r.ex.mu.Unlock()
-	return slices.Clone(r.started)
-}
-
-// ErrMapRunEnded is what Update returns for a Map Run that does not run.
-var ErrMapRunEnded = fmt.Errorf("asl: the Map Run has ended")
-
-// Update changes the Map Run while it runs: more children may start at once,
-// or it may fail at once. The error is ErrMapRunEnded.
-func (r *MapRun) Update(u MapRunUpdate) error {
-	var err error
-	r.ex.do(func() {
-		if r.info.Status != MapRunRunning {
-			err = ErrMapRunEnded
-			return
-		}
-		if u.MaxConcurrency != nil {
-			r.info.MaxConcurrency = *u.MaxConcurrency
-		}
-		if u.ToleratedFailureCount != nil {
-			r.info.ToleratedFailureCount, r.hasCount = *u.ToleratedFailureCount, true
-		}
-		if u.ToleratedFailurePercentage != nil {
-			r.info.ToleratedFailurePercentage, r.hasPercentage = *u.ToleratedFailurePercentage, true
-		}
-		if r.known {
-			r.check()
-			r.advance()
-		}
-	})
-	return err
 }

@@ -116,7 +116,7 @@ func TestListObjects(t *testing.T) {
 	s3 := &fakeS3{page: 2, objects: map[string]string{"b/d/1": "[1]", "b/d/2": "[2,3]", "b/d/3": "[]", "b/e": "x"}}
 	r := beginWith(t, distributedMap("STANDARD", fmt.Sprintf(reader, "")+`"ItemSelector":{"v.$":"$$.Map.Item.Value","s.$":"$$.Map.Item.Source","i.$":"$$.Map.Item.Index"},`, passItem), `{"p":"d/"}`, s3, nil, nil)
 	entry := func(k string, size, i int) string {
-		return fmt.Sprintf(`{"v":{"Etag":"\"e-%s\"","Key":"%s","LastModified":1668699881,"Size":%d,"StorageClass":"STANDARD"},"s":"S3://b","i":%d}`, k, k, size, i)
+		return fmt.Sprintf(`{"v":{"Etag":"\"e-%s\"","Key":"%s","LastModified":1668699881,"Size":%d,"StorageClass":"STANDARD"},"s":"s3://b","i":%d}`, k, k, size, i)
 	}
 	r.wantOutput(t, "["+entry("d/1", 3, 0)+","+entry("d/2", 5, 1)+","+entry("d/3", 2, 2)+"]")
 	if d := cmp.Diff([]string{"ListObjectsV2 b/d/", "ListObjectsV2 b/d/"}, s3.calls); d != "" {
@@ -125,7 +125,7 @@ func TestListObjects(t *testing.T) {
 
 	flat := fmt.Sprintf(reader, `,"ReaderConfig":{"Transformation":"LOAD_AND_FLATTEN","InputType":"JSON"}`)
 	beginWith(t, distributedMap("EXPRESS", flat+`"ItemSelector":{"v.$":"$$.Map.Item.Value","s.$":"$$.Map.Item.Source"},`, passItem), `{"p":"d/"}`, s3, nil, nil).
-		wantOutput(t, `[{"v":1,"s":"S3://b/d/1"},{"v":2,"s":"S3://b/d/2"},{"v":3,"s":"S3://b/d/2"}]`)
+		wantOutput(t, `[{"v":1,"s":"s3://b/d/1"},{"v":2,"s":"s3://b/d/2"},{"v":3,"s":"s3://b/d/2"}]`)
 }
 
 func TestItemsOfTheState(t *testing.T) {

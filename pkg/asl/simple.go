@@ -1,6 +1,7 @@
 package asl
 
 import (
+	"encoding/json"
 	"reflect"
 	"time"
 )
@@ -117,6 +118,24 @@ func (v *visit) whole(t template, field string, low, high int64) (int64, error) 
 		return 0, wrongType(t, v.field(field), wholeRange(low, high), value)
 	}
 	return n, nil
+}
+
+// numericText reads a number that a path leads to and that is written as a text:
+// AWS takes it for SecondsPath and for the numbers of a Map, unless it is JSONata.
+type numericText struct{ template }
+
+func (n numericText) eval(v *view) (any, error) {
+	value, err := n.template.eval(v)
+	s, isText := value.(string)
+	if _, isExpression := n.template.(*expression); err != nil || !isText || isExpression {
+		return value, err
+	}
+	if d, err := decode([]byte(s)); err == nil {
+		if number, ok := d.(json.Number); ok {
+			return number, nil
+		}
+	}
+	return value, nil
 }
 
 // failState runs a Fail state.
