@@ -65,9 +65,38 @@ func (s *Service) AddVPC(id, cidr string, tags map[string]string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.vpcs[id] = types.Vpc{VpcId: ptr(id), CidrBlock: ptr(cidr), OwnerId: ptr(s.opts.Account), State: types.VpcStateAvailable,
-		InstanceTenancy: types.TenancyDefault, IsDefault: ptr(false), Tags: tagList(tags)}
+		InstanceTenancy: types.TenancyDefault, IsDefault: ptr(false), DhcpOptionsId: ptr("dopt-" + strings.TrimPrefix(id, "vpc-")), Tags: tagList(tags),
+		CidrBlockAssociationSet: []types.VpcCidrBlockAssociation{{AssociationId: ptr("vpc-cidr-assoc-" + strings.TrimPrefix(id, "vpc-")), CidrBlock: ptr(cidr),
+			CidrBlockState: &types.VpcCidrBlockState{State: types.VpcCidrBlockStateCodeAssociated}}}}
 	s.addGroup("sg-"+strings.TrimPrefix(id, "vpc-"), id, "default", "default VPC security group", nil)
 	return nil
+}
+
+// SetDefaultVPC makes a VPC the region's default one, with its subnets.
+func (s *Service) SetDefaultVPC(id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	vpc, ok := s.vpcs[id]
+	if !ok {
+		return fmt.Errorf("ec2: no VPC %s", id)
+	}
+	vpc.IsDefault = ptr(true)
+	s.vpcs[id] = vpc
+	for key, n := range s.subnets {
+		if *n.VpcId == id {
+			n.DefaultForAz = ptr(true)
+			s.subnets[key] = n
+		}
+	}
+	return nil
+}
+
+// LookupVPC returns the block of a VPC; false when it does not exist.
+func (s *Service) LookupVPC(id string) (cidr string, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	vpc, ok := s.vpcs[id]
+	return value(vpc.CidrBlock), ok
 }
 
 // Subnet describes a subnet to add.
@@ -143,6 +172,33 @@ func (s *Service) AddSecurityGroup(id, vpc, name string, ingress ...types.IpPerm
 	}
 	s.addGroup(id, vpc, name, name, ingress)
 	return nil
+}
+
+// LookupSecurityGroup returns the VPC of a security group; false when it does
+// not exist.
+func (s *Service) LookupSecurityGroup(id string) (vpc string, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g, ok := s.groups[id]
+	return value(g.VpcId), ok
+}
+
+// OwnSecurityGroup adds a security group that another service made: its members
+// reach each other. RemoveSecurityGroup takes it away.
+func (s *Service) OwnSecurityGroup(id, vpc, name, description string, tags map[string]string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.addGroup(id, vpc, name, description, []types.IpPermission{{IpProtocol: ptr("-1"), UserIdGroupPairs: []types.UserIdGroupPair{{GroupId: ptr(id), UserId: ptr(s.opts.Account)}}}})
+	g := s.groups[id]
+	g.Tags = tagList(tags)
+	s.groups[id] = g
+}
+
+// RemoveSecurityGroup removes a security group.
+func (s *Service) RemoveSecurityGroup(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.groups, id)
 }
 
 func (s *Service) addGroup(id, vpc, name, description string, ingress []types.IpPermission) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -75,7 +76,7 @@ func (s *Service) newCluster(in *sdk.CreateClusterInput) (*cluster, error) {
 	if in.Version != nil {
 		var ok bool
 		if v, ok = findVersion(*in.Version); !ok || v.status(s.opts.Clock.Now()) == types.VersionStatusUnsupported {
-			return nil, invalidParameter(in.Name, "unsupported Kubernetes version %s", *in.Version)
+			return nil, invalidParameter(in.Name, "unsupported Kubernetes version")
 		}
 	}
 	vpc, err := s.clusterVPC(in)
@@ -86,7 +87,7 @@ func (s *Service) newCluster(in *sdk.CreateClusterInput) (*cluster, error) {
 		Cluster: types.Cluster{
 			Name: in.Name, Arn: s.arn("cluster/%s", *in.Name), RoleArn: in.RoleArn, CreatedAt: s.now(),
 			Version: ptr(v.version), PlatformVersion: ptr(v.platform), Status: types.ClusterStatusCreating,
-			ClientRequestToken: in.ClientRequestToken, ResourcesVpcConfig: vpc,
+			ClientRequestToken: in.ClientRequestToken, ResourcesVpcConfig: vpc, CertificateAuthority: &types.Certificate{},
 			DeletionProtection: ptr(value(in.DeletionProtection)), EncryptionConfig: in.EncryptionConfig,
 			Health: &types.ClusterHealth{Issues: []types.ClusterIssue{}}, Tags: cloneTags(in.Tags),
 			AccessConfig:              &types.AccessConfigResponse{AuthenticationMode: types.AuthenticationModeConfigMap},
@@ -100,8 +101,6 @@ func (s *Service) newCluster(in *sdk.CreateClusterInput) (*cluster, error) {
 	if err := s.configure(c, v, in); err != nil {
 		return nil, err
 	}
-	id := fmt.Sprintf("%X", sha256.Sum256([]byte(s.uuid())))[:32]
-	c.Identity = &types.Identity{Oidc: &types.OIDC{Issuer: ptr(fmt.Sprintf("https://oidc.eks.%s.amazonaws.com/id/%s", s.opts.Region, id))}}
 	return c, nil
 }
 
@@ -128,6 +127,10 @@ func (s *Service) configure(c *cluster, v clusterVersion, in *sdk.CreateClusterI
 	if auto.on() && c.AccessConfig.AuthenticationMode == types.AuthenticationModeConfigMap {
 		return invalidParameter(in.Name, "EKS Auto Mode requires the authentication mode API or API_AND_CONFIG_MAP")
 	}
+	if a := in.AccessConfig; a != nil && a.BootstrapClusterCreatorAdminPermissions != nil && !*a.BootstrapClusterCreatorAdminPermissions &&
+		c.AccessConfig.AuthenticationMode == types.AuthenticationModeConfigMap {
+		return invalidParameter(in.Name, "bootstrapClusterCreatorAdminPermissions must be true if cluster authentication mode is set to CONFIG_MAP")
+	}
 	if auto.on() && value(in.BootstrapSelfManagedAddons) {
 		return invalidParameter(in.Name, "When EKS Auto Mode is enabled, bootstrapSelfManagedAddons must be set to false")
 	}
@@ -136,7 +139,7 @@ func (s *Service) configure(c *cluster, v clusterVersion, in *sdk.CreateClusterI
 		return err
 	}
 	c.UpgradePolicy = &types.UpgradePolicyResponse{SupportType: support}
-	if c.KubernetesNetworkConfig, err = s.networkOf(in); err != nil {
+	if c.KubernetesNetworkConfig, err = s.networkOf(in, *c.ResourcesVpcConfig.VpcId); err != nil {
 		return err
 	}
 	if c.Logging, err = loggingOf(in.Name, nil, in.Logging); err != nil {
@@ -172,12 +175,28 @@ func (s *Service) clusterCreated(c *cluster, err error) {
 		return
 	}
 	c.Status = types.ClusterStatusActive
+	s.complete(c)
 	if c.endpoint.URL != "" {
 		c.Endpoint = ptr(c.endpoint.URL)
 		c.CertificateAuthority = &types.Certificate{Data: ptr(base64.StdEncoding.EncodeToString(c.endpoint.CAData))}
 	}
 	s.refreshInsights(c)
 	s.startAutoNodes(c)
+}
+
+// complete adds what a cluster has when it is there: its issuer of tokens, and the
+// security group of its control plane and its nodes.
+func (s *Service) complete(c *cluster) {
+	id := fmt.Sprintf("%X", sha256.Sum256([]byte(s.uuid())))[:32]
+	c.Identity = &types.Identity{Oidc: &types.OIDC{Issuer: ptr(fmt.Sprintf("https://oidc.eks.%s.amazonaws.com/id/%s", s.opts.Region, id))}}
+	h := sha256.Sum256([]byte(s.uuid()))
+	group := fmt.Sprintf("sg-0%x", h)[:20]
+	vpc := *c.ResourcesVpcConfig
+	vpc.ClusterSecurityGroupId = ptr(group)
+	c.ResourcesVpcConfig = &vpc
+	s.opts.EC2.OwnSecurityGroup(group, *vpc.VpcId, fmt.Sprintf("eks-cluster-sg-%s-%d", *c.Name, binary.BigEndian.Uint32(h[:4])),
+		"EKS created security group applied to ENI that is attached to EKS Control Plane master nodes, as well as any managed workloads.",
+		map[string]string{"Name": "eks-cluster-sg-" + *c.Name, "aws:eks:cluster-name": *c.Name, "kubernetes.io/cluster/" + *c.Name: "owned"})
 }
 
 // clusterVPC checks the network of a new cluster.
@@ -187,7 +206,7 @@ func (s *Service) clusterVPC(in *sdk.CreateClusterInput) (*types.VpcConfigRespon
 	if err != nil {
 		return nil, err
 	}
-	if err := checkSecurityGroups(in.Name, r.SecurityGroupIds); err != nil {
+	if err := s.checkSecurityGroups(in.Name, vpc, r.SecurityGroupIds); err != nil {
 		return nil, err
 	}
 	mode := r.ControlPlaneEgressMode
@@ -200,7 +219,6 @@ func (s *Service) clusterVPC(in *sdk.CreateClusterInput) (*types.VpcConfigRespon
 	out := &types.VpcConfigResponse{
 		VpcId: ptr(vpc), SubnetIds: slices.Clone(r.SubnetIds), SecurityGroupIds: append([]string{}, r.SecurityGroupIds...),
 		EndpointPublicAccess: true, ControlPlaneEgressMode: mode,
-		ClusterSecurityGroupId: ptr("sg-" + strings.ReplaceAll(s.uuid(), "-", "")[:17]),
 	}
 	return out, endpointAccess(in.Name, out, r)
 }
@@ -236,9 +254,20 @@ func endpointAccess(cluster *string, to *types.VpcConfigResponse, r *types.VpcCo
 	return nil
 }
 
-func checkSecurityGroups(cluster *string, ids []string) error {
+// checkSecurityGroups wants at most five groups, of the cluster's VPC. Without a
+// simulated EC2 any will do.
+func (s *Service) checkSecurityGroups(cluster *string, vpc string, ids []string) error {
 	if len(ids) > 5 {
 		return invalidParameter(cluster, "At most 5 security groups may be specified")
+	}
+	for _, id := range ids {
+		switch in, ok := s.opts.EC2.LookupSecurityGroup(id); {
+		case s.opts.Subnets == nil:
+		case !ok:
+			return invalidParameter(cluster, "The security group '%s' does not exist (Service: AmazonEC2; Status Code: 400; Error Code: InvalidGroup.NotFound)", id)
+		case in != vpc:
+			return invalidParameter(cluster, "Security group %s does not belong to the VPC %s of the subnets", id, vpc)
+		}
 	}
 	return nil
 }
@@ -340,6 +369,9 @@ func (s *Service) DeleteCluster(_ *wire.Call, in *sdk.DeleteClusterInput) (*sdk.
 	}, func(err error) {
 		if err == nil {
 			delete(s.clusters, *in.Name)
+			if group := c.ResourcesVpcConfig.ClusterSecurityGroupId; group != nil {
+				s.opts.EC2.RemoveSecurityGroup(*group)
+			}
 			return
 		}
 		// As on AWS: the cluster is there again, and says what is wrong.

@@ -253,7 +253,7 @@ func (s *Service) vpcChange(c *cluster, r *types.VpcConfigRequest) (configChange
 		change.params = append(change.params, param(types.UpdateParamTypeSubnets, toJSON(next.SubnetIds)))
 	}
 	if r.SecurityGroupIds != nil {
-		if err := checkSecurityGroups(c.Name, r.SecurityGroupIds); err != nil {
+		if err := s.checkSecurityGroups(c.Name, *c.ResourcesVpcConfig.VpcId, r.SecurityGroupIds); err != nil {
 			return change, err
 		}
 		next.SecurityGroupIds = slices.Clone(r.SecurityGroupIds)

@@ -161,7 +161,7 @@ func private(p netip.Prefix) bool {
 }
 
 // networkOf completes the Kubernetes network configuration of a new cluster.
-func (s *Service) networkOf(in *sdk.CreateClusterInput) (*types.KubernetesNetworkConfigResponse, error) {
+func (s *Service) networkOf(in *sdk.CreateClusterInput, vpc string) (*types.KubernetesNetworkConfigResponse, error) {
 	out := &types.KubernetesNetworkConfigResponse{IpFamily: types.IpFamilyIpv4, ElasticLoadBalancing: &types.ElasticLoadBalancing{Enabled: ptr(false)}}
 	k := in.KubernetesNetworkConfig
 	if k == nil {
@@ -178,7 +178,7 @@ func (s *Service) networkOf(in *sdk.CreateClusterInput) (*types.KubernetesNetwor
 		out.IpFamily, out.ServiceIpv6Cidr = types.IpFamilyIpv6, ptr(fmt.Sprintf("fd%s:%s:%s::/108", id[:2], id[2:6], id[6:10]))
 		return out, nil
 	}
-	out.ServiceIpv4Cidr = ptr("172.20.0.0/16")
+	out.ServiceIpv4Cidr = ptr(s.serviceBlock(vpc))
 	if k.ServiceIpv4Cidr != nil {
 		p, err := netip.ParsePrefix(*k.ServiceIpv4Cidr)
 		if err != nil || !p.Addr().Is4() || !private(p) || p.Bits() < 12 || p.Bits() > 24 || p != p.Masked() {
@@ -187,6 +187,17 @@ func (s *Service) networkOf(in *sdk.CreateClusterInput) (*types.KubernetesNetwor
 		out.ServiceIpv4Cidr = k.ServiceIpv4Cidr
 	}
 	return out, nil
+}
+
+// serviceBlock is the block of services that EKS picks: one that does not
+// overlap with the VPC's.
+func (s *Service) serviceBlock(vpc string) string {
+	const usual, other = "10.100.0.0/16", "172.20.0.0/16"
+	cidr, ok := s.opts.EC2.LookupVPC(vpc)
+	if p, err := netip.ParsePrefix(cidr); !ok || err != nil || netip.MustParsePrefix("10.0.0.0/8").Overlaps(p) {
+		return other
+	}
+	return usual
 }
 
 // remoteOf checks the networks of hybrid nodes. Empty lists remove them.

@@ -44,7 +44,7 @@ func (s *Service) UpdateClusterVersion(_ *wire.Call, in *sdk.UpdateClusterVersio
 	}
 	target, ok := findVersion(*in.Version)
 	if !ok || target.status(s.opts.Clock.Now()) == types.VersionStatusUnsupported {
-		return nil, invalidParameter(in.Name, "unsupported Kubernetes version %s", *in.Version)
+		return nil, invalidParameter(in.Name, "unsupported Kubernetes version")
 	}
 	var u *update
 	switch minor(target.version) - minor(*c.Version) {

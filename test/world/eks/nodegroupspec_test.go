@@ -34,7 +34,7 @@ func TestRefusedSettingsOfNodegroups(t *testing.T) {
 		{"warm pool of Bottlerocket that hibernates", func(in *sdk.CreateNodegroupInput) {
 			in.AmiType, in.WarmPoolConfig = types.AMITypesBottlerocketX8664, &types.WarmPoolConfig{Enabled: ptr(true), PoolState: types.WarmPoolStateHibernated}
 		}, "Bottlerocket"},
-		{"custom AMI without a launch template", func(in *sdk.CreateNodegroupInput) { in.AmiType = types.AMITypesCustom }, "launch template"},
+		{"custom AMI without a launch template", func(in *sdk.CreateNodegroupInput) { in.AmiType = types.AMITypesCustom }, "Launch template details"},
 		{"unknown release", func(in *sdk.CreateNodegroupInput) { in.ReleaseVersion = ptr("1.34.0-20200101") }, "is not valid for kubernetes version 1.34"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 // templates".
 func (s *Service) useTemplate(c *cluster, n *nodegroup, in *sdk.CreateNodegroupInput) error {
 	if in.AmiType == types.AMITypesCustom && in.LaunchTemplate == nil {
-		return invalidParameter(c.Name, "amiType CUSTOM needs a launch template with an image ID")
+		return invalidParameter(c.Name, "Launch template details can't be null for Custom ami type node group")
 	}
 	if in.CapacityType == types.CapacityTypesCapacityBlock && in.LaunchTemplate == nil {
 		return invalidParameter(c.Name, "capacityType CAPACITY_BLOCK needs a launch template that targets a capacity reservation")

@@ -77,9 +77,9 @@ func (s *Service) nextVersion(c *cluster, n, next *nodegroup, in *sdk.UpdateNode
 	back := minor(version) < minor(*n.Version)
 	switch {
 	case back && version != *c.Version && !(c.canGoBack(s.opts.Clock.Now()) && version == c.hop.from):
-		return invalidParameter(c.Name, "Nodegroup version %s cannot be downgraded to %s", *n.Version, version)
+		return invalidParameter(c.Name, "%s", versionMismatch(c, n))
 	case !back && version != *c.Version && version != *n.Version:
-		return invalidParameter(c.Name, "Nodegroup version %s is not valid: it must be the cluster's version %s or the nodegroup's version %s", version, *c.Version, *n.Version)
+		return invalidParameter(c.Name, "%s", versionMismatch(c, n))
 	}
 	if err := checkAMI(c, n.AmiType, version); err != nil {
 		return err
@@ -94,6 +94,11 @@ func (s *Service) nextVersion(c *cluster, n, next *nodegroup, in *sdk.UpdateNode
 		return invalidParameter(c.Name, "Nodegroup release version %s cannot be downgraded to %s", *n.ReleaseVersion, *next.ReleaseVersion)
 	}
 	return nil
+}
+
+// versionMismatch is what EKS says to every other version, older ones too.
+func versionMismatch(c *cluster, n *nodegroup) string {
+	return fmt.Sprintf("Nodegroup Kubernetes version should be equal to Cluster kubernetes version %s or NodeGroup kubernetes version %s", *c.Version, *n.Version)
 }
 
 // UpdateNodegroupConfig changes scaling, labels, taints, and settings of

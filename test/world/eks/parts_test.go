@@ -69,7 +69,7 @@ func TestNodegroupVersionIsTheClustersOrItsOwn(t *testing.T) {
 	f.nodegroup("workers")
 	in := &sdk.UpdateNodegroupVersionInput{ClusterName: ptr("shop"), NodegroupName: ptr("workers"), Version: ptr("1.35")}
 	_, err := f.UpdateNodegroupVersion(f.call, in)
-	wantCode(t, err, "InvalidParameterException", "it must be the cluster's version 1.34")
+	wantCode(t, err, "InvalidParameterException", "should be equal to Cluster kubernetes version 1.34")
 	f.upgraded("1.35")
 	f.must(f.UpdateNodegroupVersion(f.call, in))
 }

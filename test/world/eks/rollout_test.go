@@ -282,11 +282,11 @@ func TestNodeGroupsGoBackOnlyWhileTheClusterCan(t *testing.T) {
 	f.roll(nil)
 	in := &sdk.UpdateNodegroupVersionInput{ClusterName: ptr("shop"), NodegroupName: ptr("workers"), Version: ptr("1.33")}
 	_, err := f.UpdateNodegroupVersion(f.call, in)
-	wantCode(t, err, "InvalidParameterException", "cannot be downgraded")
+	wantCode(t, err, "InvalidParameterException", "Nodegroup Kubernetes version should be equal to Cluster kubernetes version")
 	f.clock.Advance(8 * 24 * time.Hour)
 	in.Version = ptr("1.34")
 	_, err = f.UpdateNodegroupVersion(f.call, in)
-	wantCode(t, err, "InvalidParameterException", "Nodegroup version 1.35 cannot be downgraded to 1.34")
+	wantCode(t, err, "InvalidParameterException", "Nodegroup Kubernetes version should be equal to Cluster kubernetes version")
 }
 
 func TestReleases(t *testing.T) {

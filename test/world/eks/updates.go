@@ -26,6 +26,9 @@ type tokenUse struct {
 
 // startUpdate adds an update that is InProgress. The lock must be held.
 func (s *Service) startUpdate(c *cluster, typ types.UpdateType, nodegroup, addon string, params ...types.UpdateParam) *update {
+	if params == nil {
+		params = []types.UpdateParam{}
+	}
 	u := &update{nodegroup: nodegroup, addon: addon, Update: types.Update{
 		Id: ptr(s.uuid()), Type: typ, Status: types.UpdateStatusInProgress, CreatedAt: s.now(), Params: params, Errors: []types.ErrorDetail{},
 	}}

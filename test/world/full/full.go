@@ -56,8 +56,9 @@ func Add(w *world.World, o Options) *Services {
 	s := &Services{EC2: ec2.New(ec2.Options{Account: account, Region: region})}
 	eksOptions := eks.Options{Clock: w.Clock(), Account: account, Region: region, Clusters: o.Clusters, Subnets: s.EC2, EC2: s.EC2,
 		Durations: o.Durations, RandomDurations: o.RandomDurations, Seed: o.Seed, Hold: o.Hold,
-		Principal: func(c *wire.Call) string { return w.STS().CallerARN(c.AccessKeyID) }}
+		Principal: func(c *wire.Call) string { return principal(w, c) }}
 	s.EKS = eks.New(eksOptions)
+	w.SSM().Publish(eks.PublicParameter)
 	s.Route53 = route53.New(route53.Options{Clock: w.Clock(), Seed: o.Seed, Hold: o.Hold, Alarms: w.CloudWatch()})
 	env := map[string]string{"AWS_ENDPOINT_URL": w.URL(), "AWS_REGION": region}
 	var hold func() func()
@@ -85,6 +86,18 @@ func Add(w *world.World, o Options) *Services {
 	return s
 }
 
+// principal is the IAM role, with its path, or the user that makes a call. A
+// service of AWS that calls in process does so by a role.
+func principal(w *world.World, c *wire.Call) string {
+	if c.Role != "" {
+		return c.Role
+	}
+	if session, ok := w.STS().Session(c.AccessKeyID); ok {
+		return session.RoleArn
+	}
+	return w.STS().CallerARN(c.AccessKeyID)
+}
+
 // The VPC that AddDefaultVPC makes: AWS gives every account one of this block.
 const (
 	DefaultVPC  = "vpc-0a1b2c3d4e5f60000"
@@ -102,7 +115,7 @@ func (s *Services) AddDefaultVPC(region string) error {
 			return err
 		}
 	}
-	return nil
+	return s.EC2.SetDefaultVPC(DefaultVPC)
 }
 
 // Close ends builds and what the clusters' backend is doing.
