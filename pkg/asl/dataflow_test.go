@@ -167,6 +167,7 @@ func TestJSONataFailures(t *testing.T) {
 		{"$range that leads away", `$range(1, 10, -1)`, "returned nothing"},
 		{"$range of texts", `$range('a', 10, 1)`, "T0410: Argument 1 of function \"range\""},
 		{"$range that is too long", `$range(1, 900000, 1)`, "memory limit"},
+		{"$partition into chunks of null", `$partition([1,2,3], null)`, "T0410: Argument 2 of function \"partition\""},
 		{"$uuid takes nothing", `$uuid(1)`, "T0410: Argument 1 of function \"uuid\""},
 		{"$error", `$error('mine')`, "mine"},
 		{"endless tail calls", `($f := function($x){ $f($x) }; $f(1))`, ""},

@@ -179,7 +179,7 @@ func jsonataPartition(args []any, _ any) (any, error) {
 		return nil, jsonataError("T0412", "Argument 1 of function \"partition\" must be an array of undefined")
 	case len(a) == 0:
 		return nil, nil
-	case argument(args, 1) == nil:
+	case len(args) < 2:
 		return []any{a}, nil
 	}
 	size, err := towardsZero("partition", args, 1)
