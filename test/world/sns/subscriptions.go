@@ -119,7 +119,9 @@ func (s *Service) Subscribe(_ *wire.Call, in *awssns.SubscribeInput) (*awssns.Su
 		return nil, err
 	}
 	sub := &subscription{topic: t.arn, protocol: protocol, endpoint: endpoint, attributes: map[string]string{}}
-	for _, name := range slices.Sorted(maps.Keys(in.Attributes)) {
+	names := slices.Sorted(maps.Keys(in.Attributes))
+	slices.Reverse(names) // a filter's scope says how to read the filter
+	for _, name := range names {
 		if err := sub.set(name, in.Attributes[name]); err != nil {
 			return nil, err
 		}
