@@ -58,7 +58,18 @@ IAM and more. Any access key will do; signatures are not checked, but a request 
 one is refused, as AWS does it. Nothing is kept when it stops.
 
 EKS clusters have a real Kubernetes API when the control plane has been built
-(make control-plane); without one they have no endpoint.`,
+(make control-plane); without one they have no endpoint. What takes minutes on AWS takes
+as long here, unless --speed says otherwise.
+
+SDKs and the CLI put "sync-" before the host name for two operations of Step Functions,
+StartSyncExecution and TestState. With an endpoint such as http://127.0.0.1:4566 that is
+a name which does not exist. One of these helps:
+  HTTP_PROXY=http://127.0.0.1:4566 aws stepfunctions test-state ...
+  an endpoint with a name under .localhost, http://aws.localhost:4566, where
+    systemd-resolved answers names of this machine
+  a line "127.0.0.1 sync-localhost" in /etc/hosts, and the endpoint http://localhost:4566
+  in programs: Config(inject_host_prefix=False) of boto3, disableHostPrefix of JavaScript,
+    smithyhttp.DisableEndpointHostPrefix of Go`,
 		Example: `  eks-upgrade world
   eks-upgrade world --addr 127.0.0.1:0 --speed 60 --output json
   AWS_ENDPOINT_URL=http://127.0.0.1:4566 aws eks list-clusters`,
@@ -167,13 +178,13 @@ func startWorld(f worldFlags, dir string) (_ *running, err error) {
 		return nil, listenError("--addr", f.addr, err)
 	}
 	var clusters eks.ClusterBackend
-	r.plane = "none: they have no endpoint"
+	r.plane = "none, so they have no endpoint"
 	switch {
 	case f.controlPlane == planeNone:
 	case found != nil:
 		r.plane = "none, because the control plane has not been built: make control-plane"
 	default:
-		r.plane = "a real Kubernetes API each"
+		r.plane = "a real control plane each"
 		r.fleet, err = cluster.NewFleet(cluster.Options{Assets: assets, Dir: dir, Hold: options.Hold,
 			TokenWebhook: func(name string) string { return r.world.URL() + "/_world/token-review/" + name }})
 		if err != nil {
@@ -251,15 +262,30 @@ func (r *running) announce(out io.Writer, f worldFlags) error {
   aws sts get-caller-identity
   aws ec2 describe-subnets --query 'Subnets[].SubnetId'
   aws stepfunctions list-state-machines
-  HTTP_PROXY=$AWS_ENDPOINT_URL aws stepfunctions test-state ... # its host name has a prefix; start-sync-execution's too
+  HTTP_PROXY=$AWS_ENDPOINT_URL aws stepfunctions test-state ... # and start-sync-execution: see --help
 
-EKS clusters: %[5]s.
-`, f.account, f.region, f.speed, r.world.URL(), r.plane)
+  aws eks create-cluster --name shop --kubernetes-version %[6]s --role-arn arn:aws:iam::%[1]s:role/eks \
+      --resources-vpc-config subnetIds=%[7]s,%[8]s --access-config authenticationMode=API
+  aws eks wait cluster-active --name shop%[9]s
+
+Kubernetes behind EKS clusters: %[5]s.
+`, f.account, f.region, f.speed, r.world.URL(), r.plane, firstVersion, full.DefaultSubnet(1), full.DefaultSubnet(2), r.kubectl())
 	if r.dns != nil {
 		text += fmt.Sprintf("DNS: dig @%s -p %s NAME\n", host(r.dns.Addr()), port(r.dns.Addr()))
 	}
 	_, err := io.WriteString(out, text)
 	return err
+}
+
+// firstVersion is one that can be upgraded.
+const firstVersion = "1.34"
+
+// kubectl says how to get into a cluster, where one can.
+func (r *running) kubectl() string {
+	if r.fleet == nil {
+		return ""
+	}
+	return " && aws eks update-kubeconfig --name shop && kubectl get namespaces"
 }
 
 func host(addr string) string { h, _, _ := net.SplitHostPort(addr); return h }

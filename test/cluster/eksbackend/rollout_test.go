@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -69,6 +70,20 @@ type region struct {
 	eks    *eks.Service
 	fleet  *cluster.Fleet
 	client dynamic.Interface
+	most   atomic.Int64 // nodes at once, as often as some join
+}
+
+// counting notes how many nodes there are when some join: never are there more.
+type counting struct {
+	Backend
+	r *region
+}
+
+func (c counting) AddNodes(ctx context.Context, name string, nodes []eks.Node) error {
+	if n := int64(len(c.r.eks.Nodes(name))); n > c.r.most.Load() {
+		c.r.most.Store(n)
+	}
+	return c.Backend.AddNodes(ctx, name, nodes)
 }
 
 func newRegion(t *testing.T) *region {
@@ -92,7 +107,7 @@ func newRegion(t *testing.T) *region {
 	for i, zone := range []string{"eu-west-1a", "eu-west-1b", "eu-west-1c"} {
 		r.check(r.ec2.AddSubnet(ec2.Subnet{ID: "subnet-" + zone[len(zone)-1:], VPC: "vpc-1", CIDR: fmt.Sprintf("10.0.%d.0/20", 16*i), Zone: zone, FreeIPs: -1}))
 	}
-	r.eks = eks.New(eks.Options{Clock: clk, Account: "123456789012", Region: "eu-west-1", Clusters: New(r.fleet), Subnets: r.ec2, EC2: r.ec2, Hold: clk.Hold})
+	r.eks = eks.New(eks.Options{Clock: clk, Account: "123456789012", Region: "eu-west-1", Clusters: counting{New(r.fleet), r}, Subnets: r.ec2, EC2: r.ec2, Hold: clk.Hold})
 	t.Cleanup(r.eks.Close)
 	_, err = r.eks.CreateCluster(r.call(), &sdk.CreateClusterInput{Name: ptr(shop), RoleArn: ptr(role), Version: ptr("1.34"),
 		ResourcesVpcConfig: &types.VpcConfigRequest{SubnetIds: []string{"subnet-a", "subnet-b", "subnet-c"}}})
@@ -308,20 +323,10 @@ func TestNodesReallyRoll(t *testing.T) {
 		r.check(err)
 		r.rested(types.NodegroupStatusActive)
 		r.controlPlane("1.37")
-		ctx, stop := context.WithCancel(r.ctx)
-		most := make(chan int)
-		go func() {
-			highest := 0
-			for ctx.Err() == nil {
-				highest = max(highest, len(r.eks.Nodes(shop)))
-				time.Sleep(time.Millisecond)
-			}
-			most <- highest
-		}()
+		r.most.Store(0)
 		u, _ := r.roll(sdk.UpdateNodegroupVersionInput{})
-		stop()
-		if highest := <-most; highest != 3 {
-			t.Errorf("there were %d nodes at once", highest)
+		if most := r.most.Load(); most != 3 {
+			t.Errorf("there were %d nodes at once", most)
 		}
 		if u.Status != types.UpdateStatusSuccessful {
 			t.Fatalf("update = %+v %s", u, *u.Errors[0].ErrorMessage)

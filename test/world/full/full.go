@@ -104,13 +104,16 @@ const (
 	defaultCIDR = "172.31.0.0/16"
 )
 
+// DefaultSubnet is the id of the default VPC's subnet number n, from 1 to 3.
+func DefaultSubnet(n int) string { return fmt.Sprintf("subnet-0a1b2c3d4e5f6000%d", n) }
+
 // AddDefaultVPC adds a VPC with a public subnet in each of three zones.
 func (s *Services) AddDefaultVPC(region string) error {
 	if err := s.EC2.AddVPC(DefaultVPC, defaultCIDR, nil); err != nil {
 		return err
 	}
 	for i, zone := range []string{"a", "b", "c"} {
-		if err := s.EC2.AddSubnet(ec2.Subnet{ID: fmt.Sprintf("subnet-0a1b2c3d4e5f6000%d", i+1), VPC: DefaultVPC, Zone: region + zone,
+		if err := s.EC2.AddSubnet(ec2.Subnet{ID: DefaultSubnet(i + 1), VPC: DefaultVPC, Zone: region + zone,
 			CIDR: fmt.Sprintf("172.31.%d.0/20", 16*i), FreeIPs: -1, Public: true}); err != nil {
 			return err
 		}
