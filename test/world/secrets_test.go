@@ -201,6 +201,10 @@ func TestLabelsTagsAndFiltersOfParameters(t *testing.T) {
 			t.Errorf("filter %s: %q, want %q", key, got, want)
 		}
 	}
+	_, err := c.DescribeParameters(ctx, &ssmsdk.DescribeParametersInput{ParameterFilters: []ssmtypes.ParameterStringFilter{{Key: aws.String("Colour"), Values: []string{"red"}}}})
+	if wantCode(t, err, "InvalidFilterKey"); !strings.Contains(err.Error(), "The following filter key is not valid: Colour") {
+		t.Errorf("err = %v", err)
+	}
 	secure, err := c.GetParametersByPath(ctx, &ssmsdk.GetParametersByPathInput{Path: aws.String("/a"), ParameterFilters: []ssmtypes.ParameterStringFilter{{Key: aws.String("Type"), Values: []string{"SecureString"}}}})
 	if err != nil || len(secure.Parameters) != 1 || *secure.Parameters[0].Name != "/a/y" {
 		t.Errorf("secure ones by path = %+v, %v", secure, err)

@@ -142,14 +142,14 @@ func (s *Service) judge(a *alarm, now time.Time) (verdict, error) {
 		return verdict{}, err
 	}
 	v := verdict{data: string(data)}
+	w := wording{alarm: m, series: r.series, periods: n, missing: gaps}
 	switch {
 	case breaching >= need:
-		v.state = types.StateValueAlarm
-		v.reason = fmt.Sprintf("Threshold Crossed: %d out of the last %d datapoints crossed the threshold (%g) (minimum %d datapoints for OK -> ALARM transition).", breaching, n, *m.Threshold, need)
+		v.state, v.reason = types.StateValueAlarm, w.crossed(true, breaching, need)
 	case have == 0:
-		v.state, v.reason = types.StateValueInsufficientData, fmt.Sprintf("Insufficient Data: %d datapoints were unknown.", gaps)
+		v.state, v.reason = types.StateValueInsufficientData, "Insufficient Data: "+count(gaps, "datapoint was unknown.", "datapoints were unknown.")
 	default:
-		v.state, v.reason = types.StateValueOk, fmt.Sprintf("Threshold Crossed: %d datapoints were not crossing the threshold (%g).", have-breaching, *m.Threshold)
+		v.state, v.reason = types.StateValueOk, w.crossed(false, have-breaching, n-need+1)
 	}
 	return v, nil
 }

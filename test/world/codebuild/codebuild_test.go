@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -151,6 +152,12 @@ phases:
 	}
 	if d := cmp.Diff([]string{"install", "pre", "", "one", "two", "three", "finally", "post"}, said); d != "" {
 		t.Errorf("%s\n%s", d, f.Logs(*b.Id))
+	}
+	if log := f.Logs(*b.Id); strings.Contains(log, "SUBMITTED") || !strings.Contains(log, "[Container] Phase complete: DOWNLOAD_SOURCE State: SUCCEEDED") {
+		t.Errorf("the container's log tells of the container:\n%s", log)
+	}
+	if !regexp.MustCompile(`^provision:[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}$`).MatchString(*b.Id) {
+		t.Errorf("id = %s", *b.Id)
 	}
 	if *b.Logs.GroupName != "/aws/codebuild/provision" || !strings.HasSuffix(*b.Id, ":"+*b.Logs.StreamName) {
 		t.Errorf("logs = %+v", b.Logs)

@@ -114,6 +114,16 @@ func (r *runner) phases() types.StatusType {
 
 func nothing() *failure { return nil }
 
+// inContainer reports whether a phase happens in the build's container, whose
+// log tells of it.
+func inContainer(typ types.BuildPhaseType) bool {
+	switch typ {
+	case types.BuildPhaseTypeSubmitted, types.BuildPhaseTypeQueued, types.BuildPhaseTypeProvisioning, types.BuildPhaseTypeFinalizing:
+		return false
+	}
+	return true
+}
+
 // phase runs one phase and records it.
 func (r *runner) phase(typ types.BuildPhaseType, work func() *failure) types.StatusType {
 	s, b := r.service, r.build
@@ -126,7 +136,9 @@ func (r *runner) phase(typ types.BuildPhaseType, work func() *failure) types.Sta
 
 	f := r.interrupted()
 	if f == nil {
-		r.build.logs.printf("[Container] Entering phase %s\n", typ)
+		if inContainer(typ) && typ != types.BuildPhaseTypeDownloadSource {
+			r.build.logs.printf("[Container] Entering phase %s\n", typ)
+		}
 		f = work()
 		// What was killed reports a failure of its own: the cause counts.
 		if cause := r.interrupted(); cause != nil {
@@ -136,8 +148,10 @@ func (r *runner) phase(typ types.BuildPhaseType, work func() *failure) types.Sta
 	if f == nil {
 		f = &failure{status: types.StatusTypeSucceeded}
 	}
-	r.build.logs.printf("[Container] Phase complete: %s State: %s\n", typ, f.status)
-	r.build.logs.printf("[Container] Phase context status code: %s Message: %s\n", f.code, f.message)
+	if inContainer(typ) || f.status != types.StatusTypeSucceeded {
+		r.build.logs.printf("[Container] Phase complete: %s State: %s\n", typ, f.status)
+		r.build.logs.printf("[Container] Phase context status code: %s Message: %s\n", f.code, f.message)
+	}
 	r.writeLog(true)
 	r.announcePhase(r.record(index, typ, started, f))
 	return f.status

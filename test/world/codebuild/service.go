@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -220,8 +221,8 @@ func (s *Service) Logs(id string) string {
 // uuid returns an id that is the same in every run that makes the same calls.
 func (s *Service) uuid() string {
 	s.seq++
-	h := sha256.Sum256(fmt.Appendf(nil, "codebuild/%s/%s/%d", s.opts.Account, s.opts.Region, s.seq))
-	return fmt.Sprintf("%x-%x-4%x-8%x-%x", h[:4], h[4:6], h[6:8], h[8:10], h[10:16])[:36]
+	h := fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "codebuild/%s/%s/%d", s.opts.Account, s.opts.Region, s.seq)))
+	return strings.Join([]string{h[:8], h[8:12], "4" + h[13:16], "8" + h[17:20], h[20:32]}, "-")
 }
 
 func (s *Service) arn(kind, name string) string {

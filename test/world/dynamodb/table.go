@@ -228,7 +228,10 @@ func (s *Service) describe(t *table) *types.TableDescription {
 		TableSizeBytes: aws.Int64(int64(size)), DeletionProtectionEnabled: aws.Bool(aws.ToBool(t.in.DeletionProtectionEnabled)), TableId: aws.String(t.id()),
 	}
 	if t.in.BillingMode == types.BillingModePayPerRequest {
-		d.BillingModeSummary = &types.BillingModeSummary{BillingMode: t.in.BillingMode, LastUpdateToPayPerRequestDateTime: &t.created}
+		d.BillingModeSummary = &types.BillingModeSummary{BillingMode: t.in.BillingMode}
+		if status == types.TableStatusActive {
+			d.BillingModeSummary.LastUpdateToPayPerRequestDateTime = &t.created
+		}
 	}
 	provisioned := &types.ProvisionedThroughputDescription{NumberOfDecreasesToday: aws.Int64(0), ReadCapacityUnits: aws.Int64(0), WriteCapacityUnits: aws.Int64(0)}
 	if p := t.in.ProvisionedThroughput; p != nil {

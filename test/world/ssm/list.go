@@ -3,7 +3,6 @@ package ssm
 import (
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"slices"
 	"sort"
 	"strconv"
@@ -51,7 +50,7 @@ func (s *Service) GetParametersByPath(_ *wire.Call, in *awsssm.GetParametersByPa
 		switch aws.ToString(f.Key) {
 		case "Type", "KeyId", "Label":
 		default:
-			return nil, &types.InvalidFilterKey{Message: aws.String(fmt.Sprintf("The following filter key is not valid: %s. Valid filter keys include: [Type, KeyId, Label].", aws.ToString(f.Key)))}
+			return nil, wire.Errorf("InvalidFilterKey", "The following filter key is not valid: %s. Valid filter keys include: [Type, KeyId, Label].", aws.ToString(f.Key))
 		}
 	}
 	prefix := strings.TrimSuffix(path, "/") + "/"
@@ -112,7 +111,7 @@ func (s *Service) DescribeParameters(_ *wire.Call, in *awsssm.DescribeParameters
 		switch key := aws.ToString(f.Key); {
 		case slices.Contains([]string{"Name", "Type", "Path", "KeyId", "Tier", "Label", "DataType"}, key), strings.HasPrefix(key, "tag:"):
 		default:
-			return nil, &types.InvalidFilterKey{Message: aws.String(fmt.Sprintf("The following filter key is not valid: %s. Valid filter keys include: [Name, Type, KeyId, Path, Label, Tier, DataType, tag:<key>].", key))}
+			return nil, wire.Errorf("InvalidFilterKey", "The following filter key is not valid: %s. Valid filter keys include: [Name, Type, KeyId, Path, Label, Tier, DataType, tag:<key>].", key)
 		}
 	}
 	s.mu.Lock()
