@@ -201,7 +201,7 @@ func TestLabelsTagsAndFiltersOfParameters(t *testing.T) {
 			t.Errorf("filter %s: %q, want %q", key, got, want)
 		}
 	}
-	_, err := c.DescribeParameters(ctx, &ssmsdk.DescribeParametersInput{ParameterFilters: []ssmtypes.ParameterStringFilter{{Key: aws.String("Colour"), Values: []string{"red"}}}})
+	_, err = c.DescribeParameters(ctx, &ssmsdk.DescribeParametersInput{ParameterFilters: []ssmtypes.ParameterStringFilter{{Key: aws.String("Colour"), Values: []string{"red"}}}})
 	if wantCode(t, err, "InvalidFilterKey"); !strings.Contains(err.Error(), "The following filter key is not valid: Colour") {
 		t.Errorf("err = %v", err)
 	}
