@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -84,6 +85,44 @@ func (f *Fleet) RemoveAddon(ctx context.Context, cluster string, w Workload) err
 		}
 		return errors.Join(errs...)
 	})
+}
+
+// readyTimeout bounds a look at an add-on (real time).
+const readyTimeout = 2 * time.Second
+
+// AddonReady reports whether the Deployments of an add-on have the replicas that
+// they want. It does not wait; the error says that the cluster does not answer.
+func (f *Fleet) AddonReady(ctx context.Context, cluster string, w Workload) (bool, error) {
+	all, err := w.manifests()
+	if err != nil {
+		return false, err
+	}
+	config, err := f.RESTConfig(cluster)
+	if err != nil {
+		return false, err
+	}
+	client, _, disconnect, err := connect(config)
+	if err != nil {
+		return false, err
+	}
+	defer disconnect()
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	for _, m := range all {
+		if m.Object.GetKind() != "Deployment" {
+			continue
+		}
+		object, err := addonResource(client, m.Object).Get(ctx, m.Object.GetName(), metav1.GetOptions{})
+		switch {
+		case apierrors.IsNotFound(err):
+			return false, nil
+		case err != nil:
+			return false, fmt.Errorf("cluster: the add-on %s of %s: %w", w.Addon, cluster, err)
+		case complete(object, []string{"spec", "replicas"}, []string{"status", "availableReplicas"}) != nil:
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // applyAddonObject applies one object; with dry, nothing changes. It returns the

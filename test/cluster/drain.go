@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
@@ -104,6 +105,13 @@ func drainOnce(ctx context.Context, client dynamic.Interface, node string, force
 				}
 			case refused(err):
 				b.Reason = reason(err)
+				waits, err := lacking(ctx, client, pod)
+				if err != nil {
+					return nil, err
+				}
+				if waits { // for pods on their way, maybe of another node
+					limit = max(limit, budgetLag)
+				}
 			default:
 				return nil, fmt.Errorf("cluster: evicting pod %s: %w", b.Pod, err)
 			}
@@ -131,6 +139,32 @@ func drainOnce(ctx context.Context, client dynamic.Interface, node string, force
 		case <-time.After(50 * time.Millisecond): // real time: real pods go
 		}
 	}
+}
+
+// lacking reports whether a disruption budget of the pod counts fewer healthy pods
+// than it expects, or has not been looked at since it changed: what it refuses
+// now it may allow when they are there.
+func lacking(ctx context.Context, client dynamic.Interface, pod *unstructured.Unstructured) (is bool, err error) {
+	err = retry(ctx, "looking at the budgets of "+pod.GetNamespace(), func(ctx context.Context) error {
+		list, err := client.Resource(budgets).Namespace(pod.GetNamespace()).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return err
+		}
+		is = false
+		for i := range list.Items {
+			b, err := typed[policyv1.PodDisruptionBudget](&list.Items[i])
+			if err != nil {
+				return err
+			}
+			selector, err := metav1.LabelSelectorAsSelector(b.Spec.Selector)
+			if err != nil || !selector.Matches(labels.Set(pod.GetLabels())) {
+				continue
+			}
+			is = is || b.Status.CurrentHealthy < b.Status.ExpectedPods || b.Status.ObservedGeneration < b.Generation
+		}
+		return nil
+	})
+	return is, err
 }
 
 // unready counts the pods that the owners of evicted pods want and that do not

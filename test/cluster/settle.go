@@ -184,8 +184,14 @@ func (f *Fleet) WaitSettled(ctx context.Context, name string) error {
 				return false, err, nil
 			}
 			for i := range list.Items {
-				if err := complete(&list.Items[i], kind.desired, kind.ready); err != nil {
+				object := &list.Items[i]
+				if err := complete(object, kind.desired, kind.ready); err != nil {
 					return false, err, nil
+				}
+				if strategy, _, _ := unstructured.NestedString(object.Object, "spec", "updateStrategy", "type"); kind.resource == daemonSets && strategy == "RollingUpdate" {
+					if err := complete(object, kind.desired, []string{"status", "updatedNumberScheduled"}); err != nil {
+						return false, err, nil
+					}
 				}
 			}
 		}

@@ -10,7 +10,7 @@ import (
 
 // Backend is a fleet as the simulated EKS wants it. It authorizes what access
 // policies allow (eks.Granter) and sees requests to deprecated APIs
-// (eks.APIObserver).
+// (eks.APIObserver) and whether add-ons have their replicas (eks.AddonObserver).
 type Backend struct{ *cluster.Fleet }
 
 // New returns the backend of a fleet.
@@ -20,6 +20,7 @@ var _ interface {
 	eks.ClusterBackend
 	eks.Granter
 	eks.APIObserver
+	eks.AddonObserver
 } = Backend{}
 
 func (b Backend) CreateCluster(ctx context.Context, name, version string) (eks.Endpoint, error) {
@@ -59,6 +60,11 @@ func (b Backend) ApplyAddon(ctx context.Context, name string, w eks.Workload, ov
 
 func (b Backend) RemoveAddon(ctx context.Context, name string, w eks.Workload) error {
 	return b.Fleet.RemoveAddon(ctx, name, cluster.Workload(w))
+}
+
+// AddonReady implements eks.AddonObserver.
+func (b Backend) AddonReady(ctx context.Context, name string, w eks.Workload) (bool, error) {
+	return b.Fleet.AddonReady(ctx, name, cluster.Workload(w))
 }
 
 func taints(in []eks.Taint) []cluster.Taint {

@@ -465,6 +465,12 @@ func (r *region) addons() {
 	settled("kube-proxy")
 	proxy("eks/kube-proxy:v1.37.0-minimal-eksbuild.2")
 	r.check(r.fleet.WaitSettled(r.ctx, shop))
+	for name, want := range map[string]bool{"coredns": true, "kube-proxy": true, "metrics-server": false} {
+		ready, err := New(r.fleet).AddonReady(r.ctx, shop, eks.Workload{Addon: name, Version: "v1", Namespace: "kube-system"})
+		if r.check(err); ready != want {
+			t.Errorf("%s is ready: %v", name, ready)
+		}
+	}
 	list, err := r.client.Resource(podResource).Namespace("kube-system").List(r.ctx, metav1.ListOptions{LabelSelector: "k8s-app=kube-proxy"})
 	r.check(err)
 	if len(list.Items) != 3 {

@@ -83,6 +83,7 @@ func (s *Service) CreateAddon(_ *wire.Call, in *sdk.CreateAddonInput) (*sdk.Crea
 		if i != nil {
 			a.Status, a.Health = types.AddonStatusCreateFailed, &types.AddonHealth{Issues: []types.AddonIssue{*i}}
 		}
+		s.watchAddon(c, *a.AddonName)
 	})
 	return &sdk.CreateAddonOutput{Addon: out}, nil
 }
@@ -236,6 +237,8 @@ func (s *Service) UpdateAddon(_ *wire.Call, in *sdk.UpdateAddonInput) (*sdk.Upda
 		*a = *next
 		a.Tags, a.Health, a.Status, a.ModifiedAt = tags, &types.AddonHealth{Issues: []types.AddonIssue{}}, types.AddonStatusActive, s.now()
 		u.end("", "")
+		delete(c.unready, *a.AddonName)
+		s.watchAddon(c, *a.AddonName)
 	})
 	return &sdk.UpdateAddonOutput{Update: ptr(u.Update)}, nil
 }
@@ -290,14 +293,17 @@ func podIdentitiesAsSent(in []types.AddonPodIdentityAssociations) []map[string]s
 	return out
 }
 
-// DescribeAddon describes an installed add-on.
-func (s *Service) DescribeAddon(_ *wire.Call, in *sdk.DescribeAddonInput) (*sdk.DescribeAddonOutput, error) {
+// DescribeAddon describes an installed add-on, with a look at its pods.
+func (s *Service) DescribeAddon(call *wire.Call, in *sdk.DescribeAddonInput) (*sdk.DescribeAddonOutput, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	c, err := s.cluster(in.ClusterName)
+	s.mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
+	s.seeAddon(call.Context, c, value(in.AddonName))
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	a, err := c.addon(in.AddonName)
 	if err != nil {
 		return nil, err
@@ -358,6 +364,7 @@ func (s *Service) DeleteAddon(_ *wire.Call, in *sdk.DeleteAddonInput) (*sdk.Dele
 		}
 		s.dissociateAddon(c, a)
 		delete(c.addons, *a.AddonName)
+		delete(c.unready, *a.AddonName)
 	})
 	return &sdk.DeleteAddonOutput{Addon: out}, nil
 }

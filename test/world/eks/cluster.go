@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	sdk "github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
@@ -96,7 +97,7 @@ func (s *Service) newCluster(in *sdk.CreateClusterInput) (*cluster, error) {
 		created:    fingerprint(in),
 		nodegroups: map[string]*nodegroup{}, addons: map[string]*types.Addon{}, profiles: map[string]*types.FargateProfile{},
 		access: map[string]*accessEntry{}, pods: map[string]*types.PodIdentityAssociation{}, providers: map[string]*types.OidcIdentityProviderConfig{},
-		tokens: map[string]tokenUse{}, apis: map[apiKey]apiUse{},
+		tokens: map[string]tokenUse{}, apis: map[apiKey]apiUse{}, unready: map[string]time.Time{},
 	}
 	if err := s.configure(c, v, in); err != nil {
 		return nil, err

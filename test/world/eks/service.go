@@ -87,6 +87,8 @@ type cluster struct {
 	apis       map[apiKey]apiUse // deprecated APIs in use
 	observed   time.Time         // when the backend was last asked for them
 	blind      bool              // the backend could not answer
+
+	unready map[string]time.Time // add-ons that lack replicas, since when
 }
 
 // New returns an EKS without clusters. Close it after use.
