@@ -2,6 +2,8 @@ package world
 
 import (
 	"bytes"
+	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -201,10 +203,6 @@ func TestLabelsTagsAndFiltersOfParameters(t *testing.T) {
 			t.Errorf("filter %s: %q, want %q", key, got, want)
 		}
 	}
-	_, err = c.DescribeParameters(ctx, &ssmsdk.DescribeParametersInput{ParameterFilters: []ssmtypes.ParameterStringFilter{{Key: aws.String("Colour"), Values: []string{"red"}}}})
-	if wantCode(t, err, "InvalidFilterKey"); !strings.Contains(err.Error(), "The following filter key is not valid: Colour") {
-		t.Errorf("err = %v", err)
-	}
 	secure, err := c.GetParametersByPath(ctx, &ssmsdk.GetParametersByPathInput{Path: aws.String("/a"), ParameterFilters: []ssmtypes.ParameterStringFilter{{Key: aws.String("Type"), Values: []string{"SecureString"}}}})
 	if err != nil || len(secure.Parameters) != 1 || *secure.Parameters[0].Name != "/a/y" {
 		t.Errorf("secure ones by path = %+v, %v", secure, err)
@@ -212,5 +210,30 @@ func TestLabelsTagsAndFiltersOfParameters(t *testing.T) {
 	tags, err := c.ListTagsForResource(ctx, &ssmsdk.ListTagsForResourceInput{ResourceType: ssmtypes.ResourceTypeForTaggingParameter, ResourceId: aws.String("/a/y")})
 	if err != nil || len(tags.TagList) != 1 {
 		t.Errorf("tags = %+v, %v", tags, err)
+	}
+}
+
+// TestFiltersThatAreNotKnownAreNamed looks at the answer itself: the SDK drops
+// the message of this error, the CLI shows it.
+func TestFiltersThatAreNotKnownAreNamed(t *testing.T) {
+	w, _ := newWorld(t)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.URL(), strings.NewReader(`{"ParameterFilters":[{"Key":"Colour","Values":["red"]}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=test/20260701/eu-west-1/ssm/aws4_request, SignedHeaders=host, Signature=x")
+	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
+	req.Header.Set("X-Amz-Target", "AmazonSSM.DescribeParameters")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var raw map[string]string
+	if err := json.NewDecoder(res.Body).Decode(&raw); err != nil {
+		t.Fatal(err)
+	}
+	if res.StatusCode != http.StatusBadRequest || raw["__type"] != "InvalidFilterKey" || !strings.HasPrefix(raw["message"], "The following filter key is not valid: Colour. Valid filter keys include: ") {
+		t.Errorf("%d %+v", res.StatusCode, raw)
 	}
 }
