@@ -191,3 +191,11 @@ func TestRolesMustTrustTheService(t *testing.T) {
 		})
 	}
 }
+
+func TestKeyPoliciesAreParsed(t *testing.T) {
+	w, _ := newWorld(t)
+	for _, text := range []string{`{`, `{"Version":"2012-10-17","Statement":[{"Effect":"Maybe","Principal":"*","Action":"kms:*","Resource":"*"}]}`} {
+		_, err := kms.NewFromConfig(w.AWSConfig()).CreateKey(t.Context(), &kms.CreateKeyInput{Policy: &text})
+		wantError(t, err, "MalformedPolicyDocumentException", "")
+	}
+}

@@ -6,7 +6,6 @@ package kms
 import (
 	"cmp"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
@@ -20,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/iam/policy"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/paging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
@@ -203,8 +203,7 @@ func (s *Service) CreateKey(_ *wire.Call, in *sdk.CreateKeyInput) (*sdk.CreateKe
 }
 
 func checkPolicy(text string) error {
-	var document map[string]any
-	if err := json.Unmarshal([]byte(text), &document); err != nil || document["Statement"] == nil || len(text) > maxPolicy {
+	if _, err := policy.Parse(text, policy.Resource); err != nil || len(text) > maxPolicy {
 		return &types.MalformedPolicyDocumentException{Message: aws.String("The key policy is not a valid policy document.")}
 	}
 	return nil
