@@ -59,7 +59,8 @@ one is refused, as AWS does it. Nothing is kept when it stops.
 
 EKS clusters have a real Kubernetes API when the control plane has been built
 (make control-plane); without one they have no endpoint. What takes minutes on AWS takes
-as long here, unless --speed says otherwise.
+as long here, unless --speed says otherwise; while a build of CodeBuild runs, or a control
+plane starts, time goes at real speed.
 
 SDKs and the CLI put "sync-" before the host name for two operations of Step Functions,
 StartSyncExecution and TestState. With an endpoint such as http://127.0.0.1:4566 that is
