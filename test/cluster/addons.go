@@ -87,12 +87,31 @@ func (f *Fleet) RemoveAddon(ctx context.Context, cluster string, w Workload) err
 	})
 }
 
-// readyTimeout bounds a look at an add-on (real time).
-const readyTimeout = 2 * time.Second
+const (
+	// readyTimeout bounds a look at an add-on (real time).
+	readyTimeout = 2 * time.Second
+	// readyStall is how long pods may take to start (real time).
+	readyStall = 10 * time.Second
+)
 
 // AddonReady reports whether the Deployments of an add-on have the replicas that
-// they want. It does not wait; the error says that the cluster does not answer.
-func (f *Fleet) AddonReady(ctx context.Context, cluster string, w Workload) (bool, error) {
+// they want: at once or, with wait, after as long as real pods may need. The
+// error says that the cluster does not answer.
+func (f *Fleet) AddonReady(ctx context.Context, cluster string, w Workload, wait bool) (bool, error) {
+	for began := time.Now(); ; {
+		ready, err := f.addonReady(ctx, cluster, w)
+		if err != nil || ready || !wait || time.Since(began) > readyStall {
+			return ready, err
+		}
+		select {
+		case <-ctx.Done():
+			return false, context.Cause(ctx)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+func (f *Fleet) addonReady(ctx context.Context, cluster string, w Workload) (bool, error) {
 	all, err := w.manifests()
 	if err != nil {
 		return false, err

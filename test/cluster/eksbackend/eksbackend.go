@@ -63,8 +63,8 @@ func (b Backend) RemoveAddon(ctx context.Context, name string, w eks.Workload) e
 }
 
 // AddonReady implements eks.AddonObserver.
-func (b Backend) AddonReady(ctx context.Context, name string, w eks.Workload) (bool, error) {
-	return b.Fleet.AddonReady(ctx, name, cluster.Workload(w))
+func (b Backend) AddonReady(ctx context.Context, name string, w eks.Workload, wait bool) (bool, error) {
+	return b.Fleet.AddonReady(ctx, name, cluster.Workload(w), wait)
 }
 
 func taints(in []eks.Taint) []cluster.Taint {

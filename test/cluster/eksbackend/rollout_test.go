@@ -466,7 +466,7 @@ func (r *region) addons() {
 	proxy("eks/kube-proxy:v1.37.0-minimal-eksbuild.2")
 	r.check(r.fleet.WaitSettled(r.ctx, shop))
 	for name, want := range map[string]bool{"coredns": true, "kube-proxy": true, "metrics-server": false} {
-		ready, err := New(r.fleet).AddonReady(r.ctx, shop, eks.Workload{Addon: name, Version: "v1", Namespace: "kube-system"})
+		ready, err := New(r.fleet).AddonReady(r.ctx, shop, eks.Workload{Addon: name, Version: "v1", Namespace: "kube-system"}, false)
 		if r.check(err); ready != want {
 			t.Errorf("%s is ready: %v", name, ready)
 		}

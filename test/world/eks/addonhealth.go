@@ -18,8 +18,9 @@ const insufficientReplicas = "The add-on is unhealthy because it doesn't have th
 // AddonObserver is a ClusterBackend that sees whether the pods of add-ons run.
 type AddonObserver interface {
 	// AddonReady reports whether the Deployments of a workload have the replicas
-	// that they want. It must answer at once.
-	AddonReady(ctx context.Context, cluster string, w Workload) (bool, error)
+	// that they want: at once or, with wait, after the time that pods on their way
+	// need.
+	AddonReady(ctx context.Context, cluster string, w Workload, wait bool) (bool, error)
 }
 
 // rests reports whether the health of an add-on follows from its pods now: not
@@ -36,17 +37,19 @@ func (s *Service) watchAddon(c *cluster, name string) {
 	}
 	w, ready := workload(c.addons[name], ""), false
 	s.after(0, func(ctx context.Context) (err error) {
-		ready, err = observer.AddonReady(ctx, *c.Name, w)
+		ready, err = observer.AddonReady(ctx, *c.Name, w, true)
 		return err
 	}, func(err error) {
-		if err == nil { // else nobody can tell
-			s.noteAddon(c, name, ready)
+		if err != nil { // nobody can tell
+			delete(c.unready, name)
+			return
 		}
+		s.noteAddon(c, name, ready)
 	})
 }
 
-// seeAddon looks at an add-on's pods and waits for the answer. The lock must not
-// be held.
+// seeAddon looks at an add-on's pods. When they are there, it is ACTIVE; when not,
+// somebody looks more closely. The lock must not be held.
 func (s *Service) seeAddon(ctx context.Context, c *cluster, name string) {
 	observer, ok := s.opts.Clusters.(AddonObserver)
 	if !ok {
@@ -63,13 +66,17 @@ func (s *Service) seeAddon(ctx context.Context, c *cluster, name string) {
 	if ctx == nil {
 		ctx = s.ctx
 	}
-	ready, err := observer.AddonReady(ctx, *c.Name, w)
+	ready, err := observer.AddonReady(ctx, *c.Name, w, false)
 	if err != nil {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.noteAddon(c, name, ready)
+	if _, lacking := c.unready[name]; ready {
+		s.noteAddon(c, name, true)
+	} else if !lacking {
+		s.watchAddon(c, name)
+	}
 }
 
 // noteAddon makes an add-on DEGRADED that has lacked replicas for a while, and

@@ -17,7 +17,7 @@ type observed struct {
 	lacking, silent atomic.Bool
 }
 
-func (o *observed) AddonReady(_ context.Context, _ string, w Workload) (bool, error) {
+func (o *observed) AddonReady(_ context.Context, _ string, w Workload, _ bool) (bool, error) {
 	if o.silent.Load() {
 		return false, errors.New("no answer")
 	}
@@ -77,7 +77,9 @@ func TestAnAddonWithoutItsReplicasIsDegraded(t *testing.T) {
 	b.lacking.Store(false)
 	addon()
 	b.lacking.Store(true)
-	f.later(degradedAfter)
+	addon()
+	f.later(degradedAfter / 2)
+	f.later(time.Second)
 	if a := addon(); a.Status != types.AddonStatusActive {
 		t.Errorf("after a short lack it is %s", a.Status)
 	}
