@@ -15,7 +15,6 @@ import (
 	ddb "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	r53 "github.com/aws/aws-sdk-go-v2/service/route53/types"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/approval"
@@ -78,8 +77,7 @@ func deploy(t *testing.T) *agent {
 	a.table(a.config.Tables.Leases, "cluster", "")
 	a.table(a.config.Tables.Records, "upgrade", "key")
 	a.table(a.config.Tables.Approvals, "upgrade", "")
-	_, err = awsclient.S3(a.cfg).CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &a.config.Bucket})
-	a.must(err)
+	a.must(w.S3().AddBucket(a.config.Bucket))
 	a.record()
 	a.now.Advance(5 * time.Minute) // tables become ACTIVE, records INSYNC
 	return a
