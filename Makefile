@@ -26,7 +26,7 @@ CDK_CONTEXT ?= -c account=123456789012 -c region=eu-west-1 -c clusters=shop,shop
 # jsii says on standard error that it does not know the installed Node.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export CDK_DISABLE_CLI_TELEMETRY := true
-GOFLAGS_TEST ?= -race
+GOFLAGS_TEST ?= -race -timeout 25m
 # Without the paths of this machine, one compilation serves vet, staticcheck and what is built.
 export GOFLAGS := $(strip $(GOFLAGS) -trimpath)
 
