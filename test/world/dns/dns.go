@@ -36,13 +36,9 @@ type Server struct {
 // Serve starts a name server on addr, for example 127.0.0.1:0, for UDP and TCP
 // on one port. seed makes the choices among weighted records repeat.
 func Serve(addr string, zones Authority, seed int64) (*Server, error) {
-	packets, err := net.ListenPacket("udp", addr)
+	packets, stream, err := listen(addr)
 	if err != nil {
-		return nil, fmt.Errorf("dns: listen on %s: %w", addr, err)
-	}
-	stream, err := net.Listen("tcp", packets.LocalAddr().String())
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("dns: listen on %s: %w", packets.LocalAddr(), err), packets.Close())
+		return nil, err
 	}
 	s := &Server{
 		zones: zones, addr: packets.LocalAddr().String(), served: make(chan error, 2),
@@ -63,6 +59,31 @@ func Serve(addr string, zones Authority, seed int64) (*Server, error) {
 		}
 	}
 	return s, nil
+}
+
+// freePorts is how many ports that are free for UDP are tried for TCP, too.
+const freePorts = 20
+
+// listen opens one port for UDP and TCP; port 0 takes one that both have free.
+func listen(addr string) (net.PacketConn, net.Listener, error) {
+	_, port, err := net.SplitHostPort(addr)
+	for attempt := 1; ; attempt++ {
+		var packets net.PacketConn
+		if err == nil {
+			packets, err = net.ListenPacket("udp", addr)
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("dns: listen on %s: %w", addr, err)
+		}
+		stream, err := net.Listen("tcp", packets.LocalAddr().String())
+		if err == nil {
+			return packets, stream, nil
+		}
+		err = errors.Join(fmt.Errorf("dns: listen on %s: %w", packets.LocalAddr(), err), packets.Close())
+		if port != "0" || attempt == freePorts {
+			return nil, nil, err
+		}
+	}
 }
 
 // Addr is the address of the server, host and port, for UDP and TCP.
