@@ -40,15 +40,29 @@ type settler struct {
 }
 
 func startSettler(config *rest.Config, hold func() func()) (*settler, error) {
-	s := &settler{hold: hold, limit: settleStall, unready: map[types.UID]bool{}}
+	s := &settler{hold: hold, limit: settleStall, unready: map[types.UID]bool{}, cancel: func() {}}
+	n, err := startNudger(config)
+	if err != nil {
+		return s, err
+	}
+	see := func(object any, deleted bool) {
+		s.see(object, deleted)
+		n.see(object, deleted)
+	}
 	stop, err := watchAll(config, &s.done, map[schema.GroupVersionResource]cache.ResourceEventHandler{
 		pods: cache.ResourceEventHandlerFuncs{
-			AddFunc:    func(object any) { s.see(object, false) },
-			UpdateFunc: func(_, object any) { s.see(object, false) },
-			DeleteFunc: func(object any) { s.see(object, true) },
+			AddFunc:    func(object any) { see(object, false) },
+			UpdateFunc: func(_, object any) { see(object, false) },
+			DeleteFunc: func(object any) { see(object, true) },
 		},
 	})
-	s.cancel = stop
+	s.cancel = func() {
+		stop()
+		n.stop()
+	}
+	if err != nil {
+		n.stop()
+	}
 	return s, err
 }
 
