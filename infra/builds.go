@@ -9,12 +9,13 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/access"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/scripts"
 )
 
 const (
-	provisionProject = "eks-upgrade-provision"
-	scanProject      = "eks-upgrade-scan"
+	provisionProject = access.ProvisionProject
+	scanProject      = access.ScanProject
 )
 
 // buildImage is CodeBuild's own image with the AWS CLI, for arm64. Source:
@@ -28,7 +29,6 @@ type build struct {
 	buildspec   string
 	minutes     float64 // after which CodeBuild stops it
 	artifacts   *awscodebuild.CfnProject_ArtifactsProperty
-	may         []awsiam.PolicyStatement
 }
 
 // newBuilds makes the projects and returns their roles by project. Their source
@@ -42,16 +42,14 @@ func newBuilds(scope constructs.Construct, a arns) map[string]awsiam.Role {
 			name: provisionProject, description: "EKS upgrade agent: makes green clusters",
 			buildspec: scripts.ProvisionBuildspec, minutes: 120,
 			artifacts: &awscodebuild.CfnProject_ArtifactsProperty{Type: jsii.String("NO_ARTIFACTS")},
-			may:       a.provision(),
 		}, {
 			name: scanProject, description: "EKS upgrade agent: runs kubent and pluto",
 			buildspec: scripts.ScanBuildspec, minutes: 30, // as long as the state machine waits
 			artifacts: &awscodebuild.CfnProject_ArtifactsProperty{
-				Type: jsii.String("S3"), Location: jsii.String(a.bucketName()), Packaging: jsii.String("NONE"),
+				Type: jsii.String("S3"), Location: jsii.String(a.Bucket()), Packaging: jsii.String("NONE"),
 				Path: jsii.String("scans"), NamespaceType: jsii.String("BUILD_ID"), Name: jsii.String("/"), // scans/<build id>/
 				EncryptionDisabled: jsii.Bool(true), // by CodeBuild's key: the bucket encrypts
 			},
-			may: a.scan(),
 		},
 	} {
 		roles[b.name] = newBuild(constructs.NewConstruct(scope, jsii.String(b.name)), a, b, source)
@@ -62,10 +60,8 @@ func newBuilds(scope constructs.Construct, a arns) map[string]awsiam.Role {
 func newBuild(scope constructs.Construct, a arns, b build, source awss3assets.Asset) awsiam.Role {
 	group := "/aws/codebuild/" + b.name
 	log := newLogGroup(scope, group)
-	object := "arn:" + a.partition + ":s3:::" + *source.S3BucketName() + "/" + *source.S3ObjectKey()
-	role, _ := newRole(scope, b.name, "codebuild.amazonaws.com", a.inThisAccount(), append(b.may,
-		allow([]string{object}, "s3:GetObject", "s3:GetObjectVersion"),
-		allow(a.logStreams(group), "logs:CreateLogStream", "logs:PutLogEvents")))
+	a.Source = "arn:" + a.Partition + ":s3:::" + *source.S3BucketName() + "/" + *source.S3ObjectKey()
+	role, _ := newRole(scope, b.name, "codebuild.amazonaws.com", a.InThisAccount(), access.Build(b.name, a.Names))
 	// The construct one level up would give the role more than it needs.
 	awscodebuild.NewCfnProject(scope, jsii.String("Project"), &awscodebuild.CfnProjectProps{
 		Name:        jsii.String(b.name),
@@ -86,36 +82,4 @@ func newBuild(scope constructs.Construct, a arns, b build, source awss3assets.As
 		TimeoutInMinutes: jsii.Number(b.minutes),
 	})
 	return role
-}
-
-// provision says what `eks-upgrade provision` calls, and what EKS asks of its
-// caller while it makes clusters. Node groups with a launch template of their
-// own and clusters with a key for secrets need more: ec2:RunInstances and
-// kms:CreateGrant, which are not given.
-func (a arns) provision() []awsiam.PolicyStatement {
-	return []awsiam.PolicyStatement{
-		a.read("provision"),
-		// EKS knows no resource of a cluster that does not exist yet; it must get
-		// the tag by which the agent knows its own.
-		allowWhen(map[string]any{"Null": map[string]any{"aws:RequestTag/eks-upgrade-agent/upgrade": "false"}}, everything, "eks:CreateCluster"),
-		allow(a.clusters("cluster"), "eks:DescribeCluster", "eks:CreateNodegroup", "eks:CreateAddon", "eks:ListAccessEntries", "eks:CreateAccessEntry"),
-		allow(a.clusters("nodegroup"), "eks:DescribeNodegroup"),
-		allow(a.clusters("addon"), "eks:DescribeAddon"),
-		allow(a.clusters("access-entry"), "eks:DescribeAccessEntry", "eks:ListAssociatedAccessPolicies", "eks:AssociateAccessPolicy"),
-		allow(a.clusters("cluster", "nodegroup", "addon"), "eks:TagResource"), // tags at creation
-		allowWhen(map[string]any{"StringEquals": map[string]any{"iam:PassedToService": []string{"eks.amazonaws.com", "ec2.amazonaws.com"}}},
-			a.passable(), "iam:PassRole"),
-		allow(a.passable(), "iam:GetRole"), // EKS looks at a node group's role as its caller
-	}
-}
-
-// scan says what scripts/scan.sh calls, and what CodeBuild needs to store its
-// output. Source:
-// https://docs.aws.amazon.com/codebuild/latest/userguide/setting-up-service-role.html
-func (a arns) scan() []awsiam.PolicyStatement {
-	return []awsiam.PolicyStatement{
-		allow(a.clusters("cluster"), "eks:DescribeCluster"),
-		a.write("scans"),
-		allow([]string{a.bucket()}, "s3:GetBucketAcl", "s3:GetBucketLocation"),
-	}
 }

@@ -9,10 +9,11 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/access"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
-func functionName(phase upgrade.Phase) string { return "eks-upgrade-" + string(phase) }
+func functionName(phase upgrade.Phase) string { return access.FunctionName(phase) }
 
 // newFunctions makes one function a phase and returns their roles.
 func newFunctions(scope constructs.Construct, a arns) map[upgrade.Phase]awsiam.Role {
@@ -50,11 +51,7 @@ func timeout(phase upgrade.Phase) float64 {
 func newFunction(scope constructs.Construct, a arns, phase upgrade.Phase) awsiam.Role {
 	name := functionName(phase)
 	group := "/aws/lambda/" + name
-	statements := append(a.may(phase),
-		allow(a.logStreams(group), "logs:CreateLogStream", "logs:PutLogEvents"),
-		// X-Ray knows no resources of traces.
-		allow(everything, "xray:PutTraceSegments", "xray:PutTelemetryRecords"))
-	role, fixed := newRole(scope, name, "lambda.amazonaws.com", nil, statements)
+	role, fixed := newRole(scope, name, "lambda.amazonaws.com", nil, access.Function(name, a.Names))
 	awslambda.NewFunction(scope, jsii.String("Function"), &awslambda.FunctionProps{
 		FunctionName: jsii.String(name),
 		Description:  jsii.String("EKS upgrade agent: the " + string(phase) + " phase"),
@@ -76,8 +73,8 @@ func newFunction(scope constructs.Construct, a arns, phase upgrade.Phase) awsiam
 // says what else there is.
 func (a arns) environment() *map[string]*string {
 	return &map[string]*string{
-		"EKS_UPGRADE_AGENT_BUCKET":             jsii.String(a.bucketName()),
-		"EKS_UPGRADE_AGENT_TOPIC":              jsii.String(a.topic()),
+		"EKS_UPGRADE_AGENT_BUCKET":             jsii.String(a.Bucket()),
+		"EKS_UPGRADE_AGENT_TOPIC":              jsii.String(a.Topic()),
 		"EKS_UPGRADE_AGENT_TABLES_LEASES":      jsii.String(leases),
 		"EKS_UPGRADE_AGENT_TABLES_RECORDS":     jsii.String(records),
 		"EKS_UPGRADE_AGENT_TABLES_APPROVALS":   jsii.String(approvals),

@@ -17,7 +17,7 @@ func newStack(app awscdk.App, s Settings) awscdk.Stack {
 		Description: jsii.String("EKS upgrade agent: upgrades EKS clusters blue/green"),
 		Env:         &awscdk.Environment{Account: jsii.String(s.Account), Region: jsii.String(s.Region)},
 	})
-	a := arns{Settings: s, partition: *stack.Partition()}
+	a := s.names(*stack.Partition())
 	part := func(name string) constructs.Construct { return constructs.NewConstruct(stack, jsii.String(name)) }
 	bucket, topic := newStorage(part("Storage"), a)
 	functions := newFunctions(part("Functions"), a)

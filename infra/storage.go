@@ -8,13 +8,15 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/access"
 )
 
 const (
-	leases    = "eks-upgrade-leases"
-	records   = "eks-upgrade-records"
-	approvals = "eks-upgrade-approvals"
-	topicName = "eks-upgrade-alerts"
+	leases    = access.Leases
+	records   = access.Records
+	approvals = access.Approvals
+	topicName = access.AlertsTopic
 )
 
 // newStorage makes the tables, the bucket of artifacts and the topic of people.
@@ -40,7 +42,7 @@ func newStorage(scope constructs.Construct, a arns) (awss3.Bucket, awssns.Topic)
 		awsdynamodb.NewTable(scope, jsii.String(t.id), props)
 	}
 	bucket := awss3.NewBucket(scope, jsii.String("Artifacts"), &awss3.BucketProps{
-		BucketName:        jsii.String(a.bucketName()),
+		BucketName:        jsii.String(a.Bucket()),
 		Versioned:         jsii.Bool(true),
 		Encryption:        awss3.BucketEncryption_S3_MANAGED,
 		EnforceSSL:        jsii.Bool(true),

@@ -1,0 +1,48 @@
+package access
+
+import "slices"
+
+// Build returns what the role of a CodeBuild project may do, by the project's
+// name. It panics for a name that is no project's. Source:
+// https://docs.aws.amazon.com/codebuild/latest/userguide/setting-up-service-role.html
+func Build(project string, n Names) []Statement {
+	own, known := builds[project]
+	if !known {
+		panic("access: no permissions are written down for project " + project)
+	}
+	return slices.Concat(own(n), []Statement{
+		allow("CodeBuild fetches the scripts and the command line tool", []string{n.Source}, "s3:GetObject", "s3:GetObjectVersion"),
+		allow("CodeBuild writes the build's log", n.logStreams(buildLog(project)), "logs:CreateLogStream", "logs:PutLogEvents"),
+	})
+}
+
+var builds = map[string]func(Names) []Statement{
+	// What `eks-upgrade provision` calls, and what EKS asks of its caller while
+	// it makes clusters. Node groups with a launch template of their own and
+	// clusters with a key for secrets need more: ec2:RunInstances and
+	// kms:CreateGrant, which are not given.
+	ProvisionProject: func(n Names) []Statement {
+		return []Statement{
+			n.read("reads the specification", "provision"),
+			wide("makes the green cluster, with the tag by which the agent knows its own", "EKS knows no resource of a cluster that does not exist yet", "eks:CreateCluster").
+				when(map[string]map[string]any{"Null": {"aws:RequestTag/eks-upgrade-agent/upgrade": "false"}}),
+			allow("makes what belongs to it, and reads whom blue lets in", n.clusters("cluster"),
+				"eks:DescribeCluster", "eks:CreateNodegroup", "eks:CreateAddon", "eks:ListAccessEntries", "eks:CreateAccessEntry"),
+			allow("waits for node groups", n.clusters("nodegroup"), "eks:DescribeNodegroup"),
+			allow("waits for add-ons", n.clusters("addon"), "eks:DescribeAddon"),
+			allow("lets into green whom blue lets in", n.clusters("access-entry"), "eks:DescribeAccessEntry", "eks:ListAssociatedAccessPolicies", "eks:AssociateAccessPolicy"),
+			allow("tags what it makes", n.clusters("cluster", "nodegroup", "addon"), "eks:TagResource"),
+			allow("gives green the roles that blue has", n.passable(), "iam:PassRole").
+				when(map[string]map[string]any{"StringEquals": {"iam:PassedToService": []string{"eks.amazonaws.com", "ec2.amazonaws.com"}}}),
+			allow("EKS looks at a node group's role as its caller", n.passable(), "iam:GetRole"),
+		}
+	},
+	// What scripts/scan.sh calls, and what CodeBuild needs to store its output.
+	ScanProject: func(n Names) []Statement {
+		return []Statement{
+			allow("finds the API server", n.clusters("cluster"), "eks:DescribeCluster"),
+			n.write("CodeBuild stores what the scanners found", "scans"),
+			allow("CodeBuild checks the bucket first", []string{n.BucketARN()}, "s3:GetBucketAcl", "s3:GetBucketLocation"),
+		}
+	},
+}

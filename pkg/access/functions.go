@@ -1,0 +1,130 @@
+package access
+
+import (
+	"slices"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+)
+
+// Function returns what the role of a Lambda function may do, by the
+// function's name. It panics for a name that is no function's: nobody wrote
+// down what that may do. The tokens for Kubernetes need no statement: they are
+// presigned sts:GetCallerIdentity calls, which everybody may make.
+func Function(name string, n Names) []Statement {
+	own, known := functions[name]
+	if !known {
+		panic("access: no permissions are written down for function " + name)
+	}
+	return slices.Concat(own(n), []Statement{
+		allow("the Lambda service writes the function's log", n.logStreams(functionLog(name)), "logs:CreateLogStream", "logs:PutLogEvents"),
+		wide("the Lambda service sends the function's traces", "X-Ray knows no resources of traces", "xray:PutTraceSegments", "xray:PutTelemetryRecords"),
+	})
+}
+
+var functions = map[string]func(Names) []Statement{
+	FunctionName(upgrade.PhaseLease): func(n Names) []Statement {
+		return []Statement{n.documents("takes, renews and gives back the lease", Leases)}
+	},
+	FunctionName(upgrade.PhasePerceive): perceive,
+	FunctionName(upgrade.PhaseReason): func(n Names) []Statement {
+		return []Statement{
+			n.read("reads what perception saw", "snapshots"),
+			n.write("writes its assessment and the plan", "assessments", "plans"),
+		}
+	},
+	FunctionName(upgrade.PhaseApprove): func(n Names) []Statement {
+		return []Statement{
+			n.documents("renews the lease, records the approval, remembers who is asked", Leases, Records, Approvals),
+			n.read("shows a person what is to be approved", "plans", "assessments"),
+			allow("asks people", []string{n.Topic()}, "sns:Publish"),
+		}
+	},
+	FunctionName(upgrade.PhaseExecute): execute,
+	FunctionName(upgrade.PhaseValidate): func(n Names) []Statement {
+		return []Statement{
+			n.documents("writes verdicts", Records),
+			n.read("reads the plan's criteria", "plans"),
+			allow("checks that the cluster is active, and finds its API server", n.clusters("cluster"), "eks:DescribeCluster"),
+			allow("checks the weights", n.zones(), "route53:ListResourceRecordSets"),
+			wide("reads the error rate", "CloudWatch knows no resources of metrics", "cloudwatch:GetMetricData"),
+		}
+	},
+	FunctionName(upgrade.PhaseRecord): func(n Names) []Statement {
+		return []Statement{
+			n.documents("renews the lease, records the step", Leases, Records),
+			n.read("reads the step", "plans"),
+		}
+	},
+	FunctionName(upgrade.PhaseRollback): func(n Names) []Statement {
+		return []Statement{
+			n.look("reads which steps were done"),
+			n.read("reads the plan that goes wrong", "plans"),
+			n.write("writes the plan that goes back", "plans"),
+		}
+	},
+	FunctionName(upgrade.PhaseReport): func(n Names) []Statement {
+		return []Statement{
+			n.look("reads what was done"),
+			n.read("reads what was planned", "plans", "assessments"),
+			n.write("writes the result", "results"),
+			allow("says which version runs at the end", n.clusters("cluster"), "eks:DescribeCluster"),
+			allow("says where traffic goes at the end", n.zones(), "route53:ListResourceRecordSets"),
+		}
+	},
+}
+
+func perceive(n Names) []Statement {
+	return []Statement{
+		n.write("writes what it saw", "snapshots"),
+		n.read("reads what kubent and pluto found", "scans"),
+		// Without it S3 answers 403 instead of 404 for an object that is not there.
+		allow(`tells a scan that did not run from one that may not be read`, []string{n.BucketARN()}, "s3:ListBucket"),
+		allow("looks at the cluster", n.clusters("cluster"), "eks:DescribeCluster", "eks:ListNodegroups", "eks:ListAddons", "eks:ListInsights", "eks:DescribeInsight"),
+		allow("looks at its node groups", n.clusters("nodegroup"), "eks:DescribeNodegroup"),
+		allow("looks at its add-ons", n.clusters("addon"), "eks:DescribeAddon"),
+		wide("learns which versions EKS offers, and whether subnets have free addresses", "what EKS offers belongs to no cluster, and EC2 lets no description be narrowed",
+			"eks:DescribeClusterVersions", "eks:DescribeAddonVersions", "ec2:DescribeSubnets"),
+	}
+}
+
+func execute(n Names) []Statement {
+	return []Statement{
+		n.documents("renews the lease, records each act before it is done", Leases, Records),
+		allow("reads which acts were done", []string{n.Table(Records)}, "dynamodb:Query"),
+		n.read("reads the plan and what it is bound to", "plans", "assessments"),
+		n.write("writes the specification of the green cluster", "provision"),
+		allow("has the green cluster made", []string{n.Project(ProvisionProject)}, "codebuild:StartBuild", "codebuild:BatchGetBuilds", "codebuild:StopBuild"),
+		allow("finds API servers; removes the cluster that is no longer needed", n.clusters("cluster"), "eks:DescribeCluster", "eks:ListNodegroups", "eks:DeleteCluster"),
+		allow("removes its node groups first", n.clusters("nodegroup"), "eks:DescribeNodegroup", "eks:DeleteNodegroup"),
+		allow("reads the weights before and after each shift", n.zones(), "route53:ListResourceRecordSets"),
+		allow("shifts traffic: weighted CNAMEs only, no other record of the zone", n.zones(), "route53:ChangeResourceRecordSets").when(map[string]map[string]any{
+			"ForAllValues:StringEquals": {
+				"route53:ChangeResourceRecordSetsRecordTypes": []string{"CNAME"},
+				"route53:ChangeResourceRecordSetsActions":     []string{"UPSERT", "DELETE"},
+			},
+			// Without it a request that lacks the keys would match all values.
+			"Null": {"route53:ChangeResourceRecordSetsRecordTypes": "false"},
+		}),
+		// Route 53 gives each change an id of its own; to read one says only
+		// whether it is in sync.
+		allow("waits until a shift is in sync", []string{"arn:" + n.Partition + ":route53:::change/*"}, "route53:GetChange"),
+	}
+}
+
+// documents allows to read and write single documents of tables.
+func (n Names) documents(why string, tables ...string) Statement {
+	return allow(why, n.tables(tables), "dynamodb:GetItem", "dynamodb:PutItem")
+}
+
+// look allows to read the records, one or all of an upgrade.
+func (n Names) look(why string) Statement {
+	return allow(why, []string{n.Table(Records)}, "dynamodb:GetItem", "dynamodb:Query")
+}
+
+func (n Names) read(why string, prefixes ...string) Statement {
+	return allow(why, n.objects(prefixes), "s3:GetObject")
+}
+
+func (n Names) write(why string, prefixes ...string) Statement {
+	return allow(why, n.objects(prefixes), "s3:PutObject")
+}

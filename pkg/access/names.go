@@ -1,0 +1,130 @@
+package access
+
+import "github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+
+// Names of what a deployment consists of. They are fixed, because the state
+// machines' documents and the configuration's defaults say them.
+const (
+	UpgradeMachine = "eks-upgrade"
+
+	ProvisionProject = "eks-upgrade-provision"
+	ScanProject      = "eks-upgrade-scan"
+
+	Leases    = "eks-upgrade-leases"
+	Records   = "eks-upgrade-records"
+	Approvals = "eks-upgrade-approvals"
+
+	AlertsTopic = "eks-upgrade-alerts"
+)
+
+// FunctionName returns the name of a phase's Lambda function and of its role.
+func FunctionName(phase upgrade.Phase) string { return "eks-upgrade-" + string(phase) }
+
+// MachineRole returns the name of the role of a state machine.
+func MachineRole(machine string) string { return machine + "-machine" }
+
+// Names say where the agent is deployed and what it may touch.
+type Names struct {
+	Partition string `json:"partition"` // "aws"
+	Account   string `json:"account"`   // 12 digits
+	Region    string `json:"region"`
+
+	// Clusters are names of EKS clusters, green ones too; a * stands for any text.
+	Clusters []string `json:"clusters"`
+	// HostedZones are ids of Route 53 hosted zones.
+	HostedZones []string `json:"hostedZones"`
+	// Roles are names of the IAM roles, with their paths, that the agent passes
+	// to EKS: those of clusters, node groups and add-ons; a * stands for any text.
+	Roles []string `json:"roles"`
+
+	// Source is the ARN of the S3 object that the builds check out.
+	Source string `json:"source"`
+}
+
+func (n Names) arn(service, resource string) string {
+	return "arn:" + n.Partition + ":" + service + ":" + n.Region + ":" + n.Account + ":" + resource
+}
+
+// Bucket returns the name of the bucket of artifacts.
+func (n Names) Bucket() string { return "eks-upgrade-artifacts-" + n.Account + "-" + n.Region }
+
+// BucketARN returns its ARN.
+func (n Names) BucketARN() string { return "arn:" + n.Partition + ":s3:::" + n.Bucket() }
+
+// Topic returns the ARN of the topic that people listen to.
+func (n Names) Topic() string { return n.arn("sns", AlertsTopic) }
+
+// Table returns the ARN of a table.
+func (n Names) Table(name string) string { return n.arn("dynamodb", "table/"+name) }
+
+// Function returns the ARN of a function.
+func (n Names) Function(name string) string { return n.arn("lambda", "function:"+name) }
+
+// Project returns the ARN of a CodeBuild project.
+func (n Names) Project(name string) string { return n.arn("codebuild", "project/"+name) }
+
+// StateMachine returns the ARN of a state machine.
+func (n Names) StateMachine(name string) string { return n.arn("states", "stateMachine:"+name) }
+
+// Role returns the ARN of an IAM role of the account.
+func (n Names) Role(name string) string {
+	return "arn:" + n.Partition + ":iam::" + n.Account + ":role/" + name
+}
+
+// LogGroup names, as the services write them.
+func functionLog(name string) string { return "/aws/lambda/" + name }
+func buildLog(name string) string    { return "/aws/codebuild/" + name }
+
+func (n Names) logStreams(group string) []string {
+	return []string{n.arn("logs", "log-group:"+group+":log-stream:*")}
+}
+
+// objects names the artifacts under prefixes; their names are hashes.
+func (n Names) objects(prefixes []string) []string {
+	var out []string
+	for _, p := range prefixes {
+		out = append(out, n.BucketARN()+"/"+p+"/*")
+	}
+	return out
+}
+
+func (n Names) tables(names []string) []string {
+	var out []string
+	for _, name := range names {
+		out = append(out, n.Table(name))
+	}
+	return out
+}
+
+// clusters names the clusters that the agent may touch, or parts of them: the
+// ids that EKS adds to ARNs of parts are not known before they exist. Source:
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelastickubernetesservice.html
+func (n Names) clusters(kinds ...string) []string {
+	var out []string
+	for _, kind := range kinds {
+		for _, name := range n.Clusters {
+			resource := kind + "/" + name
+			if kind != "cluster" {
+				resource += "/*"
+			}
+			out = append(out, n.arn("eks", resource))
+		}
+	}
+	return out
+}
+
+func (n Names) zones() []string {
+	var out []string
+	for _, id := range n.HostedZones {
+		out = append(out, "arn:"+n.Partition+":route53:::hostedzone/"+id)
+	}
+	return out
+}
+
+func (n Names) passable() []string {
+	var out []string
+	for _, name := range n.Roles {
+		out = append(out, n.Role(name))
+	}
+	return out
+}
