@@ -20,7 +20,7 @@ import (
 const maxBody = 32 << 20
 
 // serviceBySigning maps signing names to SDK packages where they differ.
-var serviceBySigning = map[string]string{"bedrock": "bedrockruntime", "events": "eventbridge", "logs": "cloudwatchlogs", "monitoring": "cloudwatch", "states": "sfn"}
+var serviceBySigning = map[string]string{"execute-api": "apigatewaymanagementapi", "bedrock": "bedrockruntime", "events": "eventbridge", "logs": "cloudwatchlogs", "monitoring": "cloudwatch", "states": "sfn"}
 
 // Identity is what the credential scope of a request says.
 type Identity struct{ AccessKeyID, Region, Service string }
@@ -47,6 +47,9 @@ func Identify(r *http.Request) (Identity, bool) {
 	service := p[3]
 	if name, ok := serviceBySigning[service]; ok {
 		service = name
+	}
+	if service == "apigateway" && strings.HasPrefix(r.URL.Path, "/v2/") { // REST APIs of version 1, HTTP and WebSocket APIs of version 2
+		service = "apigatewayv2"
 	}
 	return Identity{p[0], p[2], service}, true
 }
@@ -137,7 +140,7 @@ func (m *Mux) decodeRequest(c *Call, r *http.Request, body []byte) (operation st
 
 func styleOf(service string) style {
 	switch service {
-	case "sfn":
+	case "sfn", "apigateway", "apigatewayv2", "apigatewaymanagementapi":
 		return styleCamel
 	case "scheduler":
 		return styleGo

@@ -44,7 +44,7 @@ func encodeOutput(c *Call, out any) (*response, error) {
 			return res, nil
 		}
 		var tree map[string]any
-		enc := treeEncoder{style: styleOf(c.Service), raw: proto == rpcCBOR}
+		enc := treeEncoder{style: styleOf(c.Service), raw: proto == rpcCBOR, iso: isoTimes[c.Service]}
 		if tree, err = enc.encodeStruct(v, schemaOf(v.Type()), nil); err == nil {
 			res.body, err = marshalTree(proto, tree)
 		}
@@ -119,7 +119,7 @@ func encodeRESTOutput(c *Call, res *response, v reflect.Value) error {
 		res.body = e.buf.Bytes()
 		return err
 	}
-	tree, err := treeEncoder{style: st}.encodeStruct(v, s, skip)
+	tree, err := treeEncoder{style: st, iso: isoTimes[c.Service]}.encodeStruct(v, s, skip)
 	if err != nil {
 		return err
 	}
@@ -183,6 +183,10 @@ func errorSchema(e error) *smithy.Schema {
 	return schemaOf(t.Elem())
 }
 
+// queryOnce are the services that spoke the query protocol before: a header
+// tells the code that errors had then.
+var queryOnce = map[string]bool{"cloudwatch": true, "sqs": true}
+
 // encodeError encodes an error in the protocol of the call's service.
 func encodeError(c *Call, callErr error) (*response, error) {
 	proto := c.protocol
@@ -205,7 +209,7 @@ func encodeError(c *Call, callErr error) (*response, error) {
 			if tree, err = enc.encodeStruct(v, s, skip); err != nil {
 				return nil, err
 			}
-			if q, ok := smithy.SchemaTrait[*traits.AWSQueryError](s); ok && c.Service == "cloudwatch" { // it was a query service once
+			if q, ok := smithy.SchemaTrait[*traits.AWSQueryError](s); ok && queryOnce[c.Service] {
 				res.header.Set("X-Amzn-Query-Error", q.ErrorCode+";"+sender(info.Fault))
 			}
 		}

@@ -18,12 +18,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime/document"
+	"github.com/aws/aws-sdk-go-v2/service/budgets"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/codebuild"
 	"github.com/aws/aws-sdk-go-v2/service/comprehend"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/elasticache"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -265,6 +268,9 @@ func clients(cfg aws.Config) []service {
 		{name: "iam", client: iam.NewFromConfig(cfg)},
 		{name: "rds", client: rds.NewFromConfig(cfg), skip: map[string]string{"CopyDBClusterSnapshot": "has a SourceRegion, which steers the SDK and is not sent",
 			"CopyDBSnapshot": "the same", "CreateDBCluster": "the same", "CreateDBInstanceReadReplica": "the same"}},
+		{name: "budgets", client: budgets.NewFromConfig(cfg)},
+		{name: "cloudformation", client: cloudformation.NewFromConfig(cfg)},
+		{name: "ecr", client: ecr.NewFromConfig(cfg)},
 		{name: "elasticache", client: elasticache.NewFromConfig(cfg)},
 		{name: "kms", client: kms.NewFromConfig(cfg)},
 		{name: "comprehend", client: comprehend.NewFromConfig(cfg)},

@@ -21,12 +21,15 @@ type route struct {
 
 // restRoutes lists the routes of the REST services.
 var restRoutes = map[string][]route{
-	"bedrockruntime": schemaRoutes(schemaOperations["bedrockruntime"]),
-	"eks":            schemaRoutes(schemaOperations["eks"]),
-	"lambda":         schemaRoutes(schemaOperations["lambda"]),
-	"route53":        boundRoutes["route53"],
-	"s3":             boundRoutes["s3"],
-	"scheduler":      boundRoutes["scheduler"],
+	"apigateway":              boundRoutes["apigateway"],
+	"apigatewaymanagementapi": boundRoutes["apigatewaymanagementapi"],
+	"apigatewayv2":            boundRoutes["apigatewayv2"],
+	"bedrockruntime":          schemaRoutes(schemaOperations["bedrockruntime"]),
+	"eks":                     schemaRoutes(schemaOperations["eks"]),
+	"lambda":                  schemaRoutes(schemaOperations["lambda"]),
+	"route53":                 boundRoutes["route53"],
+	"s3":                      boundRoutes["s3"],
+	"scheduler":               boundRoutes["scheduler"],
 }
 
 // schemaRoutes reads routes from the HTTP traits of operation schemas.

@@ -19,7 +19,12 @@ import (
 type treeEncoder struct {
 	style style
 	raw   bool
+	iso   bool // times as texts where no schema says how
 }
+
+// isoTimes are the services without schemas that write times as ISO 8601
+// (source: the SDK's deserializers).
+var isoTimes = map[string]bool{"apigatewaymanagementapi": true, "apigatewayv2": true}
 
 // encode returns the tree of v; ok is false when v is unset.
 func (e treeEncoder) encode(v reflect.Value, s *smithy.Schema) (out any, ok bool, err error) {
@@ -152,7 +157,7 @@ func (e treeEncoder) time(t time.Time, s *smithy.Schema) any {
 	if e.raw {
 		return t
 	}
-	if f, ok := smithy.SchemaTrait[*traits.TimestampFormat](s); e.style == stylePascal || (ok && f.Format == "date-time") {
+	if f, ok := smithy.SchemaTrait[*traits.TimestampFormat](s); e.style == stylePascal || e.iso || (ok && f.Format == "date-time") {
 		return t.UTC().Format(time.RFC3339Nano)
 	}
 	return json.Number(strconv.FormatFloat(float64(t.UnixMilli())/1e3, 'f', -1, 64))

@@ -64,7 +64,7 @@ var (
 )
 
 // restWithoutSchemas are the REST services whose modules carry no schemas.
-var restWithoutSchemas = []string{"route53", "s3", "scheduler"}
+var restWithoutSchemas = []string{"apigateway", "apigatewaymanagementapi", "apigatewayv2", "route53", "s3", "scheduler"}
 
 // writeBindings lists the routes of REST services without schemas, from their
 // serializers.
