@@ -33,14 +33,3 @@ func Sleep(ctx context.Context, c Clock, d time.Duration) error {
 		return ctx.Err()
 	}
 }
-
-// System is the machine's own clock.
-type System struct{}
-
-// Now implements Clock.
-func (System) Now() time.Time { return time.Now().UTC() }
-
-// AfterFunc implements Clock.
-func (System) AfterFunc(d time.Duration, f func()) func() bool {
-	return time.AfterFunc(d, f).Stop
-}

@@ -55,6 +55,9 @@ type Options struct {
 	KeepCalls int
 	// Addr is the address to listen on; default 127.0.0.1:0.
 	Addr string
+	// FunctionEnv is added to the environment of functions that are processes, such
+	// as HTTP_PROXY for what has only a simulated DNS name.
+	FunctionEnv map[string]string
 	// IAM lets each call be judged against the policies of its caller's role.
 	// Callers with unknown access keys are the account's administrator.
 	IAM bool
@@ -183,6 +186,7 @@ func (w *World) addServices() {
 	w.routes.Handle("GET /_world/lambda/code/{digest}", w.lambda.CodeHandler())
 	w.routes.Handle("POST /_world/token-review/{cluster}", w.sts.TokenReviewHandler())
 	w.routes.Handle("GET /_world/iam/usage", w.judge.UsageHandler())
+	w.routes.HandleFunc("GET /_world/clock", w.tellTime)
 }
 
 // URL is the endpoint to give the SDK or the CLI as AWS_ENDPOINT_URL.
@@ -226,6 +230,12 @@ func (w *World) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.silence(rw, r, w.mux.ServeHTTP)
+}
+
+// tellTime answers with nanoseconds since 1970: the processes of functions, built
+// with the tag worldclock, have no other clock (pkg/clock).
+func (w *World) tellTime(rw http.ResponseWriter, _ *http.Request) {
+	_, _ = rw.Write(strconv.AppendInt(nil, w.opts.Clock.Now().UnixNano(), 10)) // who went away needs no answer
 }
 
 // KMS holds the keys.

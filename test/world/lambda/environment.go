@@ -3,6 +3,7 @@ package lambda
 import (
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -14,6 +15,9 @@ import (
 const (
 	idleLife = 10 * time.Minute // on the clock
 	maxIdle  = 64
+	// AWS ends environments after some hours, used or not: their credentials do
+	// not last for ever.
+	longestLife = 8 * time.Hour
 )
 
 // environment is an execution environment: it runs one invocation at a time and
@@ -28,6 +32,7 @@ type environment struct {
 	stream     string
 	invocation string      // the last one's key
 	current    *invocation // nil while idle
+	begun      time.Time
 	used       time.Time
 	dead       bool
 	process    *process // nil until the first start, and for a handler in process
@@ -40,13 +45,13 @@ func (s *Service) take(t target) *environment {
 	for n := len(v.idle); n > 0; n = len(v.idle) {
 		env := v.idle[n-1]
 		v.idle = v.idle[:n-1]
-		if now.Sub(env.used) <= idleLife && !env.ended() {
+		if now.Sub(env.used) <= idleLife && now.Sub(env.begun) <= longestLife && !env.ended() {
 			return env
 		}
 		s.discard(env)
 	}
 	s.started++
-	env := &environment{s: s, number: s.started, function: t.f.name, v: v}
+	env := &environment{s: s, number: s.started, function: t.f.name, v: v, begun: now}
 	id := sha256.Sum256(fmt.Appendf(nil, "%s/%d", t.f.name, env.number))
 	env.group = value(v.config.LoggingConfig.LogGroup)
 	env.stream = fmt.Sprintf("%s/[%s]%x", now.Format("2006/01/02"), *v.config.Version, id[:16])
@@ -182,6 +187,7 @@ func (env *environment) variables(api, task, temp string) []string {
 	if env.s.o.Endpoint != nil {
 		vars["AWS_ENDPOINT_URL"] = env.s.o.Endpoint()
 	}
+	maps.Copy(vars, env.s.o.Environment)
 	if c.Environment != nil {
 		for k, v := range c.Environment.Variables {
 			vars[k] = v

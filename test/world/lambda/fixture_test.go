@@ -66,6 +66,7 @@ func newFixture(t *testing.T) *fixture {
 	f.logs = logs.New(f.clock, account, region)
 	tokens := sts.New(f.clock, account, "secret", f.mux)
 	f.lambda = lambda.New(lambda.Options{Clock: f.clock, Account: account, Region: region, Mux: f.mux, Logs: f.logs, Endpoint: func() string { return server.URL },
+		Environment: map[string]string{"GIVEN": "to all", "OWN": "what all get"},
 		Object: func(bucket, key string) ([]byte, error) {
 			if data, ok := f.objects[bucket+"/"+key]; ok {
 				return data, nil

@@ -52,6 +52,16 @@ func TestAProcessServesInvocationsAndStaysWarm(t *testing.T) {
 	if got := f.call("worker", `{"Do":"count"}`); got != "1" {
 		t.Errorf("an environment that was idle for long: %s", got)
 	}
+	for i := range 55 { // of 9 minutes: more than 8 hours, never idle for long
+		f.clock.Advance(9 * time.Minute)
+		if got := f.call("worker", `{"Do":"count"}`); got == "1" {
+			if begun := time.Duration(i+1) * 9 * time.Minute; begun < 8*time.Hour {
+				t.Errorf("an environment ended after %s", begun)
+			}
+			return
+		}
+	}
+	t.Error("an environment lives longer than its credentials may")
 }
 
 func TestErrorsOfAProcess(t *testing.T) {
@@ -110,13 +120,13 @@ func TestTheEnvironmentOfAProcess(t *testing.T) {
 	t.Setenv("LEAK", "from the test's own environment")
 	f := newFixture(t)
 	f.create("worker", func(in *sdk.CreateFunctionInput) {
-		in.Environment = &types.Environment{Variables: map[string]string{"BUCKET": "artifacts"}}
+		in.Environment = &types.Environment{Variables: map[string]string{"BUCKET": "artifacts", "OWN": "the function's"}}
 	})
 	var got map[string]string
 	if err := json.Unmarshal([]byte(f.call("worker", `{"Do":"environment"}`)), &got); err != nil {
 		t.Fatal(err)
 	}
-	for k, want := range map[string]string{"BUCKET": "artifacts", "AWS_LAMBDA_FUNCTION_NAME": "worker", "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+	for k, want := range map[string]string{"BUCKET": "artifacts", "OWN": "the function's", "GIVEN": "to all", "AWS_LAMBDA_FUNCTION_NAME": "worker", "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
 		"AWS_REGION": region, "_HANDLER": "bootstrap", "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/worker", "AWS_ENDPOINT_URL": *f.config.BaseEndpoint, "TZ": ":UTC", "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand"} {
 		if got[k] != want {
 			t.Errorf("%s = %q, want %q", k, got[k], want)

@@ -56,6 +56,8 @@ type Options struct {
 	Issue func(roleArn, sessionName string) Credentials
 	// Endpoint returns the AWS_ENDPOINT_URL of processes.
 	Endpoint func() string
+	// Environment is added to that of processes; a function's own variables win.
+	Environment map[string]string
 }
 
 // Service is the simulated Lambda. It is safe for concurrent use. Close it:
