@@ -1,12 +1,44 @@
 // Package approval asks a person whether a plan may run, and checks the answer.
 //
-// The task token that resumes the execution is a capability: whoever has it can
-// answer. It goes into the approvals table only, whose readers are the
-// approvers; the message to people says how to get it there.
+// # Threat model
+//
+// What must hold: a plan runs only after a person who may approve it said yes
+// to exactly this plan, in time, once. Two things are asked for, and neither is
+// enough: an identity, which API Gateway verifies (IAM or OIDC) and
+// security.approvers narrows, and a token of 256 random bits, which the message
+// about this one question carries.
+//
+//   - Somebody who reads messages has the token but no identity that may
+//     approve. Somebody who may approve in general cannot answer what they were
+//     not told of.
+//   - Of the token only a digest is kept, bound to upgrade, plan and expiry: who
+//     reads the table cannot answer by the API, and a digest that is copied to
+//     another question opens nothing there. It travels in the fragment of a link,
+//     which browsers send to nobody, and in the body of a POST; it stands in no
+//     query, log or error.
+//   - The task token resumes the execution whatever was answered, and it can be
+//     read in more places than the table: in the execution's history, and in its
+//     log if that has data. So where the API is used the task token proves
+//     nothing: redeem takes an answer only if it is the one on record, which the
+//     answer function wrote after all checks and before the expiry. Whoever
+//     forges an output makes the upgrade end without a change; to make it go on
+//     they must write to the approvals table, which the answer function, the
+//     approve phase and the administrators of the account may.
+//   - One answer is recorded, by a conditional write: of two at a time one wins,
+//     and a different one is refused for good. It is recorded before the
+//     execution is resumed; after a crash between the two the same person sends
+//     the same again.
+//   - Where no API is deployed (approval.url is empty) the task token is the
+//     capability: it goes into the approvals table only, whose readers are then
+//     the approvers, and whoever answers says themselves who they are.
+//
+// What it does not protect from: administrators of the account, and an
+// identity provider that vouches for the wrong person.
 package approval
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,38 +46,9 @@ import (
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/awserr"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/records/table"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/metrics"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
-
-// Pending is a question that waits for its answer: the document of the
-// approvals table, whose string key is "upgrade".
-type Pending struct {
-	Upgrade     string       `json:"upgrade"`
-	PlanHash    string       `json:"planHash"`
-	TaskToken   string       `json:"taskToken"`
-	ExpiresAt   upgrade.Time `json:"expiresAt"`
-	AnnouncedAt upgrade.Time `json:"announcedAt,omitzero"` // people were told
-}
-
-// Questions is the table of pending approvals.
-type Questions struct {
-	table table.Table
-	name  string
-}
-
-// NewQuestions returns the pending approvals in the DynamoDB table of that name.
-func NewQuestions(api table.API, name string) Questions {
-	return Questions{table: table.New(api, name), name: name}
-}
-
-// Pending returns the question of an upgrade.
-func (q Questions) Pending(ctx context.Context, upgradeID string) (p Pending, found bool, err error) {
-	p, version, err := table.Get[Pending](ctx, q.table, questionKey(upgradeID))
-	return p, version > 0, err
-}
-
-func questionKey(upgradeID string) table.Key { return table.Key{"upgrade": upgradeID} }
 
 // Documents reads what a person has to know.
 type Documents interface {
@@ -69,7 +72,7 @@ type SNS interface {
 	Publish(context.Context, *sns.PublishInput, ...func(*sns.Options)) (*sns.PublishOutput, error)
 }
 
-// Handler is the approve phase. All fields are needed.
+// Handler is the approve phase. All fields but URL are needed.
 type Handler struct {
 	Questions Questions
 	Documents Documents
@@ -77,6 +80,7 @@ type Handler struct {
 	Lease     Lease
 	SNS       SNS
 	Topic     string // ARN
+	URL       string // of the approval API; empty: there is none
 	Clock     clock.Clock
 }
 
@@ -111,13 +115,19 @@ func (h *Handler) ask(ctx context.Context, in upgrade.ApproveInput) error {
 		return err
 	}
 	expires := upgrade.At(h.Clock.Now().Add(timeout))
-	pending, err := h.note(ctx, in.Run.ID, func(old Pending, found bool) (Pending, error) {
-		next := Pending{Upgrade: in.Run.ID, PlanHash: in.PlanHash, TaskToken: in.TaskToken, ExpiresAt: expires}
+	token := ""
+	pending, err := h.Questions.Update(ctx, in.Run.ID, func(old Pending, found bool) (Pending, error) {
 		if found && old.PlanHash != in.PlanHash {
 			return old, upgrade.Errorf(upgrade.CodePlanMismatch, "ask for approval", "upgrade %s already asked for the approval of plan %.12s", in.Run.ID, old.PlanHash)
 		}
-		if found { // a retry: the token may be new, the question is not
-			next.ExpiresAt, next.AnnouncedAt = old.ExpiresAt, old.AnnouncedAt
+		next := old // a retry: the task token may be new, the question is not
+		if !found {
+			next = Pending{Upgrade: in.Run.ID, PlanHash: in.PlanHash, ExpiresAt: expires}
+		}
+		next.Plan, next.Assessment, next.TaskToken = in.Plan, in.Assessment, in.TaskToken
+		if h.URL != "" && next.AnnouncedAt.IsZero() { // a message may be on its way with the last one: both are good
+			token = newToken()
+			next.Tokens = append(slices.Clone(old.Tokens), next.digest(token))
 		}
 		return next, nil
 	})
@@ -127,23 +137,16 @@ func (h *Handler) ask(ctx context.Context, in upgrade.ApproveInput) error {
 	_, err = h.SNS.Publish(ctx, &sns.PublishInput{
 		TopicArn: aws.String(h.Topic),
 		Subject:  aws.String(subject(plan)),
-		Message:  aws.String(message(in.Run, plan, assessment, pending.ExpiresAt, h.Questions.name)),
+		Message:  aws.String(message(in.Run, plan, assessment, pending.ExpiresAt, h.how(pending, token))),
 	})
 	if err != nil {
 		return awserr.Wrap("tell people about the approval", err)
 	}
-	_, err = h.note(ctx, in.Run.ID, func(p Pending, _ bool) (Pending, error) {
+	_, err = h.Questions.Update(ctx, in.Run.ID, func(p Pending, _ bool) (Pending, error) {
 		p.AnnouncedAt = upgrade.At(h.Clock.Now())
 		return p, nil
 	})
 	return err
-}
-
-func (h *Handler) note(ctx context.Context, upgradeID string, change func(Pending, bool) (Pending, error)) (Pending, error) {
-	return table.Update(ctx, h.Questions.table, questionKey(upgradeID), func(old Pending, found bool) (Pending, bool, error) {
-		next, err := change(old, found)
-		return next, next != old, err
-	})
 }
 
 func (h *Handler) read(ctx context.Context, in upgrade.ApproveInput) (upgrade.Plan, upgrade.Assessment, error) {
@@ -173,10 +176,17 @@ func (h *Handler) redeem(ctx context.Context, in upgrade.ApproveInput) (upgrade.
 		return refuse("the answer does not say who gave it")
 	case answer.PlanHash != in.PlanHash:
 		return refuse("%s answered to another plan (%.12q instead of %.12q)", answer.By, answer.PlanHash, in.PlanHash)
+	case pending.Proved() && (pending.Answer == nil || answer != pending.Output()):
+		return refuse("the answer of %s is not the one that the approval API recorded", answer.By)
+	case pending.Proved() && !pending.Answer.At.Before(pending.ExpiresAt.Time):
+		return refuse("the answer of %s came after the question had expired at %s", answer.By, pending.ExpiresAt.Format(time.RFC3339))
 	}
 	record := upgrade.ApprovalRecord{Upgrade: in.Run.ID, PlanHash: in.PlanHash, Approved: answer.Approved, By: answer.By, Reason: answer.Reason, ExpiresAt: pending.ExpiresAt}
 	if err := h.Records.PutApproval(ctx, record); err != nil {
 		return upgrade.ApproveOutput{}, err
+	}
+	if !pending.AnnouncedAt.IsZero() {
+		metrics.From(ctx).Add(metrics.ApprovalWait, answeredAt(pending, h.Clock).Sub(pending.AnnouncedAt.Time).Seconds(), nil)
 	}
 	if !answer.Approved {
 		if answer.Reason == "" {
@@ -192,6 +202,14 @@ func (h *Handler) redeem(ctx context.Context, in upgrade.ApproveInput) (upgrade.
 		return upgrade.ApproveOutput{}, err
 	}
 	return upgrade.ApproveOutput{Approved: true, Reason: "approved by " + answer.By}, nil
+}
+
+// answeredAt is when the person answered, as far as is known.
+func answeredAt(p Pending, c clock.Clock) time.Time {
+	if p.Answer != nil {
+		return p.Answer.At.Time
+	}
+	return c.Now()
 }
 
 func invalid(field, message, remedy string) error {

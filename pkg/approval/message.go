@@ -2,6 +2,7 @@ package approval
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
@@ -26,7 +27,7 @@ func subject(p upgrade.Plan) string {
 
 // message is what people read before they decide. Evidence comes from clusters
 // and scanners and is not trusted: one line each, cut, without secrets.
-func message(run upgrade.Run, p upgrade.Plan, a upgrade.Assessment, expires upgrade.Time, table string) string {
+func message(run upgrade.Run, p upgrade.Plan, a upgrade.Assessment, expires upgrade.Time, how string) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("Cluster %s: Kubernetes %s to %s, %s; the new cluster is %s.", p.Cluster, p.From, p.Target, p.Strategy, p.Green)
@@ -49,11 +50,36 @@ func message(run upgrade.Run, p upgrade.Plan, a upgrade.Assessment, expires upgr
 		line("%2d. %s%s", i+1, clean(s.Title), note)
 	}
 	line("\nAnswer until %s; without an answer nothing is changed.", expires.Format(time.RFC3339))
-	line("To answer, fetch the task token, which only approvers may read, and send:\n")
-	line(`TOKEN=$(aws dynamodb get-item --table-name %s --key '{"upgrade":{"S":"%s"}}' --query Item.data.S --output text | jq -r .taskToken)`, table, run.ID)
-	line(`aws stepfunctions send-task-success --task-token "$TOKEN" --task-output '{"planHash":"%s","approved":true,"by":"YOUR NAME"}'`, p.Hash)
-	line("\nTo refuse, send \"approved\":false and a \"reason\".")
+	b.WriteString(how)
 	return b.String()
+}
+
+// how says how to answer: by the approval API, or where there is none with the
+// task token.
+func (h *Handler) how(p Pending, token string) string {
+	if h.URL == "" {
+		return fmt.Sprintf(`To answer, fetch the task token, which only approvers may read, and send:
+
+TOKEN=$(aws dynamodb get-item --table-name %s --key '{"upgrade":{"S":"%s"}}' --query Item.data.S --output text | jq -r .taskToken)
+aws stepfunctions send-task-success --task-token "$TOKEN" --task-output '{"planHash":"%s","approved":true,"by":"YOUR NAME"}'
+
+To refuse, send "approved":false and a "reason".
+`, h.Questions.name, p.Upgrade, p.PlanHash)
+	}
+	// In the fragment, which is sent to nobody: not to the server's log, not to
+	// the next page.
+	return fmt.Sprintf(`To read and answer, open this link, or run the command and give it the link when it asks:
+
+%s#token=%s
+eks-upgrade approve --upgrade %s --url %s
+
+The link is good for one answer to this plan, by people who may approve. Do not pass it on.
+`, Link(h.URL, p.Upgrade), token, p.Upgrade, h.URL)
+}
+
+// Link is the address of a question.
+func Link(base, upgradeID string) string {
+	return strings.TrimSuffix(base, "/") + "/approvals/" + url.PathEscape(upgradeID)
 }
 
 func count(findings []upgrade.Finding) string {
