@@ -13,11 +13,13 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambda/messages"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/boundary"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/metrics"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
@@ -33,7 +35,7 @@ func invoke(t *testing.T, payload string, f func(context.Context, upgrade.StepIn
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := lambda.NewHandler(boundary.Wrap(upgrade.PhaseRecord, f, log)).Invoke(t.Context(), []byte(payload))
+	answer, err := lambda.NewHandler(boundary.Wrap(log.WithContext(t.Context()), upgrade.PhaseRecord, f)).Invoke(t.Context(), []byte(payload))
 	var lines []map[string]any
 	for line := range strings.Lines(out.String()) {
 		var fields map[string]any
@@ -53,13 +55,15 @@ func TestSuccess(t *testing.T) {
 	if err != nil || answer != `{"next":4}` {
 		t.Fatalf("%s, %v", answer, err)
 	}
-	common := map[string]any{"time": "2026-08-01T12:00:00.000Z", "level": "info", "execution": "shop-135", "cluster": "shop", "phase": "record", "step": "forward[3]"}
+	common := map[string]any{"time": "2026-08-01T12:00:00.000Z", "level": "info", "execution": "shop-135", "cluster": "shop", "phase": "record", "step": "forward[3]",
+		"coldStart": true}
 	if len(lines) != 2 {
 		t.Fatalf("%d lines", len(lines))
 	}
 	for i, message := range []string{"from inside", "done"} {
 		common["message"] = message
 		delete(lines[i], "output")
+		delete(lines[i], "durationMs")
 		if diff := cmp.Diff(common, lines[i]); diff != "" {
 			t.Error(diff)
 		}
@@ -139,18 +143,121 @@ func invokeRaw(t *testing.T, payload string) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = boundary.Wrap(upgrade.PhaseRecord, func(context.Context, upgrade.StepInput) (upgrade.RecordOutput, error) {
+	_, err = boundary.Wrap(log.WithContext(t.Context()), upgrade.PhaseRecord, func(context.Context, upgrade.StepInput) (upgrade.RecordOutput, error) {
 		t.Error("the handler was called with a wrong input")
 		return upgrade.RecordOutput{}, nil
-	}, log)(t.Context(), json.RawMessage(payload))
+	})(t.Context(), json.RawMessage(payload))
 	return err
 }
 
-func TestAPanicIsNotHidden(t *testing.T) {
+func TestAPanicIsLoggedAndGoesOnWithoutItsSecrets(t *testing.T) {
+	var out bytes.Buffer
+	log, err := logging.New(&out, logging.Options{Level: "info", Format: logging.JSON, Clock: clock.System{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := boundary.Wrap(log.WithContext(t.Context()), upgrade.PhaseRecord, func(context.Context, upgrade.StepInput) (upgrade.RecordOutput, error) {
+		panic("bug with password=hunter2hunter2")
+	})
 	defer func() {
-		if recover() != "bug" {
-			t.Error("the panic was swallowed")
+		response, ok := recover().(messages.InvokeResponse_Error)
+		if !ok || response.Type != string(upgrade.CodeInternal) || !response.ShouldExit || len(response.StackTrace) == 0 {
+			t.Fatalf("%#v is not a panic that ends the process", response)
+		}
+		if label := response.StackTrace[0].Label; !strings.Contains(label, "TestAPanic") {
+			t.Errorf("the stack begins at %s", label)
+		}
+		if all := response.Message + out.String(); strings.Contains(all, "hunter2") || !strings.Contains(out.String(), `"panic":true`) || !strings.Contains(out.String(), "shop-135") {
+			t.Error(all)
 		}
 	}()
-	invoke(t, stepInput, func(context.Context, upgrade.StepInput) (upgrade.RecordOutput, error) { panic("bug") })
+	_, err = f(t.Context(), json.RawMessage(stepInput))
+	t.Errorf("the panic was swallowed, error %v", err)
+}
+
+func TestAPanicOfTheRuntimeKeepsItsType(t *testing.T) {
+	defer func() {
+		if response, ok := recover().(messages.InvokeResponse_Error); !ok || response.Type != "Runtime.ExitError" {
+			t.Errorf("%#v", response)
+		}
+	}()
+	_, _, err := invoke(t, stepInput, func(context.Context, upgrade.StepInput) (upgrade.RecordOutput, error) {
+		panic(messages.InvokeResponse_Error{Type: "Runtime.ExitError", Message: "killed"})
+	})
+	t.Errorf("the panic was swallowed, error %v", err)
+}
+
+// measured runs calls of one process and returns its metric lines.
+func measured(ctx context.Context, t *testing.T, calls ...error) []map[string]any {
+	t.Helper()
+	var out bytes.Buffer
+	c := clock.NewVirtual(time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC))
+	next := 0
+	f := boundary.Wrap(metrics.WithSink(t.Context(), metrics.NewSink(&out, c)), upgrade.PhaseRecord, func(ctx context.Context, _ upgrade.StepInput) (upgrade.RecordOutput, error) {
+		metrics.From(ctx).Add(metrics.UpgradesStarted, 1, nil)
+		c.Advance(1500 * time.Millisecond)
+		next++
+		return upgrade.RecordOutput{}, calls[next-1]
+	})
+	for range calls {
+		_, _ = f(ctx, json.RawMessage(stepInput)) // the metrics say whether it failed
+	}
+	var lines []map[string]any
+	for line := range strings.Lines(out.String()) {
+		var doc map[string]any
+		if err := json.Unmarshal([]byte(line), &doc); err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, doc)
+	}
+	return lines
+}
+
+func TestEachCallIsMeasuredOnOneLine(t *testing.T) {
+	lines := measured(t.Context(), t, nil, upgrade.Errorf(upgrade.CodeDrift, "x", "y"))
+	want := []map[string]any{
+		{"Phase": "record", "PhaseCalls": 1., "PhaseErrors": 0., "PhaseDuration": 1500., "UpgradesStarted": 1., "execution": "shop-135", "cluster": "shop", "phase": "record", "step": "forward[3]"},
+		{"Phase": "record", "PhaseCalls": 1., "PhaseErrors": 1., "Code": "Drift", "PhaseDuration": 1500., "UpgradesStarted": 1., "execution": "shop-135", "cluster": "shop", "phase": "record", "step": "forward[3]"},
+	}
+	for _, l := range lines {
+		delete(l, "_aws")
+	}
+	if diff := cmp.Diff(want, lines); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestLinesSayWhichInvocationOfWhichProcessTheyAreOf(t *testing.T) {
+	t.Setenv("_X_AMZN_TRACE_ID", "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1")
+	version := lambdacontext.FunctionVersion
+	lambdacontext.FunctionVersion = "7"
+	t.Cleanup(func() { lambdacontext.FunctionVersion = version })
+	var out bytes.Buffer
+	log, err := logging.New(&out, logging.Options{Level: "info", Format: logging.JSON, Clock: clock.System{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := boundary.Serve(log.WithContext(t.Context()), "answer", func(context.Context, string) (string, error) { return "not to be logged", nil })
+	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "8f507cfc"})
+	for range 2 {
+		if got, err := f(ctx, ""); got != "not to be logged" || err != nil {
+			t.Fatalf("%q, %v", got, err)
+		}
+	}
+	if strings.Contains(out.String(), "not to be logged") {
+		t.Error("the answer is in the log")
+	}
+	cold := true
+	for line := range strings.Lines(out.String()) {
+		var got map[string]any
+		if err := json.Unmarshal([]byte(line), &got); err != nil {
+			t.Fatal(err)
+		}
+		delete(got, "time")
+		want := map[string]any{"level": "info", "message": "done", "durationMs": 0., "phase": "answer", "requestId": "8f507cfc", "traceId": "1-5759e988-bd862e3fe1be46a994272793", "functionVersion": "7", "coldStart": cold}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+		cold = false
+	}
 }

@@ -1,6 +1,6 @@
 // Package logging is the one place where logs are set up: JSON lines in UTC
-// that carry the execution, cluster, phase and step they belong to, with
-// secrets removed before a line leaves the process.
+// that carry what they belong to (see Fields), with secrets removed before a
+// line leaves the process.
 package logging
 
 import (
@@ -55,27 +55,6 @@ type timestamp struct{ clock clock.Clock }
 
 func (h timestamp) Run(e *zerolog.Event, _ zerolog.Level, _ string) {
 	e.Str(zerolog.TimestampFieldName, h.clock.Now().UTC().Format(timeLayout))
-}
-
-// Fields say what a line belongs to. Empty ones are left out.
-type Fields struct {
-	Execution string
-	Cluster   string
-	Phase     upgrade.Phase
-	Step      string
-}
-
-// With returns a context whose logger adds the fields to each line.
-func With(ctx context.Context, log zerolog.Logger, f Fields) context.Context {
-	c := log.With()
-	for _, field := range []struct{ name, value string }{
-		{"execution", f.Execution}, {"cluster", f.Cluster}, {"phase", string(f.Phase)}, {"step", f.Step},
-	} {
-		if field.value != "" {
-			c = c.Str(field.name, field.value)
-		}
-	}
-	return c.Logger().WithContext(ctx)
 }
 
 // From returns the logger of the context; without one it discards.

@@ -14,14 +14,13 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/lease"
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/records"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/awsclient"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/documents"
 )
 
-// New returns the handler of the phase; its logger is the context's.
+// New returns the handler of the phase; its logger and metrics are the context's.
 func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) (boundary.Function[upgrade.ApproveOutput], error) {
 	db := dynamodb.NewFromConfig(cfg)
 	handler := &approval.Handler{
@@ -30,8 +29,8 @@ func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) 
 		Records:   records.New(db, c.Tables.Records, clk),
 		Lease:     lease.New(db, c.Tables.Leases, clk),
 		SNS:       sns.NewFromConfig(cfg),
-		Topic:     c.Topic,
+		Topic:     c.Notification.Topic,
 		Clock:     clk,
 	}
-	return boundary.Wrap(upgrade.PhaseApprove, handler.Handle, *logging.From(ctx)), nil
+	return boundary.Wrap(ctx, upgrade.PhaseApprove, handler.Handle), nil
 }

@@ -18,7 +18,6 @@ import (
 	executors "github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/execution/clusters"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/execution/workloads"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/lease"
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/records"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/adapters"
@@ -37,7 +36,7 @@ const (
 	parallelism = 8
 )
 
-// New returns the handler of the phase; its logger is the context's.
+// New returns the handler of the phase; its logger and metrics are the context's.
 func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) (boundary.Function[upgrade.ExecuteOutput], error) {
 	db := dynamodb.NewFromConfig(cfg)
 	store := records.New(db, c.Tables.Records, clk)
@@ -54,7 +53,7 @@ func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) 
 		Records: store,
 		Executors: map[upgrade.StepKind]execution.Executor{
 			upgrade.StepVerify:    execution.Verify{},
-			upgrade.StepProvision: &executors.Provision{Builds: builds, EKS: eksAPI, Specs: objects, States: store, Guard: leases, Project: c.Projects.Provision},
+			upgrade.StepProvision: &executors.Provision{Builds: builds, EKS: eksAPI, Specs: objects, States: store, Guard: leases, Project: c.Terraform.Project},
 			upgrade.StepSync:      &workloads.Sync{Connect: adapters.ForDelivery(connect), States: store, Guard: leases, Clock: clk, Slice: slice, Parallelism: parallelism},
 			upgrade.StepShift:     shifts,
 			upgrade.StepSoak:      execution.Soak{Clock: clk},
@@ -63,5 +62,5 @@ func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) 
 		},
 		Clock: clk,
 	}
-	return boundary.Wrap(upgrade.PhaseExecute, handler.Handle, *logging.From(ctx)), nil
+	return boundary.Wrap(ctx, upgrade.PhaseExecute, handler.Handle), nil
 }

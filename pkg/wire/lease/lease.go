@@ -11,12 +11,11 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/lease"
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
-// New returns the handler of the phase; its logger is the context's.
+// New returns the handler of the phase; its logger and metrics are the context's.
 func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) (boundary.Function[upgrade.LeaseOutput], error) {
 	store := lease.New(dynamodb.NewFromConfig(cfg), c.Tables.Leases, clk)
-	return boundary.Wrap(upgrade.PhaseLease, lease.NewHandler(store).Handle, *logging.From(ctx)), nil
+	return boundary.Wrap(ctx, upgrade.PhaseLease, lease.NewHandler(store).Handle), nil
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/boundary"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception/awsstate"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception/kubestate"
@@ -29,7 +28,7 @@ import (
 // releaseNotesTimeout is for one changelog of up to 1 MB.
 const releaseNotesTimeout = time.Minute
 
-// New returns the handler of the phase; its logger is the context's.
+// New returns the handler of the phase; its logger and metrics are the context's.
 func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) (boundary.Function[upgrade.PerceiveOutput], error) {
 	store := artifacts.New(awsclient.S3(cfg), c.Bucket)
 	handler := &perception.Handler{
@@ -42,5 +41,5 @@ func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) 
 		Artifacts: store,
 		Clock:     clk,
 	}
-	return boundary.Wrap(upgrade.PhasePerceive, handler.Handle, *logging.From(ctx)), nil
+	return boundary.Wrap(ctx, upgrade.PhasePerceive, handler.Handle), nil
 }

@@ -12,14 +12,13 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/lease"
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/records"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/awsclient"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/documents"
 )
 
-// New returns the handler of the phase; its logger is the context's.
+// New returns the handler of the phase; its logger and metrics are the context's.
 func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) (boundary.Function[upgrade.RecordOutput], error) {
 	db := dynamodb.NewFromConfig(cfg)
 	handler := &records.Handler{
@@ -27,5 +26,5 @@ func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) 
 		Guard: lease.New(db, c.Tables.Leases, clk),
 		Store: records.New(db, c.Tables.Records, clk),
 	}
-	return boundary.Wrap(upgrade.PhaseRecord, handler.Handle, *logging.From(ctx)), nil
+	return boundary.Wrap(ctx, upgrade.PhaseRecord, handler.Handle), nil
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/boundary"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/outcome"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/records"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
@@ -21,7 +20,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/documents"
 )
 
-// New returns the handler of the phase; its logger is the context's.
+// New returns the handler of the phase; its logger and metrics are the context's.
 func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) (boundary.Function[upgrade.ReportOutput], error) {
 	store := artifacts.New(awsclient.S3(cfg), c.Bucket)
 	handler := &outcome.Handler{
@@ -32,5 +31,5 @@ func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) 
 		Results:   store,
 		Clock:     clk,
 	}
-	return boundary.Wrap(upgrade.PhaseReport, handler.Handle, *logging.From(ctx)), nil
+	return boundary.Wrap(ctx, upgrade.PhaseReport, handler.Handle), nil
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/boundary"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/records"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 	planner "github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/validation/rollback"
@@ -19,12 +18,12 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/documents"
 )
 
-// New returns the handler of the phase; its logger is the context's.
+// New returns the handler of the phase; its logger and metrics are the context's.
 func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) (boundary.Function[upgrade.RollbackOutput], error) {
 	handler := &planner.Handler{
 		Plans:   documents.Store{Store: artifacts.New(awsclient.S3(cfg), c.Bucket)},
 		Records: records.New(dynamodb.NewFromConfig(cfg), c.Tables.Records, clk),
 		Clock:   clk,
 	}
-	return boundary.Wrap(upgrade.PhaseRollback, handler.Handle, *logging.From(ctx)), nil
+	return boundary.Wrap(ctx, upgrade.PhaseRollback, handler.Handle), nil
 }

@@ -13,10 +13,12 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/metrics"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/awsclient"
 )
 
-// New makes the handler of a phase. Its logger is the context's.
+// New makes the handler of a phase. Its logger and its metrics are the
+// context's.
 type New[O any] func(context.Context, aws.Config, config.Config, clock.Clock) (boundary.Function[O], error)
 
 // Lambda serves the handler and never returns. When it cannot be made, the
@@ -43,5 +45,6 @@ func build[O any](ctx context.Context, phase New[O], environ []string) (boundary
 	if err != nil {
 		return nil, err
 	}
-	return phase(log.WithContext(ctx), cfg, c, clock.System{})
+	ctx = metrics.WithSink(log.WithContext(ctx), metrics.NewSink(os.Stdout, clock.System{}))
+	return phase(ctx, cfg, c, clock.System{})
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
-var environ = []string{config.Prefix + "BUCKET=artifacts", config.Prefix + "TOPIC=arn:aws:sns:eu-west-1:123456789012:alerts", config.Prefix + "LOGGING_LEVEL=warn"}
+var environ = []string{config.Prefix + "BUCKET=artifacts", config.Prefix + "NOTIFICATION_TOPIC=arn:aws:sns:eu-west-1:123456789012:alerts", config.Prefix + "LOGGING_LEVEL=warn"}
 
 func TestBuildHandsOverConfigurationClockAndLogger(t *testing.T) {
 	t.Setenv("AWS_REGION", "eu-west-1")
