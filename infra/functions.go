@@ -74,11 +74,10 @@ func newFunction(scope constructs.Construct, a arns, phase upgrade.Phase) awsiam
 func (a arns) environment() *map[string]*string {
 	return &map[string]*string{
 		"EKS_UPGRADE_AGENT_BUCKET":             jsii.String(a.Bucket()),
-		"EKS_UPGRADE_AGENT_TOPIC":              jsii.String(a.Topic()),
+		"EKS_UPGRADE_AGENT_NOTIFICATION_TOPIC": jsii.String(a.Topic()),
 		"EKS_UPGRADE_AGENT_TABLES_LEASES":      jsii.String(leases),
 		"EKS_UPGRADE_AGENT_TABLES_RECORDS":     jsii.String(records),
 		"EKS_UPGRADE_AGENT_TABLES_APPROVALS":   jsii.String(approvals),
-		"EKS_UPGRADE_AGENT_PROJECTS_PROVISION": jsii.String(provisionProject),
-		"EKS_UPGRADE_AGENT_PROJECTS_SCAN":      jsii.String(scanProject),
+		"EKS_UPGRADE_AGENT_TERRAFORM_PROJECT":  jsii.String(provisionProject),
 	}
 }

@@ -163,11 +163,11 @@ func TestConfigurationOfFunctionsIsValid(t *testing.T) {
 			continue
 		}
 		named(t, "AWS::S3::Bucket", "BucketName", c.Bucket)
-		named(t, "AWS::SNS::Topic", "TopicName", c.Topic[strings.LastIndex(c.Topic, ":")+1:])
+		named(t, "AWS::SNS::Topic", "TopicName", c.Notification.Topic[strings.LastIndex(c.Notification.Topic, ":")+1:])
 		for _, table := range []string{c.Tables.Leases, c.Tables.Records, c.Tables.Approvals} {
 			named(t, "AWS::DynamoDB::Table", "TableName", table)
 		}
-		named(t, "AWS::CodeBuild::Project", "Name", c.Projects.Provision)
+		named(t, "AWS::CodeBuild::Project", "Name", c.Terraform.Project)
 	}
 }
 

@@ -1,172 +1,161 @@
-// Package config is the agent's configuration: defaults, overridden by a YAML
-// file, overridden by the environment. Unknown names are refused everywhere: a
-// misspelled setting must not silently leave the default in force.
+// Package config is the agent's configuration. Each layer overrides the one
+// before it: defaults, a YAML file, parameters of Systems Manager, the
+// environment, and at last the request of an upgrade, which the settings below
+// upgrade and traffic are the defaults of. Unknown names are refused in every
+// layer: a misspelled setting must not silently leave the default in force.
 package config
 
 import (
-	"errors"
-	"fmt"
-	"maps"
-	"os"
-	"slices"
-	"strings"
-
-	"github.com/knadh/koanf/parsers/yaml"
-	"github.com/knadh/koanf/providers/confmap"
-	"github.com/knadh/koanf/providers/env/v2"
-	"github.com/knadh/koanf/v2"
-
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
-// Prefix of the environment variables: "tables.leases" is
-// EKS_UPGRADE_AGENT_TABLES_LEASES and "verify.healthMaxAge" is
-// EKS_UPGRADE_AGENT_VERIFY_HEALTH_MAX_AGE.
-const Prefix = "EKS_UPGRADE_AGENT_"
-
-// FileVariable is the environment variable with the path of the YAML file;
-// without it there is none.
-const FileVariable = Prefix + "CONFIG"
-
 // Config is the whole configuration. Its keys, with their defaults and what is
-// valid, stand in settings.
+// valid, stand in Settings.
 type Config struct {
 	Bucket       string // S3 bucket of snapshots, plans and reports
-	Topic        string // ARN of the SNS topic for people
 	Tables       Tables
-	Projects     Projects
+	Events       Events
+	Approval     Approval
+	Stream       Stream
+	Notification Notification
+	Security     Security
+	Logging      Logging
+	Upgrade      Upgrade
+	Traffic      Traffic
+	Verify       Verify
+	Kubernetes   Kubernetes
+	Terraform    Terraform
 	Metrics      Metrics
 	ReleaseNotes ReleaseNotes
-	Verify       Verify
-	Logging      Logging
 
 	origins map[string]string
+	notices []Notice
 }
 
 // Tables are the names of the DynamoDB tables.
-type Tables struct{ Leases, Records, Approvals string }
+type Tables struct{ Leases, Records, Approvals, Connections string }
 
-// Projects are the names of the CodeBuild projects.
-type Projects struct{ Provision, Scan string }
+// Events says where the agent publishes its progress.
+type Events struct{ Bus string } // name of the EventBridge bus; empty: nowhere
 
-// Metrics says where the numbers of requests and errors are.
-type Metrics struct{ Namespace string } // of CloudWatch
+// Approval says how people answer.
+type Approval struct{ URL string } // of the approval API; empty: messages tell the way by the command line only
 
-// ReleaseNotes says where the Kubernetes release notes are: the folder of the
-// changelogs, or Bundled.
-type ReleaseNotes struct{ URL string }
+// Stream says how progress reaches those who listen.
+type Stream struct{ URL string } // callback URL of the WebSocket API (@connections); empty: there is none
 
-// Bundled is the URL of the release notes that come with the agent, for
-// networks without a way out.
-const Bundled = "bundled"
+// Notification says whom the agent tells.
+type Notification struct {
+	Topic   string // ARN of the SNS topic for people
+	Webhook Secret // https URL that takes {"text": ...}; empty: none
+}
 
-// Verify says how clusters are verified.
-type Verify struct {
-	HealthMaxAge upgrade.Duration // an older verdict on a cluster is stale
+// Security says who may approve, and what logs must not show.
+type Security struct {
+	Approvers []string // ARN patterns of IAM identities, OIDC subjects or e-mail addresses, "*" for any characters; empty: who the API lets in
+	Redact    []string // regular expressions (RE2) of further secrets
 }
 
 // Logging says what is logged and how.
 type Logging struct{ Level, Format string }
 
-// Origin says where the value of a key comes from: "default", "file <path>" or
-// "environment <variable>". It is "" for an unknown key.
+// Upgrade holds the defaults of requests.
+type Upgrade struct {
+	Soak         upgrade.Duration
+	Decommission upgrade.Decommission
+	Approval     upgrade.Approval
+}
+
+// Traffic holds the defaults of requests.
+type Traffic struct {
+	Steps        []int
+	Bake         upgrade.Duration
+	TTL          upgrade.Duration
+	MaxErrorRate float64
+	MinRequests  int
+}
+
+// Verify says how clusters are verified.
+type Verify struct {
+	HealthMaxAge upgrade.Duration // an older verdict on a cluster is stale
+	Patience     upgrade.Duration // how long a cluster may be not healthy before a step fails
+	ProbeTimeout upgrade.Duration // how long an endpoint may take to answer
+}
+
+// Kubernetes says how API servers are used.
+type Kubernetes struct {
+	QPS, Burst     int              // requests a second of one client; more for a moment
+	RequestTimeout upgrade.Duration // of one request
+	Parallelism    int              // objects that are delivered at a time
+	Slice          upgrade.Duration // how long one call delivers workloads
+}
+
+// Terraform says how green clusters are made.
+type Terraform struct {
+	Project string           // CodeBuild project
+	Timeout upgrade.Duration // of its build, and of the step
+}
+
+// Metrics says where the numbers of requests and errors are.
+type Metrics struct {
+	Namespace string           // of CloudWatch
+	Period    upgrade.Duration // their resolution
+	MaxLag    upgrade.Duration // older data say nothing about now
+}
+
+// ReleaseNotes says where the Kubernetes release notes are: the folder of the
+// changelogs, or Bundled.
+type ReleaseNotes struct {
+	URL     string
+	Token   Secret // bearer token for it; empty: none
+	Timeout upgrade.Duration
+}
+
+// Bundled is the URL of the release notes that come with the agent, for
+// networks without a way out.
+const Bundled = "bundled"
+
+// Secret is a text that is not shown: every way to print it prints Hidden.
+type Secret string
+
+// Hidden is shown instead of a secret.
+const Hidden = "(secret)"
+
+// Reveal returns the text.
+func (s Secret) Reveal() string { return string(s) }
+
+// String implements fmt.Stringer. It does not reveal.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return Hidden
+}
+
+// GoString implements fmt.GoStringer. It does not reveal.
+func (s Secret) GoString() string { return s.String() }
+
+// MarshalText implements encoding.TextMarshaler. It does not reveal.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Notice is something that is not wrong, but should not stay as it is.
+type Notice struct {
+	Key     string `json:"key"`
+	Origin  string `json:"origin"`
+	Message string `json:"message"`
+	Remedy  string `json:"remedy"`
+}
+
+// Origin says where the value of a key comes from: "default", "file
+// <path>:<line>", "parameter <name>" or "environment <variable>". It is "" for
+// an unknown key and for one that nothing sets.
 func (c Config) Origin(key string) string { return c.origins[key] }
 
-// Load reads the configuration from an environment, as os.Environ gives it, and
-// from the file that it names. The error holds everything that is wrong.
-func Load(environ []string) (Config, error) {
-	k := koanf.New(".")
-	origins := map[string]string{}
-	var problems []error
-	load := func(values map[string]any, origin func(key string) string) error {
-		layer := koanf.New(".")
-		if err := layer.Load(confmap.Provider(values, ""), nil); err != nil {
-			return problem("", "", err.Error(), "")
-		}
-		for _, key := range slices.Sorted(maps.Keys(layer.All())) {
-			if !known(key) {
-				problems = append(problems, problem(key, origin(key), "is not known", suggestion(key, func(key string) string { return key })))
-				continue
-			}
-			origins[key] = origin(key)
-		}
-		return k.Merge(layer)
-	}
-	if err := load(defaults(), func(string) string { return "default" }); err != nil {
-		return Config{}, err
-	}
-	if path := lookup(environ, FileVariable); path != "" {
-		values, err := readFile(path)
-		if err != nil {
-			return Config{}, err
-		}
-		if err := load(values, func(string) string { return "file " + path }); err != nil {
-			return Config{}, err
-		}
-	}
-	variables, unknown := fromEnvironment(environ)
-	problems = append(problems, unknown...)
-	if err := load(variables, func(key string) string { return "environment " + variable(key) }); err != nil {
-		return Config{}, err
-	}
-	c := Config{origins: origins}
-	for _, s := range settings {
-		problems = append(problems, s.apply(&c, k.Get(s.key), origins[s.key]))
-	}
-	if err := errors.Join(problems...); err != nil {
-		return Config{}, err
-	}
-	return c, nil
-}
+// Notices returns what is not wrong but should change, in the order of keys.
+func (c Config) Notices() []Notice { return c.notices }
 
-func readFile(path string) (map[string]any, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, &upgrade.Error{Code: upgrade.CodeInvalidRequest, Op: "read configuration", Err: err, Remedy: "correct " + FileVariable}
-	}
-	values, err := yaml.Parser().Unmarshal(data)
-	if err != nil {
-		return nil, &upgrade.Error{Code: upgrade.CodeInvalidRequest, Op: "read configuration file " + path, Err: err, Remedy: "write it as in docs/config.example.yaml"}
-	}
-	return values, nil
-}
-
-// fromEnvironment returns the values of the variables with the prefix.
-func fromEnvironment(environ []string) (values map[string]any, unknown []error) {
-	names := map[string]string{}
-	for _, s := range settings {
-		names[variable(s.key)] = s.key
-	}
-	provider := env.Provider(".", env.Opt{Prefix: Prefix, EnvironFunc: func() []string { return environ },
-		TransformFunc: func(name, value string) (string, any) {
-			if name == FileVariable {
-				return "", nil
-			}
-			key, ok := names[name]
-			if !ok {
-				unknown = append(unknown, problem(name, "environment", "is not known", suggestion(name, variable)))
-			}
-			return key, value
-		}})
-	values, err := provider.Read()
-	if err != nil {
-		unknown = append(unknown, problem("", "environment", err.Error(), ""))
-	}
-	return values, unknown
-}
-
-func lookup(environ []string, name string) string {
-	for _, e := range slices.Backward(environ) {
-		if value, ok := strings.CutPrefix(e, name+"="); ok {
-			return value
-		}
-	}
-	return ""
-}
-
-func problem(key, origin, message, remedy string) error {
-	if origin != "" {
-		message = fmt.Sprintf("%s (%s)", message, origin)
-	}
-	return &upgrade.Error{Code: upgrade.CodeInvalidRequest, Op: "configuration", Field: key, Message: message, Remedy: remedy}
+// Requests returns the defaults of requests.
+func (c Config) Requests() upgrade.Defaults {
+	return upgrade.Defaults{Soak: c.Upgrade.Soak, Decommission: c.Upgrade.Decommission, Approval: c.Upgrade.Approval,
+		Steps: c.Traffic.Steps, Bake: c.Traffic.Bake, TTL: c.Traffic.TTL, MaxErrorRate: c.Traffic.MaxErrorRate, MinRequests: c.Traffic.MinRequests}
 }

@@ -5,11 +5,10 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 )
 
-// Request is what a person or a schedule asks for. Fields left out take the
-// defaults of WithDefaults.
+// Request is what a person or a schedule asks for. Fields left out take
+// Defaults.
 type Request struct {
 	Cluster  string   `json:"cluster"`            // name of the EKS cluster, blue
 	Target   Version  `json:"target"`             // version to reach
@@ -69,22 +68,26 @@ var (
 	objectPattern  = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 )
 
-// WithDefaults returns the request with every optional field set.
-func (r Request) WithDefaults() Request {
+// WithDefaults returns the request with every optional field set, to the
+// standard defaults.
+func (r Request) WithDefaults() Request { return r.With(StandardDefaults()) }
+
+// With returns the request with every optional field set.
+func (r Request) With(d Defaults) Request {
 	set(&r.Strategy, BlueGreen)
 	if r.Cluster != "" {
 		set(&r.Green, r.Cluster+"-green")
 	}
-	set(&r.Soak, Duration(time.Hour))
-	set(&r.Decommission, DestroyBlue)
-	set(&r.Approval.Mode, ApprovalRequired)
-	set(&r.Approval.Timeout, Duration(24*time.Hour))
-	set(&r.Traffic.Bake, Duration(10*time.Minute))
-	set(&r.Traffic.TTL, Duration(time.Minute))
-	set(&r.Traffic.MaxErrorRate, 0.01)
-	set(&r.Traffic.MinRequests, 20)
+	set(&r.Soak, d.Soak)
+	set(&r.Decommission, d.Decommission)
+	set(&r.Approval.Mode, d.Approval.Mode)
+	set(&r.Approval.Timeout, d.Approval.Timeout)
+	set(&r.Traffic.Bake, d.Bake)
+	set(&r.Traffic.TTL, d.TTL)
+	set(&r.Traffic.MaxErrorRate, d.MaxErrorRate)
+	set(&r.Traffic.MinRequests, d.MinRequests)
 	if len(r.Traffic.Steps) == 0 {
-		r.Traffic.Steps = []int{10, 25, 50, 75, 100}
+		r.Traffic.Steps = slices.Clone(d.Steps)
 	}
 	return r
 }
@@ -108,36 +111,15 @@ func (r Request) Validate() error {
 		return invalid("green", "the new cluster has the name of the old one", "give it another name or leave the field out")
 	case r.Target == (Version{}):
 		return invalid("target", "the version to reach is missing", `give it as "1.35"`)
-	case r.Soak < 0:
-		return invalid("soak", "is negative", "give a duration of 0s or more")
 	}
 	if err := oneOf("strategy", r.Strategy, BlueGreen); err != nil {
 		return err
 	}
-	if err := oneOf("decommission", r.Decommission, DestroyBlue, KeepBlue); err != nil {
+	if err := r.Defaults().Validate(); err != nil {
 		return err
-	}
-	if err := oneOf("approval.mode", r.Approval.Mode, ApprovalRequired, ApprovalOnFindings); err != nil {
-		return err
-	}
-	if r.Approval.Timeout.D() < time.Minute || r.Approval.Timeout.D() > 14*24*time.Hour {
-		return invalid("approval.timeout", fmt.Sprintf("%s is out of range", r.Approval.Timeout), "give 1m to 336h")
 	}
 	if err := r.Traffic.validate(); err != nil {
 		return under("traffic", err)
-	}
-	return r.validateLength()
-}
-
-// MaxWaiting is how long an upgrade may wait by request. The state machine ends
-// an execution after 30 days without another word; the rest is for the work.
-const MaxWaiting = 28 * 24 * time.Hour
-
-func (r Request) validateLength() error {
-	bakes := r.Traffic.Bake.D() * time.Duration(len(r.Traffic.Steps))
-	if left := MaxWaiting - bakes - r.Approval.Timeout.D(); r.Soak.D() > left {
-		return invalid("soak", fmt.Sprintf("%s, with %s of bakes and %s for the approval, is longer than an upgrade may wait", r.Soak, bakes, r.Approval.Timeout),
-			fmt.Sprintf("shorten soak, traffic.bake or approval.timeout to %s together", MaxWaiting))
 	}
 	return nil
 }
@@ -150,24 +132,6 @@ func (t Traffic) validate() error {
 		return invalid("record", fmt.Sprintf("%q is not a DNS name", t.Record), `give a name such as "shop.example.com"`)
 	case t.Service.Namespace == "" || t.Service.Name == "":
 		return invalid("service", "the Service that takes the traffic is missing", `give it as "namespace/name"`)
-	case t.Bake.D() < time.Minute || t.Bake.D() > 7*24*time.Hour:
-		return invalid("bake", fmt.Sprintf("%s is out of range", t.Bake), "give 1m to 168h: metrics have a resolution of one minute")
-	case t.TTL.D() < time.Second || t.TTL.D() > time.Hour:
-		return invalid("ttl", fmt.Sprintf("%s is out of range", t.TTL), "give 1s to 1h: clients keep the old answer for as long")
-	case t.MaxErrorRate < 0 || t.MaxErrorRate >= 1:
-		return invalid("maxErrorRate", fmt.Sprintf("%v is out of range", t.MaxErrorRate), "give a share from 0 to below 1")
-	case t.MinRequests < 1:
-		return invalid("minRequests", fmt.Sprintf("%d is out of range", t.MinRequests), "give 1 or more: no request is no evidence")
-	}
-	previous := 0
-	for i, step := range t.Steps {
-		if step <= previous || step > 100 {
-			return invalid(fmt.Sprintf("steps[%d]", i), fmt.Sprintf("%d does not continue the rise from %d", step, previous), "give rising percentages that end with 100")
-		}
-		previous = step
-	}
-	if previous != 100 {
-		return invalid("steps", "the last step is not 100", "give rising percentages that end with 100")
 	}
 	return nil
 }
@@ -206,13 +170,17 @@ func (n *ObjectName) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// DecodeRequest decodes a request strictly, sets the defaults and validates.
-func DecodeRequest(data []byte) (Request, error) {
+// DecodeRequest decodes a request strictly, sets the standard defaults and
+// validates.
+func DecodeRequest(data []byte) (Request, error) { return StandardDefaults().DecodeRequest(data) }
+
+// DecodeRequest decodes a request strictly, sets these defaults and validates.
+func (d Defaults) DecodeRequest(data []byte) (Request, error) {
 	r, err := Decode[rawRequest](data)
 	if err != nil {
 		return Request{}, err
 	}
-	request := Request(r).WithDefaults()
+	request := Request(r).With(d)
 	return request, request.Validate()
 }
 

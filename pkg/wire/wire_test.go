@@ -72,7 +72,7 @@ func deploy(t *testing.T) *agent {
 	a.cfg = w.AWSConfig()
 	topic, err := sns.NewFromConfig(a.cfg).CreateTopic(t.Context(), &sns.CreateTopicInput{Name: aws.String("eks-upgrade-alerts")})
 	a.must(err)
-	a.config, err = config.Load([]string{config.Prefix + "BUCKET=artifacts", config.Prefix + "TOPIC=" + *topic.TopicArn})
+	a.config, err = config.Load([]string{config.Prefix + "BUCKET=artifacts", config.Prefix + "NOTIFICATION_TOPIC=" + *topic.TopicArn})
 	a.must(err)
 	a.table(a.config.Tables.Leases, "cluster", "")
 	a.table(a.config.Tables.Records, "upgrade", "key")

@@ -54,6 +54,7 @@ const (
 	buildRole    = "arn:aws:iam::123456789012:role/eks-upgrade-build"
 	machineRole  = "arn:aws:iam::123456789012:role/eks-upgrade-machine"
 	machineName  = "eks-upgrade"
+	scanProject  = "eks-upgrade-scan" // as the state machine names it
 	buildImage   = "aws/codebuild/amazonlinux2-aarch64-standard:3.0"
 	buildTimeout = 480           // minutes; commands run in real time while the clock runs fast
 	setupTimeout = 6 * time.Hour // simulated, per part
@@ -84,7 +85,7 @@ func (s *stage) createAgentResources(ctx context.Context, cfg config.Config) err
 		return fmt.Errorf("create topic: %w", err)
 	}
 	builds := codebuild.NewFromConfig(s.aws)
-	for project, spec := range map[string]string{cfg.Projects.Provision: scripts.ProvisionBuildspec, cfg.Projects.Scan: scripts.ScanBuildspec} {
+	for project, spec := range map[string]string{cfg.Terraform.Project: scripts.ProvisionBuildspec, scanProject: scripts.ScanBuildspec} {
 		if _, err := builds.CreateProject(ctx, &codebuild.CreateProjectInput{Name: &project, ServiceRole: aws.String(buildRole),
 			Source:           &cbtypes.ProjectSource{Type: cbtypes.SourceTypeGithub, Location: aws.String(sourceLocation), Buildspec: &spec},
 			Artifacts:        &cbtypes.ProjectArtifacts{Type: cbtypes.ArtifactsTypeS3, Name: aws.String("/"), Location: &cfg.Bucket, Path: aws.String("scans"), NamespaceType: cbtypes.ArtifactNamespaceBuildId, Packaging: cbtypes.ArtifactPackagingNone},

@@ -58,6 +58,7 @@ type stage struct {
 	machine  string // state machine ARN
 
 	balancers balancers
+	proxy     *proxy
 	meter     *meter
 	load      *traffic.Load
 	files     []io.Closer
@@ -90,8 +91,12 @@ func newStage(o Options, assets cluster.Assets) (*stage, error) {
 	}
 	s := &stage{o: o, clock: clk, balancers: balancers{address: map[string]string{}}}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
-	if s.world, err = world.New(world.Options{Clock: clk, Hold: clk.Hold, Seed: o.Seed}); err != nil {
+	if s.proxy, err = s.balancers.serveProxy(); err != nil {
 		return nil, err
+	}
+	if s.world, err = world.New(world.Options{Clock: clk, Hold: clk.Hold, Seed: o.Seed, IAM: o.IAM,
+		FunctionEnv: map[string]string{"HTTP_PROXY": s.proxy.url}}); err != nil {
+		return nil, errors.Join(err, s.proxy.close())
 	}
 	s.aws = s.world.AWSConfig()
 	s.meter = &meter{api: cloudwatch.NewFromConfig(s.world.FunctionConfig("ingress")), clock: clk, counts: map[string]*count{}}
@@ -112,7 +117,6 @@ func (s *stage) addServices() error {
 	if err != nil {
 		return err
 	}
-	account, region := s.world.Account(), s.world.Region()
 	s.services = full.Add(s.world, full.Options{Clusters: announcing{eksbackend.New(s.fleet), s}, Hold: s.clock.Hold, Seed: s.o.Seed, TempDir: s.o.Dir,
 		Sources: map[string]string{sourceLocation: source},
 		// Builds are the account's administrator, as the handlers are: who creates a
@@ -120,11 +124,7 @@ func (s *stage) addServices() error {
 		BuildEnv: map[string]string{"EKS_UPGRADE": s.o.Executable, "POLL_INTERVAL": "200ms", "AWS_ACCESS_KEY_ID": "ASIAWORLDCODEBUILD00", "AWS_SECRET_ACCESS_KEY": world.Secret}})
 	s.ec2, s.eks, s.route53, s.builds = s.services.EC2, s.services.EKS, s.services.Route53, s.services.CodeBuild
 	s.route53.OnChange(s.changed)
-	s.config, err = config.Load([]string{
-		config.Prefix + "BUCKET=eks-upgrade-artifacts-" + account + "-" + region,
-		config.Prefix + "TOPIC=arn:aws:sns:" + region + ":" + account + ":eks-upgrade-alerts",
-		config.Prefix + "RELEASE_NOTES_URL=" + config.Bundled,
-	})
+	s.config, err = config.Load(s.environment())
 	return err
 }
 
@@ -158,6 +158,9 @@ func (s *stage) close() error {
 	s.cancel(nil)
 	if s.services != nil {
 		errs = append(errs, s.keepBuildLogs())
+		if s.o.Functions != "" || s.o.Deploy != nil {
+			errs = append(errs, s.keepFunctionLogs())
+		}
 		s.services.Close()
 	}
 	if s.fleet != nil {
@@ -170,6 +173,7 @@ func (s *stage) close() error {
 	if err := s.world.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		errs = append(errs, err)
 	}
+	errs = append(errs, s.proxy.close())
 	for _, f := range s.files {
 		errs = append(errs, f.Close())
 	}
@@ -180,7 +184,7 @@ func (s *stage) close() error {
 func (s *stage) keepBuildLogs() error {
 	api := sdkbuild.NewFromConfig(s.as("narrator"))
 	var text strings.Builder
-	for _, project := range []string{s.config.Projects.Scan, s.config.Projects.Provision} {
+	for _, project := range []string{scanProject, s.config.Terraform.Project} {
 		out, err := api.ListBuildsForProject(context.Background(), &sdkbuild.ListBuildsForProjectInput{ProjectName: &project})
 		if err != nil {
 			return err
