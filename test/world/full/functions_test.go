@@ -111,7 +111,7 @@ func (a *agent) must(_ any, err error) {
 
 // environment is what the deployment gives to its functions.
 func environment() []string {
-	return []string{config.Prefix + "BUCKET=" + bucket, config.Prefix + "TOPIC=" + topic, config.Prefix + "RELEASE_NOTES_URL=" + config.Bundled}
+	return []string{config.Prefix + "BUCKET=" + bucket, config.Prefix + "NOTIFICATION_TOPIC=" + topic, config.Prefix + "RELEASE_NOTES_URL=" + config.Bundled}
 }
 
 // inProcess registers handlers of production.
