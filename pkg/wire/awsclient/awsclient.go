@@ -18,10 +18,14 @@ import (
 const Attempts = 5
 
 // Load returns the configuration of the environment: region and credentials of
-// the Lambda, or of a person's profile.
+// the Lambda, or of a person's profile. Its clients are observed (see Observe).
 func Load(ctx context.Context) (aws.Config, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithRetryer(Retryer))
-	return cfg, awserr.Wrap("load AWS configuration", err)
+	if err != nil {
+		return cfg, awserr.Wrap("load AWS configuration", err)
+	}
+	Observe(ctx, &cfg)
+	return cfg, nil
 }
 
 // Retryer retries in the SDK's standard mode: exponential back-off with jitter

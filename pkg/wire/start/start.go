@@ -41,10 +41,10 @@ func build[O any](ctx context.Context, phase New[O], environ []string) (boundary
 	if err != nil {
 		return nil, err
 	}
+	ctx = metrics.WithSink(log.WithContext(ctx), metrics.NewSink(os.Stdout, clock.System{}))
 	cfg, err := awsclient.Load(ctx)
 	if err != nil {
 		return nil, err
 	}
-	ctx = metrics.WithSink(log.WithContext(ctx), metrics.NewSink(os.Stdout, clock.System{}))
 	return phase(ctx, cfg, c, clock.System{})
 }
