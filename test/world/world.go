@@ -30,6 +30,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/s3"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/scheduler"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/sns"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/sqs"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/ssm"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/stepfunctions"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/sts"
@@ -95,6 +96,7 @@ type World struct {
 	lambda        *lambda.Service
 	stepfunctions *stepfunctions.Service
 	sns           *sns.Service
+	sqs           *sqs.Service
 	events        *eventbridge.Service
 	scheduler     *scheduler.Service
 	cloudwatch    *cloudwatch.Service
@@ -157,6 +159,7 @@ func (w *World) addServices() {
 	w.logs = logs.New(o.Clock, o.Account, o.Region)
 	w.lambda = w.newLambda()
 	w.sns = sns.New(o.Clock, o.Account, o.Region, w.mux)
+	w.sqs = sqs.New(o.Clock, o.Account, o.Region)
 	w.events = eventbridge.New(o.Clock, o.Account, o.Region, w.mux)
 	w.scheduler = scheduler.New(o.Clock, o.Account, o.Region, w.mux, o.Seed)
 	w.cloudwatch = cloudwatch.New(o.Clock, o.Account, o.Region, w.mux, w.events)
@@ -177,6 +180,7 @@ func (w *World) addServices() {
 	w.mux.Register("rds", w.rds)
 	w.mux.Register("elasticache", w.elasticache)
 	w.mux.Register("sns", w.sns)
+	w.mux.Register("sqs", w.sqs)
 	w.mux.Register("eventbridge", w.events)
 	w.mux.Register("scheduler", w.scheduler)
 	w.mux.Register("cloudwatch", w.cloudwatch)
@@ -212,6 +216,7 @@ func (w *World) Handle(pattern string, h http.Handler) { w.routes.Handle(pattern
 func (w *World) Close(ctx context.Context) error {
 	killed := w.lambda.Close()
 	w.closeOnce.Do(func() { close(w.closing) })
+	w.sqs.Close()
 	err := w.server.Shutdown(ctx)
 	if err != nil {
 		err = errors.Join(err, w.server.Close())
@@ -283,6 +288,9 @@ func (w *World) StepFunctions() *stepfunctions.Service { return w.stepfunctions 
 
 // SNS holds the topics and the messages that were published.
 func (w *World) SNS() *sns.Service { return w.sns }
+
+// SQS holds the queues and their messages.
+func (w *World) SQS() *sqs.Service { return w.sqs }
 
 // Events is the event bus.
 func (w *World) Events() *eventbridge.Service { return w.events }

@@ -38,6 +38,10 @@ func typeName(service string, proto protocol, code string) string {
 	switch {
 	case proto == rpcCBOR:
 		return "com.amazonaws." + service + "#" + code
+	case service == "sqs" && strings.HasSuffix(code, "Exception") && code != "ResourceNotFoundException": // not its own
+		return "com.amazon.coral.service#" + code
+	case service == "sqs":
+		return "com.amazonaws.sqs#" + code
 	case service != "dynamodb":
 		return code
 	case code == "ValidationException":

@@ -183,6 +183,16 @@ func errorSchema(e error) *smithy.Schema {
 	return schemaOf(t.Elem())
 }
 
+// QueryCode is the code that an error has in the query protocol.
+func QueryCode(err error) string {
+	if _, s, ok := modelled(err); ok {
+		if q, ok := smithy.SchemaTrait[*traits.AWSQueryError](s); ok {
+			return q.ErrorCode
+		}
+	}
+	return Describe(err).Code
+}
+
 // queryOnce are the services that spoke the query protocol before: a header
 // tells the code that errors had then.
 var queryOnce = map[string]bool{"cloudwatch": true, "sqs": true}
@@ -209,9 +219,9 @@ func encodeError(c *Call, callErr error) (*response, error) {
 			if tree, err = enc.encodeStruct(v, s, skip); err != nil {
 				return nil, err
 			}
-			if q, ok := smithy.SchemaTrait[*traits.AWSQueryError](s); ok && queryOnce[c.Service] {
-				res.header.Set("X-Amzn-Query-Error", q.ErrorCode+";"+sender(info.Fault))
-			}
+		}
+		if queryOnce[c.Service] {
+			res.header.Set("X-Amzn-Query-Error", QueryCode(callErr)+";"+sender(info.Fault))
 		}
 		tree["__type"] = typeName(c.Service, proto, info.Code)
 		if proto == restJSON {
