@@ -30,6 +30,7 @@ func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) 
 		Lease:     lease.New(db, c.Tables.Leases, clk),
 		SNS:       sns.NewFromConfig(cfg),
 		Topic:     c.Notification.Topic,
+		URL:       c.Approval.URL,
 		Clock:     clk,
 	}
 	return boundary.Wrap(ctx, upgrade.PhaseApprove, handler.Handle), nil

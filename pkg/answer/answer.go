@@ -1,0 +1,158 @@
+package answer
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/approval"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/awserr"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+)
+
+// maxReason is how many characters of a reason are kept.
+const maxReason = 500
+
+// question returns what is asked.
+func (h *Handler) question(ctx context.Context, id string) (Question, error) {
+	p, found, err := h.Questions.Pending(ctx, id)
+	switch {
+	case err != nil:
+		return Question{}, err
+	case !found:
+		return Question{}, refuse(http.StatusNotFound, upgrade.CodeNotFound, "upgrade", "this upgrade asks for no approval", "take the link from the message; the message comes when the plan is ready")
+	}
+	q := Question{Upgrade: p.Upgrade, PlanHash: p.PlanHash, ExpiresAt: p.ExpiresAt, State: h.state(p)}
+	if p.Answer != nil {
+		r := receipt(p)
+		q.Answer = &r
+	}
+	if q.Plan, err = h.Documents.Plan(ctx, p.Plan); err != nil {
+		return Question{}, err
+	}
+	if q.Plan.Hash != p.PlanHash {
+		return Question{}, upgrade.Errorf(upgrade.CodePlanMismatch, "read the plan", "the stored plan is %.12s, not %.12s", q.Plan.Hash, p.PlanHash)
+	}
+	if q.Assessment, err = h.Documents.Assessment(ctx, p.Assessment); err != nil {
+		return Question{}, err
+	}
+	q.Omitted = max(0, len(q.Assessment.Findings)-MaxFindings)
+	q.Assessment = withoutSecrets(q.Assessment)
+	return q, nil
+}
+
+func (h *Handler) state(p approval.Pending) State {
+	switch {
+	case p.Answer != nil && !p.Answer.SentAt.IsZero():
+		return Answered
+	case !h.Clock.Now().Before(p.ExpiresAt.Time):
+		return Expired
+	case p.Answer != nil:
+		return Recorded
+	}
+	return Open
+}
+
+// withoutSecrets returns an assessment that people may see: its texts come
+// from clusters and scanners.
+func withoutSecrets(a upgrade.Assessment) upgrade.Assessment {
+	a.Reason = logging.Redact(a.Reason)
+	findings := a.Findings[:min(len(a.Findings), MaxFindings)]
+	a.Findings = make([]upgrade.Finding, len(findings))
+	for i, f := range findings {
+		f.Title, f.Evidence, f.Remedy = logging.Redact(f.Title), logging.Redact(f.Evidence), logging.Redact(f.Remedy)
+		a.Findings[i] = f
+	}
+	return a
+}
+
+// answer records the answer, once and for all, and then resumes the execution.
+// After a crash between the two the same person sends the same again.
+func (h *Handler) answer(ctx context.Context, id, by string, a Answer) (Receipt, error) {
+	p, err := h.Questions.Update(ctx, id, func(p approval.Pending, found bool) (approval.Pending, error) {
+		return h.record(p, found, by, a)
+	})
+	if err != nil {
+		return Receipt{}, err
+	}
+	if !p.Answer.SentAt.IsZero() {
+		return receipt(p), nil
+	}
+	if err := h.send(ctx, p); err != nil {
+		return Receipt{}, err
+	}
+	_, err = h.Questions.Update(ctx, id, func(p approval.Pending, found bool) (approval.Pending, error) {
+		if found && p.Answer != nil && p.Answer.SentAt.IsZero() {
+			sent := *p.Answer
+			sent.SentAt = upgrade.At(h.Clock.Now())
+			p.Answer = &sent
+		}
+		return p, nil
+	})
+	if err != nil { // the execution has the answer: whoever gave it is told so
+		logging.From(ctx).Warn().Str("cause", err.Error()).Msg("the answer was sent, but not that it was")
+	}
+	return receipt(p), nil
+}
+
+// record returns the question with the answer, or why it may not be answered
+// so. Nothing but a valid token learns which it is.
+func (h *Handler) record(p approval.Pending, found bool, by string, a Answer) (approval.Pending, error) {
+	if !found {
+		p.Tokens = []string{""} // compared all the same: it takes as long
+	}
+	if !p.Knows(a.Token) || !found {
+		return p, refuse(http.StatusForbidden, upgrade.CodeApproval, "token", "the token opens nothing here",
+			"take the link from the message about this very upgrade; eks-upgrade status says how far the upgrade is")
+	}
+	if a.PlanHash != p.PlanHash {
+		return p, refuse(http.StatusConflict, upgrade.CodePlanMismatch, "planHash", "this is another plan than the one that is asked about", "read the plan again and answer to that")
+	}
+	if old := p.Answer; old != nil {
+		if old.By == by && old.Approved == *a.Approved {
+			return p, nil // again; the first reason stays
+		}
+		return p, refuse(http.StatusConflict, upgrade.CodeConflict, "", "the question was answered by "+old.By+" ("+verb(old.Approved)+"), and one answer counts", "start a new upgrade to ask again")
+	}
+	if now := h.Clock.Now(); !now.Before(p.ExpiresAt.Time) {
+		return p, refuse(http.StatusGone, upgrade.CodeApproval, "", "the question expired at "+p.ExpiresAt.UTC().Format(time.RFC3339)+"; nothing was changed", "start a new upgrade to ask again")
+	}
+	p.Answer = &approval.Given{Approved: *a.Approved, By: by, Reason: logging.Line(a.Reason, maxReason), At: upgrade.At(h.Clock.Now())}
+	return p, nil
+}
+
+// send resumes the execution. A refusal is sent as a success of the task too:
+// the redeem step then records who refused and why.
+func (h *Handler) send(ctx context.Context, p approval.Pending) error {
+	output, err := json.Marshal(p.Output())
+	if err != nil {
+		return upgrade.Errorf(upgrade.CodeInternal, "send the answer", "%w", err)
+	}
+	_, err = h.SFN.SendTaskSuccess(ctx, &sfn.SendTaskSuccessInput{TaskToken: &p.TaskToken, Output: aws.String(string(output))})
+	if !awserr.Is(err, "TaskTimedOut", "TaskDoesNotExist", "InvalidToken") {
+		return awserr.Wrap("send the answer", err)
+	}
+	// The same answer at the same time may have been faster.
+	now, found, err := h.Questions.Pending(ctx, p.Upgrade)
+	if err != nil || found && now.Answer != nil && !now.Answer.SentAt.IsZero() {
+		return err
+	}
+	return refuse(http.StatusConflict, upgrade.CodeApproval, "", "your answer is on record, but the upgrade does not wait for it now: it has it already, it has ended, or it is about to ask again",
+		"look with eks-upgrade status; if it still waits in a minute, send the same answer again")
+}
+
+func receipt(p approval.Pending) Receipt {
+	return Receipt{Upgrade: p.Upgrade, PlanHash: p.PlanHash, Approved: p.Answer.Approved, By: p.Answer.By, Reason: p.Answer.Reason, At: p.Answer.At}
+}
+
+func verb(approved bool) string {
+	if approved {
+		return "approved"
+	}
+	return "refused"
+}
