@@ -40,6 +40,9 @@ func Roles(n Names) []Role {
 	for _, m := range Machines() {
 		all = append(all, Role{Name: MachineRole(m.Name), Purpose: m.Purpose, Service: "states.amazonaws.com", AssumedIf: n.InThisAccount(), Statements: Machine(m.Name, n)})
 	}
+	for _, s := range services {
+		all = append(all, Role{Name: s.Name, Purpose: s.Purpose, Service: s.service, AssumedIf: n.InThisAccount(), Statements: Service(s.Name, n)})
+	}
 	return all
 }
 
@@ -65,7 +68,7 @@ func Functions() []Part {
 	for _, phase := range upgrade.Phases() {
 		all = append(all, Part{FunctionName(phase), "the " + string(phase) + " phase"})
 	}
-	return all
+	return append(all, Part{AnswerFunction, "the approval API"}, Part{StreamFunction, "the stream of what happens"})
 }
 
 // Builds returns the CodeBuild projects.
@@ -78,7 +81,7 @@ func Builds() []Part {
 
 // Machines returns the state machines.
 func Machines() []Part {
-	return []Part{{UpgradeMachine, "the state machine of an upgrade"}}
+	return []Part{{UpgradeMachine, "the state machine of an upgrade"}, {FleetMachine, "the state machine of a fleet"}}
 }
 
 // InThisAccount keeps a service from taking on a role on behalf of another

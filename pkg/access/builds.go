@@ -10,10 +10,10 @@ func Build(project string, n Names) []Statement {
 	if !known {
 		panic("access: no permissions are written down for project " + project)
 	}
-	return slices.Concat(own(n), []Statement{
+	return withKey(n, slices.Concat(own(n), []Statement{
 		allow("CodeBuild fetches the scripts and the command line tool", []string{n.Source}, "s3:GetObject", "s3:GetObjectVersion"),
 		allow("CodeBuild writes the build's log", n.logStreams(buildLog(project)), "logs:CreateLogStream", "logs:PutLogEvents"),
-	})
+	}))
 }
 
 var builds = map[string]func(Names) []Statement{

@@ -15,21 +15,22 @@ func Function(name string, n Names) []Statement {
 	if !known {
 		panic("access: no permissions are written down for function " + name)
 	}
-	return slices.Concat(own(n), []Statement{
+	return withKey(n, slices.Concat(own(n), n.settings(), n.network(own(n)), []Statement{
 		allow("the Lambda service writes the function's log", n.logStreams(functionLog(name)), "logs:CreateLogStream", "logs:PutLogEvents"),
 		wide("the Lambda service sends the function's traces", "X-Ray knows no resources of traces", "xray:PutTraceSegments", "xray:PutTelemetryRecords"),
-	})
+	}))
 }
 
 var functions = map[string]func(Names) []Statement{
 	FunctionName(upgrade.PhaseLease): func(n Names) []Statement {
-		return []Statement{n.documents("takes, renews and gives back the lease", Leases)}
+		return []Statement{n.documents("takes, renews and gives back the lease", Leases), n.publish()}
 	},
 	FunctionName(upgrade.PhasePerceive): perceive,
 	FunctionName(upgrade.PhaseReason): func(n Names) []Statement {
 		return []Statement{
 			n.read("reads what perception saw", "snapshots"),
 			n.write("writes its assessment and the plan", "assessments", "plans"),
+			n.publish(),
 		}
 	},
 	FunctionName(upgrade.PhaseApprove): func(n Names) []Statement {
@@ -37,6 +38,7 @@ var functions = map[string]func(Names) []Statement{
 			n.documents("renews the lease, records the approval, remembers who is asked", Leases, Records, Approvals),
 			n.read("shows a person what is to be approved", "plans", "assessments"),
 			allow("asks people", []string{n.Topic()}, "sns:Publish"),
+			n.publish(),
 		}
 	},
 	FunctionName(upgrade.PhaseExecute): execute,
@@ -47,12 +49,14 @@ var functions = map[string]func(Names) []Statement{
 			allow("checks that the cluster is active, and finds its API server", n.clusters("cluster"), "eks:DescribeCluster"),
 			allow("checks the weights", n.zones(), "route53:ListResourceRecordSets"),
 			wide("reads the error rate", "CloudWatch knows no resources of metrics", "cloudwatch:GetMetricData"),
+			n.publish(),
 		}
 	},
 	FunctionName(upgrade.PhaseRecord): func(n Names) []Statement {
 		return []Statement{
 			n.documents("renews the lease, records the step", Leases, Records),
 			n.read("reads the step", "plans"),
+			n.publish(),
 		}
 	},
 	FunctionName(upgrade.PhaseRollback): func(n Names) []Statement {
@@ -60,6 +64,7 @@ var functions = map[string]func(Names) []Statement{
 			n.look("reads which steps were done"),
 			n.read("reads the plan that goes wrong", "plans"),
 			n.write("writes the plan that goes back", "plans"),
+			n.publish(),
 		}
 	},
 	FunctionName(upgrade.PhaseReport): func(n Names) []Statement {
@@ -69,7 +74,26 @@ var functions = map[string]func(Names) []Statement{
 			n.write("writes the result", "results"),
 			allow("says which version runs at the end", n.clusters("cluster"), "eks:DescribeCluster"),
 			allow("says where traffic goes at the end", n.zones(), "route53:ListResourceRecordSets"),
+			n.publish(),
 		}
+	},
+	AnswerFunction: func(n Names) []Statement {
+		return []Statement{
+			n.documents("finds the question and keeps the answer", Approvals),
+			n.read("shows a person what is to be approved", "plans", "assessments"),
+			wide("passes the answer on to the upgrade that waits", "Step Functions knows no resources of task tokens", "states:SendTaskSuccess"),
+		}
+	},
+	StreamFunction: func(n Names) []Statement {
+		may := []Statement{
+			allow("remembers who listens", []string{n.Table(Connections)}, "dynamodb:PutItem", "dynamodb:DeleteItem"),
+			allow("finds who listens to an upgrade", []string{n.Table(Connections) + "/index/" + ConnectionIndex}, "dynamodb:Query"),
+			allow("the Lambda service keeps events that could not be told", []string{n.Queue()}, "sqs:SendMessage"),
+		}
+		if n.StreamAPI != "" {
+			may = append(may, allow("tells those who listen, and hangs up", []string{n.arn("execute-api", n.StreamAPI+"/*/*/@connections/*")}, "execute-api:ManageConnections"))
+		}
+		return may
 	},
 }
 
@@ -84,6 +108,7 @@ func perceive(n Names) []Statement {
 		allow("looks at its add-ons", n.clusters("addon"), "eks:DescribeAddon"),
 		wide("learns which versions EKS offers, and whether subnets have free addresses", "what EKS offers belongs to no cluster, and EC2 lets no description be narrowed",
 			"eks:DescribeClusterVersions", "eks:DescribeAddonVersions", "ec2:DescribeSubnets"),
+		n.publish(),
 	}
 }
 
@@ -108,6 +133,7 @@ func execute(n Names) []Statement {
 		// Route 53 gives each change an id of its own; to read one says only
 		// whether it is in sync.
 		allow("waits until a shift is in sync", []string{"arn:" + n.Partition + ":route53:::change/*"}, "route53:GetChange"),
+		n.publish(),
 	}
 }
 
@@ -127,4 +153,25 @@ func (n Names) read(why string, prefixes ...string) Statement {
 
 func (n Names) write(why string, prefixes ...string) Statement {
 	return allow(why, n.objects(prefixes), "s3:PutObject")
+}
+
+// publish allows to tell what happens.
+func (n Names) publish() Statement {
+	return allow("tells what happens", []string{n.EventBus()}, "events:PutEvents")
+}
+
+// settings allows to read the configuration.
+func (n Names) settings() []Statement {
+	return []Statement{allow("reads the agent's settings", n.Parameters(), "ssm:GetParametersByPath")}
+}
+
+// network allows Lambda to give a function its place in a VPC. Source:
+// https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
+func (n Names) network(own []Statement) []Statement {
+	if !n.VPC {
+		return nil
+	}
+	actions := []string{"ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"}
+	return []Statement{wide("the Lambda service makes the function's network interfaces", "EC2 lets no description be narrowed, and Lambda refuses a role that may do the others on some interfaces only",
+		slices.DeleteFunc(actions, func(a string) bool { return does(own, a) })...)}
 }

@@ -1,20 +1,39 @@
 package access
 
-import "github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+import (
+	"strings"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+)
 
 // Names of what a deployment consists of. They are fixed, because the state
 // machines' documents and the configuration's defaults say them.
 const (
 	UpgradeMachine = "eks-upgrade"
+	FleetMachine   = "eks-upgrade-fleet"
+	LiveAlias      = "live" // of both machines: the version that is started
+
+	AnswerFunction = "eks-upgrade-answer" // the approval API
+	StreamFunction = "eks-upgrade-stream" // tells browsers what happens
 
 	ProvisionProject = "eks-upgrade-provision"
 	ScanProject      = "eks-upgrade-scan"
 
-	Leases    = "eks-upgrade-leases"
-	Records   = "eks-upgrade-records"
-	Approvals = "eks-upgrade-approvals"
+	Leases          = "eks-upgrade-leases"
+	Records         = "eks-upgrade-records"
+	Approvals       = "eks-upgrade-approvals"
+	Connections     = "eks-upgrade-connections"
+	ConnectionIndex = "upgrade" // of Connections
 
-	AlertsTopic = "eks-upgrade-alerts"
+	AlertsTopic   = "eks-upgrade-alerts"
+	Bus           = "eks-upgrade"
+	ScheduleGroup = "eks-upgrade"
+	DeadLetters   = "eks-upgrade-dead-letters"
+	KeyAlias      = "alias/eks-upgrade"
+	ConfigPath    = "/eks-upgrade/config/" // of parameters
+
+	SchedulerRole = "eks-upgrade-scheduler"
+	EventsRole    = "eks-upgrade-events"
 )
 
 // FunctionName returns the name of a phase's Lambda function and of its role.
@@ -39,6 +58,13 @@ type Names struct {
 
 	// Source is the ARN of the S3 object that the builds check out.
 	Source string `json:"source"`
+	// Key is the ARN of the KMS key of tables, bucket, topic, queue and
+	// parameters; empty: AWS's own keys, which need no permission.
+	Key string `json:"key"`
+	// StreamAPI is the id of the WebSocket API; empty: there is none.
+	StreamAPI string `json:"streamApi"`
+	// VPC says that the functions have network interfaces in a VPC.
+	VPC bool `json:"vpc"`
 }
 
 func (n Names) arn(service, resource string) string {
@@ -66,12 +92,28 @@ func (n Names) Project(name string) string { return n.arn("codebuild", "project/
 // StateMachine returns the ARN of a state machine.
 func (n Names) StateMachine(name string) string { return n.arn("states", "stateMachine:"+name) }
 
+// Live returns the ARN of the alias by which a state machine is started.
+func (n Names) Live(machine string) string { return n.StateMachine(machine) + ":" + LiveAlias }
+
+// EventBus returns the ARN of the agent's event bus.
+func (n Names) EventBus() string { return n.arn("events", "event-bus/"+Bus) }
+
+// Queue returns the ARN of the queue of events that nobody could take.
+func (n Names) Queue() string { return n.arn("sqs", DeadLetters) }
+
+// Parameters returns the ARNs of the path of the agent's settings, and of all
+// below it.
+func (n Names) Parameters() []string {
+	path := n.arn("ssm", "parameter"+strings.TrimSuffix(ConfigPath, "/"))
+	return []string{path, path + "/*"}
+}
+
 // Role returns the ARN of an IAM role of the account.
 func (n Names) Role(name string) string {
 	return "arn:" + n.Partition + ":iam::" + n.Account + ":role/" + name
 }
 
-// LogGroup names, as the services write them.
+// Names of log groups are the services' own.
 func functionLog(name string) string { return "/aws/lambda/" + name }
 func buildLog(name string) string    { return "/aws/codebuild/" + name }
 
