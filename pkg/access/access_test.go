@@ -134,4 +134,3 @@ func golden(t *testing.T, name, got string) {
 		t.Errorf("%s is not what the code says; run this test with -update (-want +got):\n%s", file, diff)
 	}
 }
-
