@@ -68,7 +68,8 @@ func Functions() []Part {
 	for _, phase := range upgrade.Phases() {
 		all = append(all, Part{FunctionName(phase), "the " + string(phase) + " phase"})
 	}
-	return append(all, Part{AnswerFunction, "the approval API"}, Part{StreamFunction, "the stream of what happens"})
+	return append(all, Part{AnswerFunction, "the approval API"}, Part{StreamFunction, "the stream of what happens"},
+		Part{SurveyFunction, "the survey of clusters between upgrades"})
 }
 
 // Builds returns the CodeBuild projects.

@@ -95,6 +95,17 @@ var functions = map[string]func(Names) []Statement{
 		}
 		return may
 	},
+	SurveyFunction: survey,
+}
+
+func survey(n Names) []Statement {
+	return []Statement{
+		wide("finds the clusters that it is to look at, and until when EKS supports their versions", "the list and what EKS offers belong to no cluster", "eks:ListClusters", "eks:DescribeClusterVersions"),
+		allow("looks at the cluster", n.clusters("cluster"), "eks:DescribeCluster", "eks:ListInsights"),
+		n.documents("remembers what it told", Records),
+		n.publish(),
+		allow("the Lambda service keeps surveys that failed", []string{n.Queue()}, "sqs:SendMessage"),
+	}
 }
 
 func perceive(n Names) []Statement {

@@ -15,6 +15,7 @@ const (
 
 	AnswerFunction = "eks-upgrade-answer" // the approval API
 	StreamFunction = "eks-upgrade-stream" // tells browsers what happens
+	SurveyFunction = "eks-upgrade-survey" // looks at clusters between upgrades
 
 	ProvisionProject = "eks-upgrade-provision"
 	ScanProject      = "eks-upgrade-scan"
