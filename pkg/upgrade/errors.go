@@ -40,12 +40,14 @@ func (c Code) Retryable() bool { return c == CodeThrottled || c == CodeUnavailab
 
 // Error is the one error type of the agent.
 type Error struct {
+	Kind    Kind // what exactly happened; its Code is Code
 	Code    Code
 	Op      string // what was being done: "shift traffic"
 	Field   string // the input field at fault, as a JSON path: "traffic.weights[2]"; empty when none is
 	Message string // what is wrong
 	Remedy  string // what a person can do about it; empty when nothing
-	Err     error  // the cause; may be nil
+	Details Details
+	Err     error // the cause; may be nil
 }
 
 // Error implements error: one line, cause and remedy included.
@@ -86,8 +88,9 @@ func CodeOf(err error) Code {
 	return CodeInternal
 }
 
-// Errorf returns an error with a code; op says what was being done. A %w verb
-// in format sets the cause.
+// Errorf returns an error with a code and no kind, for what has no place in the
+// catalogue of kinds; op says what was being done. A %w verb in format sets the
+// cause.
 func Errorf(code Code, op, format string, args ...any) *Error {
 	err := fmt.Errorf(format, args...)
 	e := &Error{Code: code, Op: op, Message: err.Error()}
@@ -105,7 +108,7 @@ func (e *Error) WithRemedy(remedy string) *Error {
 
 // invalid returns an InvalidRequest error for a field.
 func invalid(field, message, remedy string) *Error {
-	return &Error{Code: CodeInvalidRequest, Field: field, Message: message, Remedy: remedy}
+	return KindInvalidInput.Field("", field, message, remedy)
 }
 
 // under prefixes the field path of an invalid-request error.

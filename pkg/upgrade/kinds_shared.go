@@ -1,0 +1,73 @@
+package upgrade
+
+// Artifacts in S3.
+var (
+	KindArtifactUnencodable = declare("artifacts.unencodable", CodeInternal, "a document cannot be encoded",
+		"report the bug with this line")
+	KindArtifactInterrupted = declare("artifacts.interrupted", CodeUnavailable, "an artifact could not be read or written to its end",
+		"try again")
+	KindArtifactForeign = declare("artifacts.foreign", CodeInvalidRequest, "a reference leads out of the agent's bucket",
+		"give a reference that the agent made")
+	KindArtifactChanged = declare("artifacts.changed", CodePlanMismatch, "the content of an artifact has not the hash of its reference: it was changed after it was written",
+		"find out who wrote to the bucket; start a new upgrade")
+	KindArtifactTooLarge = declare("artifacts.tooLarge", CodeInvalidRequest, "an object of the bucket is larger than any artifact of the agent",
+		"remove the object")
+)
+
+// Tables in DynamoDB.
+var (
+	KindTableUnencodable = declare("table.unencodable", CodeInternal, "an item cannot be encoded",
+		"report the bug with this line")
+	KindTableContended = declare("table.contended", CodeConflict, "an item was changed by others each time that it was to be written",
+		"find out what else writes to the table")
+	KindTableDamaged = declare("table.damaged", CodeInternal, "an item is not as the agent writes it",
+		"correct or delete the item: the agent never overwrites what it cannot read")
+)
+
+// The Kubernetes API.
+var (
+	KindKubernetesThrottled = declare("kubernetes.throttled", CodeThrottled, "the API server asks for fewer requests",
+		"try again later; see its flow control if it lasts")
+	KindKubernetesUnauthorized = declare("kubernetes.unauthorized", CodePermissionDenied, "the API server does not know who the agent is",
+		"give the agent's role an access entry in the cluster")
+	KindKubernetesForbidden = declare("kubernetes.forbidden", CodePermissionDenied, "the agent may not do this in the cluster",
+		"give the agent's access entry a policy that allows this; `eks-upgrade doctor` says what is missing")
+	KindKubernetesNotFound = declare("kubernetes.notFound", CodeNotFound, "the object is not in the cluster",
+		"create it, or correct the name")
+	KindKubernetesConflict = declare("kubernetes.conflict", CodeConflict, "the object exists already or was changed at the same time",
+		"try again")
+	KindKubernetesInvalid = declare("kubernetes.invalid", CodeInvalidRequest, "the API server refuses the object or the request as invalid",
+		"correct the object")
+	KindKubernetesUnavailable = declare("kubernetes.unavailable", CodeUnavailable, "the API server answered with an error of its own, or not at all",
+		"check the cluster's endpoint access, the function's VPC settings and the security groups")
+	KindKubernetesUnexpected = declare("kubernetes.unexpected", CodeInternal, "the API server or its client answered in a way that the agent does not know",
+		"report the bug with this line")
+	KindKubernetesAPIMissing = declare("kubernetes.apiMissing", CodeNotFound, "the cluster does not serve a kind of object",
+		"install what defines it, such as its CRD")
+	KindKubernetesNotReady = declare("kubernetes.notReady", CodeUnavailable, "EKS has no endpoint for the cluster yet",
+		"wait until the cluster is ACTIVE")
+)
+
+// The AWS API.
+var (
+	KindAWSThrottled = declare("aws.throttled", CodeThrottled, "AWS asks for fewer calls, or a quota is used up",
+		"try again later; raise the quota if it lasts")
+	KindAWSDenied = declare("aws.denied", CodePermissionDenied, "AWS refused the call",
+		"allow the call in the IAM policy of the role that runs this, or check its credentials; `eks-upgrade doctor` says what is missing")
+	KindAWSNotFound = declare("aws.notFound", CodeNotFound, "AWS does not know what was named",
+		"check the name, the account and the region")
+	KindAWSConflict = declare("aws.conflict", CodeConflict, "the resource is busy, exists already or was changed at the same time",
+		"wait for what else is going on, then try again")
+	KindAWSInvalid = declare("aws.invalid", CodeInvalidRequest, "AWS refuses a parameter of the call",
+		"correct the setting or field that the value comes from")
+	KindAWSUnavailable = declare("aws.unavailable", CodeUnavailable, "AWS answered with an error of its own",
+		"try again; see AWS Health if it lasts")
+	KindAWSUnanswered = declare("aws.unanswered", CodeUnavailable, "AWS did not answer in time, or could not be reached",
+		"check the network: endpoints, VPC settings and security groups")
+	KindAWSUnexpected = declare("aws.unexpected", CodeInternal, "AWS answered in a way that the agent does not know",
+		"report the bug with this line")
+)
+
+// Bugs.
+var KindUnexpected = declare("internal.unexpected", CodeInternal, "an error that nothing has a name for",
+	"report the bug with this line")
