@@ -11,6 +11,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress/live"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/report"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
@@ -41,7 +42,7 @@ func (a *app) approver(yes bool, renderer progress.Renderer) func(context.Contex
 			s.Suspend()
 			defer s.Resume()
 		}
-		if err := progress.DropTyped(a.stdin); err != nil {
+		if err := live.DropTyped(a.stdin); err != nil {
 			return upgrade.ApprovalAnswer{}, err
 		}
 		typed := readLine(a.stdin)

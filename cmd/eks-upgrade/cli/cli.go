@@ -16,6 +16,7 @@ import (
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress/live"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/report"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/rehearsal"
@@ -51,8 +52,8 @@ type app struct {
 	rehearse   func(context.Context, Options) (report.Data, error)
 	provision  func(ctx context.Context, location string, out io.Writer) error
 
-	started bool                          // the arguments were good; a command runs
-	live    atomic.Pointer[progress.Live] // what draws on the terminal; nil: nothing
+	started bool                      // the arguments were good; a command runs
+	live    atomic.Pointer[live.View] // what draws on the terminal; nil: nothing
 }
 
 // Run runs the program with args and returns its exit code. It ends early when

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress/live"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/rehearsal"
 )
@@ -245,7 +246,7 @@ func (a *app) renderer(f rehearseFlags) progress.Renderer {
 	case f.output == outputJSON:
 		return progress.NewJSON(a.stdout)
 	case f.output != outputPlain && a.terminal(a.stdout) && os.Getenv("TERM") != "dumb":
-		return progress.NewLive(a.stdout, a.stdin)
+		return live.New(a.stdout, a.stdin)
 	default:
 		return progress.NewPlain(a.stdout, f.verbose)
 	}
@@ -263,8 +264,8 @@ func (a *app) runRehearsal(ctx context.Context, f rehearseFlags, options Options
 		return err
 	}
 	renderer := a.renderer(f)
-	if live, ok := renderer.(*progress.Live); ok {
-		a.live.Store(live)
+	if view, ok := renderer.(*live.View); ok {
+		a.live.Store(view)
 		defer a.live.Store(nil)
 	}
 	options.Events = renderer.Event

@@ -1,8 +1,9 @@
-package progress
+package live
 
 import (
 	"time"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
@@ -11,13 +12,13 @@ const maxNotes = 8
 
 // board is what the live view shows: the state that the events add up to.
 type board struct {
-	run      RunInfo
+	run      progress.RunInfo
 	now      time.Time // of the newest event
-	phases   map[upgrade.Phase]Status
+	phases   map[upgrade.Phase]progress.Status
 	state    string
 	steps    []stepRow // the rollback's after the plan's
 	weights  *upgrade.Weights
-	requests RequestCount
+	requests progress.RequestCount
 	findings []upgrade.Finding
 	notes    []noteRow
 	outcome  upgrade.Outcome
@@ -29,59 +30,59 @@ type stepRow struct {
 	id, title, note string
 	mode            upgrade.Mode
 	index           int
-	status          Status
+	status          progress.Status
 	started, ended  time.Time
 }
 
 type noteRow struct {
 	at   time.Time
-	kind Kind
+	kind progress.Kind
 	text string
 }
 
-func (b *board) apply(e Event) {
+func (b *board) apply(e progress.Event) {
 	if e.Time.After(b.now) {
 		b.now = e.Time.Time
 	}
 	switch e.Kind {
-	case Started:
+	case progress.Started:
 		if e.Run != nil {
 			b.run = *e.Run
 		}
-	case Phase:
+	case progress.Phase:
 		if b.phases == nil {
-			b.phases = map[upgrade.Phase]Status{}
+			b.phases = map[upgrade.Phase]progress.Status{}
 		}
 		b.phases[e.Phase] = e.Status
-	case State:
+	case progress.State:
 		b.state = e.State
-	case Step:
+	case progress.Step:
 		b.step(e)
-	case Weights:
+	case progress.Weights:
 		if e.Weights != nil {
 			w := *e.Weights
 			b.weights = &w
 		}
-	case Requests:
+	case progress.Requests:
 		if e.Requests != nil {
 			b.requests = *e.Requests
 		}
-	case Finding:
+	case progress.Finding:
 		if e.Finding != nil {
 			b.findings = append(b.findings, *e.Finding)
 		}
-	case Summary:
-		b.outcome, b.reason = e.Outcome, Clean(e.Text)
+	case progress.Summary:
+		b.outcome, b.reason = e.Outcome, progress.Clean(e.Text)
 	default:
 		b.note(e)
 	}
-	if e.Text != "" && (e.Kind == Phase || e.Kind == Started) {
+	if e.Text != "" && (e.Kind == progress.Phase || e.Kind == progress.Started) {
 		b.note(e)
 	}
 }
 
-func (b *board) note(e Event) {
-	text := Clean(e.Text)
+func (b *board) note(e progress.Event) {
+	text := progress.Clean(e.Text)
 	if text == "" {
 		return
 	}
@@ -92,26 +93,26 @@ func (b *board) note(e Event) {
 	b.notes = b.notes[max(0, len(b.notes)-maxNotes):]
 }
 
-func (b *board) step(e Event) {
+func (b *board) step(e progress.Event) {
 	mode := e.Mode
 	if mode == "" {
 		mode = upgrade.Forward
 	}
-	row := b.row(Clean(e.Step), mode, e.Index)
+	row := b.row(progress.Clean(e.Step), mode, e.Index)
 	row.status = e.Status
 	switch e.Status {
-	case Planned:
-		row.title = Clean(e.Text)
+	case progress.Planned:
+		row.title = progress.Clean(e.Text)
 		return
-	case Running:
+	case progress.Running:
 		row.started, row.ended = e.Time.Time, time.Time{}
-	case Passed, Failed, Skipped:
+	case progress.Passed, progress.Failed, progress.Skipped:
 		row.ended = e.Time.Time
 	}
 	if row.started.IsZero() {
 		row.started = e.Time.Time
 	}
-	row.note = Clean(e.Text)
+	row.note = progress.Clean(e.Text)
 }
 
 // row returns the row of a step, a new one in its place when there is none.
@@ -129,14 +130,14 @@ func (b *board) row(id string, mode upgrade.Mode, index int) *stepRow {
 	}
 	b.steps = append(b.steps, stepRow{})
 	copy(b.steps[at+1:], b.steps[at:])
-	b.steps[at] = stepRow{id: id, mode: mode, index: index, status: Planned}
+	b.steps[at] = stepRow{id: id, mode: mode, index: index, status: progress.Planned}
 	return &b.steps[at]
 }
 
 // current is the step to keep in view: the last one that was begun.
 func (b *board) current() int {
 	for i := len(b.steps) - 1; i >= 0; i-- {
-		if b.steps[i].status != Planned {
+		if b.steps[i].status != progress.Planned {
 			return i
 		}
 	}

@@ -1,4 +1,4 @@
-package progress
+package live
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 	"github.com/charmbracelet/lipgloss"
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
@@ -55,17 +56,17 @@ func (b *board) draw(k look, width, height, tick int) string {
 func (b *board) header(k look, width, tick int) []string {
 	if b.run.Cluster == "" { // minutes on a busy machine, without an event: show that it lives, in real time
 		waited := (time.Duration(tick) * frameInterval).Truncate(time.Second)
-		return []string{k.bold.Render("EKS upgrade") + "  " + mark(k, Running, tick) + " " + k.faint.Render("getting ready  "+waited.String())}
+		return []string{k.bold.Render("EKS upgrade") + "  " + mark(k, progress.Running, tick) + " " + k.faint.Render("getting ready  "+waited.String())}
 	}
 	versions := "to " + b.run.Target.String()
 	if b.run.From != (upgrade.Version{}) {
 		versions = b.run.From.String() + " → " + b.run.Target.String()
 	}
-	how := "new cluster " + Clean(b.run.Green)
+	how := "new cluster " + progress.Clean(b.run.Green)
 	if b.run.Green == "" {
-		how = Words(string(b.run.Strategy))
+		how = progress.Words(string(b.run.Strategy))
 	}
-	left := k.bold.Render("EKS upgrade") + "  " + k.bold.Render(Clean(b.run.Cluster)) + " " + versions +
+	left := k.bold.Render("EKS upgrade") + "  " + k.bold.Render(progress.Clean(b.run.Cluster)) + " " + versions +
 		k.faint.Render("  "+how)
 	right := b.clock(k)
 	if gap := width - ansi.StringWidth(left) - ansi.StringWidth(right); gap >= 2 {
@@ -94,10 +95,10 @@ func (b *board) phaseLines(k look, width, tick int) []string {
 			continue
 		}
 		if !seen {
-			status = Planned
+			status = progress.Planned
 		}
 		part := mark(k, status, tick) + " " + string(p)
-		if status == Planned {
+		if status == progress.Planned {
 			part = k.faint.Render("○ " + string(p))
 		}
 		if line != "" && ansi.StringWidth(line)+2+ansi.StringWidth(part) > width {
@@ -112,17 +113,17 @@ func (b *board) phaseLines(k look, width, tick int) []string {
 }
 
 // mark shows a status without colour too.
-func mark(k look, s Status, tick int) string {
+func mark(k look, s progress.Status, tick int) string {
 	switch s {
-	case Passed:
+	case progress.Passed:
 		return k.good.Render("✓")
-	case Failed:
+	case progress.Failed:
 		return k.bad.Render("✗")
-	case Inconclusive:
+	case progress.Inconclusive:
 		return k.warn.Render("?")
-	case Skipped:
+	case progress.Skipped:
 		return k.faint.Render("-")
-	case Planned, "":
+	case progress.Planned, "":
 		return k.faint.Render("○")
 	default:
 		return k.warn.Render(string(spinner[tick%len(spinner)]))
@@ -139,14 +140,14 @@ func (b *board) stepLines(k look, width, room, tick int) []string {
 	switch {
 	case b.steps[current].mode == upgrade.RollingBack:
 		title = k.warn.Render("Rolling back")
-	case b.steps[current].status == Planned:
+	case b.steps[current].status == progress.Planned:
 		title = fmt.Sprintf("Plan, %d steps", len(b.steps))
 	}
 	if hidden := len(b.steps) - (last - first); hidden > 0 {
 		title += k.faint.Render(fmt.Sprintf("  (%d more)", hidden))
 	}
 	if b.state != "" && b.outcome == "" {
-		title += k.faint.Render("  state " + Clean(b.state))
+		title += k.faint.Render("  state " + progress.Clean(b.state))
 	}
 	lines := []string{title}
 	idWidth := 0
@@ -165,11 +166,11 @@ func (b *board) stepLine(k look, s stepRow, idWidth, width, tick int) string {
 		id = k.warn.Render(id)
 	}
 	text := s.title
-	if s.note != "" && s.status != Planned {
+	if s.note != "" && s.status != progress.Planned {
 		text = s.note
 	}
 	elapsed := ""
-	if !s.started.IsZero() && s.status != Planned {
+	if !s.started.IsZero() && s.status != progress.Planned {
 		end := s.ended
 		if end.IsZero() {
 			end = b.now
@@ -177,7 +178,7 @@ func (b *board) stepLine(k look, s stepRow, idWidth, width, tick int) string {
 		elapsed = end.Sub(s.started).Round(time.Second).String()
 	}
 	line := "  " + mark(k, s.status, tick) + " " + id + " " + fmt.Sprintf("%9s", elapsed)
-	if s.status == Planned {
+	if s.status == progress.Planned {
 		text = k.faint.Render(text)
 	}
 	return ansi.Truncate(line+"  "+text, width, "…")
@@ -224,11 +225,11 @@ func (b *board) end(k look) []string {
 	case "":
 		return nil
 	case upgrade.Succeeded:
-		return []string{k.good.Render("✓ succeeded") + Why("succeeded", b.reason)}
+		return []string{k.good.Render("✓ succeeded") + progress.Why("succeeded", b.reason)}
 	case upgrade.RolledBack:
-		return []string{k.warn.Render("↩ rolled back") + Why("rolled back", b.reason)}
+		return []string{k.warn.Render("↩ rolled back") + progress.Why("rolled back", b.reason)}
 	default:
-		return []string{k.bad.Render("✗ "+string(b.outcome)) + Why(string(b.outcome), b.reason)}
+		return []string{k.bad.Render("✗ "+string(b.outcome)) + progress.Why(string(b.outcome), b.reason)}
 	}
 }
 
@@ -241,11 +242,11 @@ func (b *board) noteLines(k look, n int) []string {
 		}
 		text := note.text
 		switch note.kind {
-		case Error:
+		case progress.Error:
 			text = k.bad.Render("error: " + text)
-		case Warning:
+		case progress.Warning:
 			text = k.warn.Render("warning: " + text)
-		case Injected:
+		case progress.Injected:
 			text = k.warn.Render("injected: " + text)
 		}
 		lines = append(lines, k.faint.Render(at)+"  "+text)

@@ -1,6 +1,6 @@
 //go:build !linux && !darwin
 
-package progress
+package live
 
 import "io"
 

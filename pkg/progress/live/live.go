@@ -1,4 +1,6 @@
-package progress
+// Package live draws an upgrade in a terminal. It is apart from package progress
+// because what it draws with has no place in a Lambda function.
+package live
 
 import (
 	"io"
@@ -8,6 +10,8 @@ import (
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/x/ansi"
 	"github.com/charmbracelet/x/term"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress"
 )
 
 // frameInterval is how often the live view is drawn again, in real time: a
@@ -15,9 +19,9 @@ import (
 // one.
 const frameInterval = 125 * time.Millisecond
 
-// Live draws the state of the upgrade in a terminal and redraws it as events
+// View draws the state of the upgrade in a terminal and redraws it as events
 // come. Its last frame stays on the screen.
-type Live struct {
+type View struct {
 	w     io.Writer
 	in    io.Reader
 	look  look
@@ -36,25 +40,25 @@ type program struct {
 	showKeys func()
 }
 
-// NewLive returns a renderer that draws to the terminal w and starts it. It
+// New returns a renderer that draws to the terminal w and starts it. It
 // reads nothing of in: what is typed is hidden while it runs, and Ctrl-C stays
 // a signal of the process. NO_COLOR is honoured.
-func NewLive(w io.Writer, in io.Reader) *Live {
-	l := &Live{w: w, in: in, look: newLook(w)}
+func New(w io.Writer, in io.Reader) *View {
+	l := &View{w: w, in: in, look: newLook(w)}
 	l.Resume()
 	return l
 }
 
-// Event implements Renderer.
-func (l *Live) Event(e Event) {
+// Event implements progress.Renderer.
+func (l *View) Event(e progress.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.board.apply(e)
 }
 
-// Close implements Renderer: it draws the last frame and gives the terminal
+// Close implements progress.Renderer: it draws the last frame and gives the terminal
 // back, for good.
-func (l *Live) Close() error {
+func (l *View) Close() error {
 	l.mu.Lock()
 	l.closed = true
 	l.mu.Unlock()
@@ -65,7 +69,7 @@ func (l *Live) Close() error {
 }
 
 // Suspend draws a last frame and leaves the terminal to a prompt, until Resume.
-func (l *Live) Suspend() {
+func (l *View) Suspend() {
 	p := l.take(nil)
 	if p == nil {
 		return
@@ -77,7 +81,7 @@ func (l *Live) Suspend() {
 
 // Abort gives the terminal back at once, without waiting for anything: for a
 // program that is about to exit.
-func (l *Live) Abort() {
+func (l *View) Abort() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.running != nil {
@@ -88,7 +92,7 @@ func (l *Live) Abort() {
 
 // Resume draws again, below what was printed meanwhile; after Close it does
 // nothing.
-func (l *Live) Resume() {
+func (l *View) Resume() {
 	l.mu.Lock()
 	closed := l.closed
 	l.mu.Unlock()
@@ -116,7 +120,7 @@ func (l *Live) Resume() {
 }
 
 // take makes p the running program and returns the one before.
-func (l *Live) take(p *program) *program {
+func (l *View) take(p *program) *program {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	before := l.running
@@ -136,7 +140,7 @@ func size(w io.Writer) (width, height int) {
 // frame is the program's model: the board as it stands, drawn anew at every
 // tick.
 type frame struct {
-	live          *Live
+	live          *View
 	width, height int
 	tick          int
 }
