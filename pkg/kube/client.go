@@ -37,14 +37,14 @@ type Client struct {
 
 // New returns a client for an API server that is already known. The config's
 // limits, timeout and user agent are set here.
-func New(config *rest.Config, cluster string) (*Client, error) {
+func New(config *rest.Config, cluster string, limits Limits) (*Client, error) {
 	op := "connect to cluster " + cluster
 	config = rest.CopyConfig(config)
 	config.UserAgent = userAgent
-	config.Timeout = requestTimeout
-	config.QPS, config.Burst = queriesPerSec, burst
-	config.RateLimiter = flowcontrol.NewTokenBucketRateLimiter(queriesPerSec, burst) // one for all the clients below
-	config.WarningHandler = rest.NoWarnings{}                                        // deprecations are findings, not log lines
+	config.Timeout = limits.Timeout
+	config.QPS, config.Burst = float32(limits.QPS), limits.Burst
+	config.RateLimiter = flowcontrol.NewTokenBucketRateLimiter(float32(limits.QPS), limits.Burst) // one for all the clients below
+	config.WarningHandler = rest.NoWarnings{}                                                     // deprecations are findings, not log lines
 	httpClient, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return nil, upgrade.Errorf(upgrade.CodeInternal, op, "%w", err)

@@ -24,7 +24,7 @@ type EKSDescriber interface {
 // Connect returns a client for the EKS cluster. Nothing is sent to its API
 // server yet. A cluster that EKS does not know is NotFound; one that has no
 // endpoint yet is Unavailable.
-func Connect(ctx context.Context, describer EKSDescriber, presigner STSPresigner, cluster string) (*Client, error) {
+func Connect(ctx context.Context, describer EKSDescriber, presigner STSPresigner, cluster string, limits Limits) (*Client, error) {
 	op := "connect to cluster " + cluster
 	out, err := describer.DescribeCluster(ctx, &eks.DescribeClusterInput{Name: &cluster})
 	if err != nil {
@@ -43,14 +43,15 @@ func Connect(ctx context.Context, describer EKSDescriber, presigner STSPresigner
 		TLSClientConfig: rest.TLSClientConfig{CAData: authority},
 		WrapTransport:   func(next http.RoundTripper) http.RoundTripper { return &tokenTransport{tokens: tokens, next: next} },
 	}
-	return New(config, cluster)
+	return New(config, cluster, limits)
 }
 
-// Limits of one client. EKS's priority and fairness gives a single client far
-// more than this; the limits keep the agent from crowding out others.
-const (
-	userAgent      = "eks-upgrade-agent"
-	queriesPerSec  = 50
-	burst          = 100
-	requestTimeout = 60 * time.Second
-)
+const userAgent = "eks-upgrade-agent"
+
+// Limits of one client; all are needed. EKS's priority and fairness gives a
+// single client far more than the usual ones; they keep the agent from crowding
+// out others.
+type Limits struct {
+	QPS, Burst int           // requests a second, and at once; 50 and 100 are usual
+	Timeout    time.Duration // of one request; 60s is usual
+}

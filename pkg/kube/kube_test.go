@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
@@ -37,6 +38,8 @@ func (d describer) DescribeCluster(_ context.Context, in *eks.DescribeClusterInp
 	return &eks.DescribeClusterOutput{Cluster: d.cluster}, nil
 }
 
+var limits = kube.Limits{QPS: 50, Burst: 100, Timeout: time.Minute}
+
 func presigner() *sts.PresignClient {
 	return sts.NewPresignClient(sts.New(sts.Options{Region: "eu-west-1", Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret", SessionToken: "session"}, nil
@@ -54,7 +57,7 @@ func TestConnectProvesWhoItIsToTheRightServer(t *testing.T) {
 	cluster := &types.Cluster{Name: aws.String("shop"), Endpoint: &server.URL,
 		CertificateAuthority: &types.Certificate{Data: aws.String(base64.StdEncoding.EncodeToString(ca))}}
 
-	client, err := kube.Connect(t.Context(), describer{cluster}, presigner(), "shop")
+	client, err := kube.Connect(t.Context(), describer{cluster}, presigner(), "shop", limits)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +93,7 @@ func TestVersionIsTheOneThatIsServed(t *testing.T) {
 		`{"gitVersion":"v1.37.2","emulationMajor":"1","emulationMinor":"34"}`: {Major: 1, Minor: 34},
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, body) }))
-		client, err := kube.New(&rest.Config{Host: server.URL}, "shop")
+		client, err := kube.New(&rest.Config{Host: server.URL}, "shop", limits)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,7 +116,7 @@ func TestConnectSaysWhyItCannot(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if _, err := kube.Connect(t.Context(), describer{tt.cluster}, presigner(), "shop"); upgrade.CodeOf(err) != tt.code {
+			if _, err := kube.Connect(t.Context(), describer{tt.cluster}, presigner(), "shop", limits); upgrade.CodeOf(err) != tt.code {
 				t.Errorf("error %v has code %q, want %q", err, upgrade.CodeOf(err), tt.code)
 			}
 		})

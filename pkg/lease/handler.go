@@ -7,10 +7,16 @@ import (
 )
 
 // Handler is the first and the last state of an upgrade.
-type Handler struct{ leases *Store }
+type Handler struct {
+	leases   *Store
+	defaults upgrade.Defaults
+}
 
-// NewHandler returns the handler of the lease phase.
-func NewHandler(leases *Store) *Handler { return &Handler{leases: leases} }
+// NewHandler returns the handler of the lease phase. What a request leaves out
+// is taken from the defaults.
+func NewHandler(leases *Store, defaults upgrade.Defaults) *Handler {
+	return &Handler{leases: leases, defaults: defaults}
+}
 
 // Handle acquires the lease and answers with the run, releases it, or keeps it
 // from everybody until a person has looked at the cluster. Acquire is where a person's request is decoded: what is wrong in it is an
@@ -40,7 +46,7 @@ func (h *Handler) acquire(ctx context.Context, in upgrade.LeaseInput) (upgrade.L
 	case len(in.Request) == 0:
 		return upgrade.LeaseOutput{}, invalid("request", "is missing", "say what to upgrade")
 	}
-	request, err := upgrade.DecodeRequest(in.Request)
+	request, err := h.defaults.DecodeRequest(in.Request)
 	if err != nil {
 		return upgrade.LeaseOutput{}, err
 	}

@@ -21,7 +21,7 @@ func acquireInput(request string) upgrade.LeaseInput {
 
 func TestHandlerAcquiresAndReleases(t *testing.T) {
 	s := newSetup()
-	h := lease.NewHandler(s.Store)
+	h := lease.NewHandler(s.Store, upgrade.StandardDefaults())
 	out, err := h.Handle(t.Context(), acquireInput(request))
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +53,7 @@ func TestHandlerAcquiresAndReleases(t *testing.T) {
 
 func TestHandlerKeepsTheLeaseOfAClusterThatIsNotClean(t *testing.T) {
 	s := newSetup()
-	h := lease.NewHandler(s.Store)
+	h := lease.NewHandler(s.Store, upgrade.StandardDefaults())
 	out, err := h.Handle(t.Context(), acquireInput(request))
 	if err != nil {
 		t.Fatal(err)
@@ -71,6 +71,19 @@ func TestHandlerKeepsTheLeaseOfAClusterThatIsNotClean(t *testing.T) {
 	wantCode(t, err, upgrade.CodeLeaseHeld)
 	if !strings.Contains(err.Error(), "stopped in a state that is not clean") {
 		t.Errorf("%q does not say why", err)
+	}
+}
+
+func TestARequestOverridesTheDefaults(t *testing.T) {
+	defaults := upgrade.StandardDefaults()
+	defaults.Soak, defaults.Bake, defaults.Decommission, defaults.Steps = upgrade.Duration(3*time.Hour), upgrade.Duration(20*time.Minute), upgrade.KeepBlue, []int{50, 100}
+	out, err := lease.NewHandler(newSetup().Store, defaults).Handle(t.Context(), acquireInput(strings.Replace(request, "{", `{"soak":"2h",`, 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := out.Run.Request
+	if got.Soak.D() != 2*time.Hour || got.Traffic.Bake != defaults.Bake || got.Decommission != upgrade.KeepBlue || len(got.Traffic.Steps) != 2 {
+		t.Errorf("%+v", got)
 	}
 }
 
@@ -92,7 +105,7 @@ func TestHandlerNamesTheWrongField(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSetup()
-			_, err := lease.NewHandler(s.Store).Handle(t.Context(), c.in)
+			_, err := lease.NewHandler(s.Store, upgrade.StandardDefaults()).Handle(t.Context(), c.in)
 			wantCode(t, err, upgrade.CodeInvalidRequest)
 			var e *upgrade.Error
 			if !errors.As(err, &e) || e.Field != c.field || e.Remedy == "" {

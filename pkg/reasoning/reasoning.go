@@ -17,6 +17,9 @@ import (
 type Handler struct {
 	Artifacts *artifacts.Store
 	Clock     clock.Clock
+
+	ProvisionTimeout upgrade.Duration // how long making green may take; an hour is usual
+	MetricsPeriod    upgrade.Duration // resolution of the metrics that bakes are judged by; a minute is usual
 }
 
 // Handle reads the snapshots, stores the assessment under
@@ -52,7 +55,7 @@ func (h *Handler) Handle(ctx context.Context, in upgrade.ReasonInput) (upgrade.R
 		return out, nil
 	}
 
-	plan, err := makePlan(in.Run, *view.AWS, assessment, stored)
+	plan, err := h.makePlan(in.Run, *view.AWS, assessment, stored)
 	if err != nil {
 		return upgrade.ReasonOutput{}, err
 	}
@@ -67,14 +70,14 @@ func (h *Handler) Handle(ctx context.Context, in upgrade.ReasonInput) (upgrade.R
 
 // makePlan plans what was assessed; without a blocking finding the cluster's
 // state in EKS was seen.
-func makePlan(run upgrade.Run, cluster upgrade.ClusterState, a upgrade.Assessment, stored upgrade.Ref) (upgrade.Plan, error) {
+func (h *Handler) makePlan(run upgrade.Run, cluster upgrade.ClusterState, a upgrade.Assessment, stored upgrade.Ref) (upgrade.Plan, error) {
 	steps, err := strategy.For(run.Request.Strategy)
 	if err != nil {
 		return upgrade.Plan{}, err
 	}
 	plan := upgrade.Plan{Upgrade: run.ID, Cluster: run.Request.Cluster, Green: run.Request.Green, From: cluster.Version, Target: run.Request.Target,
 		Strategy: run.Request.Strategy, Mode: upgrade.Forward, Assessment: stored, MadeAt: a.MadeAt}
-	if plan.Steps, err = steps(strategy.Input{Request: run.Request, Cluster: cluster}); err != nil {
+	if plan.Steps, err = steps(strategy.Input{Request: run.Request, Cluster: cluster, ProvisionTimeout: h.ProvisionTimeout, MetricsPeriod: h.MetricsPeriod}); err != nil {
 		return upgrade.Plan{}, err
 	}
 	if err := plan.Seal(); err != nil {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
@@ -56,7 +57,7 @@ func reason(t *testing.T, request upgrade.Request, cluster reasoningtest.Cluster
 		}
 		in.Snapshots = append(in.Snapshots, upgrade.PerceiveOutput{Source: s.Source, Snapshot: ref})
 	}
-	handler := reasoning.Handler{Artifacts: store, Clock: clock.NewVirtual(reasoningtest.Now)}
+	handler := reasoning.Handler{Artifacts: store, Clock: clock.NewVirtual(reasoningtest.Now), ProvisionTimeout: upgrade.Duration(time.Hour), MetricsPeriod: upgrade.Duration(time.Minute)}
 	out, err := handler.Handle(t.Context(), in)
 	if err != nil {
 		t.Fatal(err)

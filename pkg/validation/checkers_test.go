@@ -240,14 +240,20 @@ func TestErrorRate(t *testing.T) {
 		"a window of no minute":   {metrics{requests: []float64{100}, errors: []float64{0}}, time.Second, upgrade.Inconclusive, "shorter than"},
 	} {
 		t.Run(what, func(t *testing.T) {
-			got, err := validation.ErrorRate{CloudWatch: &c.m, Namespace: "N", Clock: clock.NewVirtual(start)}.Check(t.Context(), run, upgrade.Plan{},
+			got, err := validation.ErrorRate{CloudWatch: &c.m, Namespace: "N", Period: time.Minute, MaxLag: 5 * time.Minute, Clock: clock.NewVirtual(start)}.Check(t.Context(), run, upgrade.Plan{},
 				upgrade.Criterion{Cluster: "g", Window: upgrade.Duration(c.window), MinRequests: 20, MaxErrorRate: 0.01})
 			want(t, got, err, c.status, c.text)
 		})
 	}
 	m := &metrics{requests: []float64{100}, errors: []float64{0}}
-	if _, err := (validation.ErrorRate{CloudWatch: m, Namespace: "N", Clock: clock.NewVirtual(start)}).Check(t.Context(), run, upgrade.Plan{}, upgrade.Criterion{Cluster: "g", Window: upgrade.Duration(window)}); err != nil {
+	if _, err := (validation.ErrorRate{CloudWatch: m, Namespace: "N", Period: time.Minute, MaxLag: 5 * time.Minute, Clock: clock.NewVirtual(start)}).Check(t.Context(), run, upgrade.Plan{}, upgrade.Criterion{Cluster: "g", Window: upgrade.Duration(window)}); err != nil {
 		t.Fatal(err)
+	}
+	coarse := validation.ErrorRate{CloudWatch: m, Namespace: "N", Period: 5 * time.Minute, MaxLag: 5 * time.Minute, Clock: clock.NewVirtual(start)}
+	got, err := coarse.Check(t.Context(), run, upgrade.Plan{}, upgrade.Criterion{Cluster: "g", Window: upgrade.Duration(4 * time.Minute)})
+	want(t, got, err, upgrade.Inconclusive, "shorter than the metrics' resolution of 5m")
+	if _, err := coarse.Check(t.Context(), run, upgrade.Plan{}, upgrade.Criterion{Cluster: "g", Window: upgrade.Duration(window)}); err != nil || *m.asked.MetricDataQueries[1].MetricStat.Period != 300 {
+		t.Errorf("period %d, %v", *m.asked.MetricDataQueries[1].MetricStat.Period, err)
 	}
 	metric := m.asked.MetricDataQueries[0].MetricStat.Metric
 	if !m.asked.StartTime.Equal(start.Add(-window)) || !m.asked.EndTime.Equal(start) || *metric.Namespace != "N" || *metric.MetricName != "Requests" || *metric.Dimensions[0].Value != "g" {

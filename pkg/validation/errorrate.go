@@ -19,28 +19,23 @@ type CloudWatch interface {
 	GetMetricData(context.Context, *cloudwatch.GetMetricDataInput, ...func(*cloudwatch.Options)) (*cloudwatch.GetMetricDataOutput, error)
 }
 
-// period is the resolution of the metrics.
-const period = time.Minute
-
-// lag is how old the newest data may be: metric streams deliver within some two
-// or three minutes.
-const lag = 5 * time.Minute
-
 // ErrorRate checks the share of failed requests over the window before now. The
-// metrics are Requests and Errors, sums by the minute, with the dimension
+// metrics are Requests and Errors, sums by the period, with the dimension
 // Cluster. Fewer requests than the criterion's MinRequests are no evidence, and
 // data that ended before now are none of how it is now: an endpoint that is
 // gone counts nothing any more, neither requests nor errors.
 type ErrorRate struct {
 	CloudWatch CloudWatch
-	Namespace  string // "EKSUpgradeAgent/Ingress"
+	Namespace  string        // "EKSUpgradeAgent/Ingress"
+	Period     time.Duration // resolution of the metrics; a minute is usual
+	MaxLag     time.Duration // how old the newest data may be; 5 minutes are usual: metric streams deliver within some two or three
 	Clock      clock.Clock
 }
 
 // Check implements Checker.
 func (e ErrorRate) Check(ctx context.Context, _ upgrade.Run, _ upgrade.Plan, c upgrade.Criterion) (Result, error) {
-	if c.Window.D() < period {
-		return inconclusive("the window of %s is shorter than the metrics' resolution of %s", c.Window, period), nil
+	if c.Window.D() < e.Period {
+		return inconclusive("the window of %s is shorter than the metrics' resolution of %s", c.Window, e.Period), nil
 	}
 	requests, errors, err := e.sums(ctx, c)
 	if err != nil {
@@ -59,7 +54,7 @@ func (e ErrorRate) Check(ctx context.Context, _ upgrade.Run, _ upgrade.Plan, c u
 	if rate > c.MaxErrorRate {
 		return fail("%s", evidence), nil
 	}
-	if age := e.Clock.Now().Sub(requests.newest.Add(period)); age > lag {
+	if age := e.Clock.Now().Sub(requests.newest.Add(e.Period)); age > e.MaxLag {
 		return inconclusive("the data are stale, CloudWatch has none of the last %s: %s", age.Round(time.Second), evidence), nil
 	}
 	return pass("%s", evidence), nil
@@ -77,11 +72,11 @@ func (e ErrorRate) sums(ctx context.Context, c upgrade.Criterion) (requests, err
 	query := func(id, metric string) types.MetricDataQuery {
 		return types.MetricDataQuery{Id: &id, MetricStat: &types.MetricStat{
 			Metric: &types.Metric{Namespace: &e.Namespace, MetricName: &metric, Dimensions: []types.Dimension{{Name: aws.String("Cluster"), Value: &c.Cluster}}},
-			Period: aws.Int32(int32(period.Seconds())), Stat: aws.String("Sum"),
+			Period: aws.Int32(int32(e.Period.Seconds())), Stat: aws.String("Sum"),
 		}}
 	}
 	pages := cloudwatch.NewGetMetricDataPaginator(e.CloudWatch, &cloudwatch.GetMetricDataInput{
-		StartTime: aws.Time(now.Add(-c.Window.D()).Truncate(period)), EndTime: &now,
+		StartTime: aws.Time(now.Add(-c.Window.D()).Truncate(e.Period)), EndTime: &now,
 		MetricDataQueries: []types.MetricDataQuery{query("requests", "Requests"), query("errors", "Errors")},
 	})
 	for pages.HasMorePages() {

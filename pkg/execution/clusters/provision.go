@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codebuild"
@@ -97,8 +98,9 @@ func (p *Provision) start(ctx context.Context, run upgrade.Run, step upgrade.Ste
 		return upgrade.Progress{}, err
 	}
 	out, err := p.Builds.StartBuild(ctx, &codebuild.StartBuildInput{
-		ProjectName:      &p.Project,
-		IdempotencyToken: aws.String(execution.Token(run.ID, step.ID, "build")),
+		ProjectName:              &p.Project,
+		TimeoutInMinutesOverride: aws.Int32(minutes(step.Timeout)), // a build that outlives its step would still change things
+		IdempotencyToken:         aws.String(execution.Token(run.ID, step.ID, "build")),
 		EnvironmentVariablesOverride: []build.EnvironmentVariable{
 			plain("UPGRADE_ID", run.ID), plain("STEP_ID", step.ID), plain("CLUSTER", in.Cluster),
 			plain("SPEC_BUCKET", spec.Bucket), plain("SPEC_KEY", spec.Key), plain("SPEC_SHA256", spec.SHA256),
@@ -112,6 +114,11 @@ func (p *Provision) start(ctx context.Context, run upgrade.Run, step upgrade.Ste
 		return upgrade.Progress{}, err
 	}
 	return upgrade.Progress{Note: "build " + id + " was started"}, nil
+}
+
+// minutes rounds up; CodeBuild takes 5 or more.
+func minutes(d upgrade.Duration) int32 {
+	return int32(max((d.D()+time.Minute-1)/time.Minute, 5))
 }
 
 func plain(name, value string) build.EnvironmentVariable {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	build "github.com/aws/aws-sdk-go-v2/service/codebuild/types"
@@ -41,7 +42,7 @@ func encode(t testing.TB, v any) json.RawMessage {
 
 func provisionStep(t testing.TB) upgrade.Step {
 	t.Helper()
-	return upgrade.Step{ID: "provision", Kind: upgrade.StepProvision, Input: encode(t, upgrade.ProvisionInput{
+	return upgrade.Step{ID: "provision", Kind: upgrade.StepProvision, Timeout: upgrade.Duration(89*time.Minute + time.Second), Input: encode(t, upgrade.ProvisionInput{
 		Cluster: lab.Green, Like: lab.Blue, Version: upgrade.Version{Major: 1, Minor: 35}, NodeGroups: []upgrade.NodeGroup{{Name: "workers"}}})}
 }
 
@@ -84,6 +85,9 @@ func TestProvisionIsDoneWhenEKSSaysSo(t *testing.T) {
 	}
 	if len(l.Builds.Started) != 1 {
 		t.Errorf("%d builds", len(l.Builds.Started))
+	}
+	if minutes := *l.Builds.Inputs[0].TimeoutInMinutesOverride; minutes != 90 {
+		t.Errorf("the build may take %d minutes, not as long as the step", minutes)
 	}
 	env := map[string]string{}
 	for _, v := range l.Builds.Inputs[0].EnvironmentVariablesOverride {

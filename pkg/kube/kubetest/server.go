@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	apidiscovery "k8s.io/api/apidiscovery/v2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -50,7 +51,7 @@ func New(t testing.TB, gitVersion string) *Server {
 // KubeClient returns a client of the server, as of cluster "shop".
 func (s *Server) KubeClient(t testing.TB) *kube.Client {
 	t.Helper()
-	client, err := kube.New(&rest.Config{Host: s.URL}, "shop")
+	client, err := kube.New(&rest.Config{Host: s.URL}, "shop", kube.Limits{QPS: 50, Burst: 100, Timeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

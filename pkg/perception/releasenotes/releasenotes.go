@@ -42,6 +42,7 @@ type Doer interface {
 type Collector struct {
 	Client  Doer
 	URL     string // folder of the changelogs
+	Token   string // bearer token for it; empty: none
 	Offline bool   // read the copy that comes with the agent instead, and say so
 }
 
@@ -90,6 +91,9 @@ func (c *Collector) fetch(ctx context.Context, name string) (data []byte, err er
 		return nil, err
 	}
 	request.Header.Set("User-Agent", "eks-upgrade-agent")
+	if c.Token != "" {
+		request.Header.Set("Authorization", "Bearer "+c.Token)
+	}
 	response, err := c.Client.Do(request)
 	if err != nil {
 		return nil, err

@@ -185,6 +185,26 @@ func TestCollectReadsOverHTTPOrSaysWhyNot(t *testing.T) {
 	}
 }
 
+func TestATokenIsSentToTheMirror(t *testing.T) {
+	mirror := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer s3cret" {
+			http.Error(w, "no", http.StatusUnauthorized)
+			return
+		}
+		http.ServeFileFS(w, r, releasenotes.Bundled(), strings.TrimPrefix(r.URL.Path, "/"))
+	}))
+	defer mirror.Close()
+	for token, why := range map[string]string{"s3cret": "", "": "401"} {
+		snapshot, _, err := (&releasenotes.Collector{Client: mirror.Client(), URL: mirror.URL, Token: token}).Collect(t.Context(), input(35))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if why == "" && len(snapshot.Notes) == 0 || why != "" && (len(snapshot.NotChecked) != 1 || !strings.Contains(snapshot.NotChecked[0].Why, why)) {
+			t.Errorf("token %q: %d notes, %v", token, len(snapshot.Notes), snapshot.NotChecked)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add(changelog)
 	f.Add("## Urgent Upgrade Notes\n- \xff`<b>`\n\n  ```\n  x\n  ```\n")

@@ -10,7 +10,6 @@ import (
 // How long things take at most. EKS makes a control plane in about ten minutes
 // and a node group in five; the rest is room for a bad day.
 const (
-	provisionTimeout    = 60 * time.Minute
 	syncTimeout         = 60 * time.Minute
 	shiftTimeout        = 30 * time.Minute
 	decommissionTimeout = 60 * time.Minute
@@ -29,6 +28,10 @@ const (
 // Until blue is gone everything can go back: first the traffic in one jump,
 // then green. After that nothing can.
 func blueGreen(in Input) ([]upgrade.Step, error) {
+	if in.Request.Traffic.Bake < in.MetricsPeriod {
+		return nil, &upgrade.Error{Code: upgrade.CodeInvalidRequest, Op: "plan", Field: "traffic.bake",
+			Message: fmt.Sprintf("%s is shorter than the metrics' resolution of %s", in.Request.Traffic.Bake, in.MetricsPeriod), Remedy: "give a longer one"}
+	}
 	p := plan{Input: in, blue: in.Request.Cluster, green: in.Request.Green}
 	build := []func() (upgrade.Step, error){p.verifyBlue, p.provision, p.sync}
 	for _, w := range in.Request.Traffic.Weights() {
@@ -78,7 +81,7 @@ func (p plan) provision() (upgrade.Step, error) {
 	back, err := p.destroyGreen()
 	return upgrade.Step{ID: "provision-green", Kind: upgrade.StepProvision, Title: fmt.Sprintf("Create %s with Kubernetes %s", p.green, target), Input: data,
 		Verify:   []upgrade.Criterion{p.active(upgrade.Green, target), p.nodesReady(upgrade.Green, settling)},
-		Rollback: []upgrade.Step{back}, Timeout: upgrade.Duration(provisionTimeout), VerifyTimeout: upgrade.Duration(verifyTimeout)}, err
+		Rollback: []upgrade.Step{back}, Timeout: p.ProvisionTimeout, VerifyTimeout: upgrade.Duration(verifyTimeout)}, err
 }
 
 func (p plan) sync() (upgrade.Step, error) {
@@ -109,8 +112,8 @@ func (p plan) soak() (upgrade.Step, error) {
 		return upgrade.Step{}, err
 	}
 	back, err := p.returnTraffic()
-	// Metrics have a resolution of a minute; a shorter window holds no value.
-	window := max(p.Request.Soak, upgrade.Duration(time.Minute))
+	// A window that is shorter than the metrics' resolution holds no value.
+	window := max(p.Request.Soak, p.MetricsPeriod)
 	return upgrade.Step{ID: "soak", Kind: upgrade.StepSoak, Title: fmt.Sprintf("Watch %s under all the traffic for %s", p.green, p.Request.Soak), Input: data,
 		Verify: p.serving(upgrade.AllGreen, 0, window), Rollback: []upgrade.Step{back},
 		Timeout: p.Request.Soak + upgrade.Duration(30*time.Minute), VerifyTimeout: upgrade.Duration(trafficVerifyTimeout)}, err

@@ -2,6 +2,7 @@ package strategy_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,7 +17,7 @@ func stepsOf(t *testing.T, request upgrade.Request) []upgrade.Step {
 	if err != nil {
 		t.Fatal(err)
 	}
-	steps, err := plan(strategy.Input{Request: request, Cluster: *reasoningtest.Healthy().AWS})
+	steps, err := plan(strategy.Input{Request: request, Cluster: *reasoningtest.Healthy().AWS, ProvisionTimeout: upgrade.Duration(time.Hour), MetricsPeriod: upgrade.Duration(time.Minute)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,5 +94,33 @@ func TestAfterABakeNodesAndReplicasHaveAMomentButUsersHaveNone(t *testing.T) {
 	}
 	if looked == 0 {
 		t.Error("no criterion was looked at")
+	}
+}
+
+func TestThePlanFollowsTheConfiguration(t *testing.T) {
+	plan, err := strategy.For(upgrade.BlueGreen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := strategy.Input{Request: reasoningtest.Request(), Cluster: *reasoningtest.Healthy().AWS,
+		ProvisionTimeout: upgrade.Duration(3 * time.Hour), MetricsPeriod: upgrade.Duration(5 * time.Minute)}
+	in.Request.Soak = upgrade.Duration(time.Second)
+	steps, err := plan(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range steps {
+		if step.Kind == upgrade.StepProvision && step.Timeout.D() != 3*time.Hour {
+			t.Errorf("%s may take %s", step.ID, step.Timeout)
+		}
+		for _, c := range step.Verify {
+			if c.Kind == upgrade.ErrorRate && c.Window < in.MetricsPeriod {
+				t.Errorf("%s is judged by a window of %s, which no metric has", step.ID, c.Window)
+			}
+		}
+	}
+	in.MetricsPeriod = upgrade.Duration(15 * time.Minute)
+	if _, err := plan(in); upgrade.CodeOf(err) != upgrade.CodeInvalidRequest || !strings.Contains(err.Error(), "traffic.bake") {
+		t.Errorf("a bake of 10m with metrics of 15m: %v", err)
 	}
 }

@@ -14,6 +14,9 @@ import (
 type Input struct {
 	Request upgrade.Request      // with its defaults
 	Cluster upgrade.ClusterState // as perceived, assessed without a blocking finding
+
+	ProvisionTimeout upgrade.Duration // how long making green may take; an hour is usual
+	MetricsPeriod    upgrade.Duration // resolution of the metrics that bakes are judged by; a minute is usual
 }
 
 // Func plans. It errs only when the input is not fit for a plan.

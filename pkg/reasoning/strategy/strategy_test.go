@@ -2,6 +2,7 @@ package strategy_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -17,7 +18,7 @@ func provision(t *testing.T, cluster upgrade.ClusterState) (upgrade.ProvisionInp
 	if err != nil {
 		t.Fatal(err)
 	}
-	steps, err := plan(strategy.Input{Request: reasoningtest.Request(), Cluster: cluster})
+	steps, err := plan(strategy.Input{Request: reasoningtest.Request(), Cluster: cluster, ProvisionTimeout: upgrade.Duration(time.Hour), MetricsPeriod: upgrade.Duration(time.Minute)})
 	if err != nil {
 		return upgrade.ProvisionInput{}, err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/execution/traffic"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/execution/workloads"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/records"
@@ -33,16 +34,16 @@ func LoadBalancers(c clusters.Clusters) traffic.LoadBalancers {
 }
 
 // Endpoint checks the endpoint of a cluster over HTTP.
-func Endpoint(cfg aws.Config, c clusters.Clusters) validation.EndpointAnswers {
-	return validation.EndpointAnswers{Endpoints: LoadBalancers(c), HTTP: prober(cfg)}
+func Endpoint(cfg aws.Config, c clusters.Clusters, v config.Verify) validation.EndpointAnswers {
+	return validation.EndpointAnswers{Endpoints: LoadBalancers(c), HTTP: prober(cfg, v.ProbeTimeout.D())}
 }
 
 // Health looks at a whole cluster now.
-func Health(cfg aws.Config, c clusters.Clusters, clk clock.Clock) validation.HealthCheck {
+func Health(cfg aws.Config, c clusters.Clusters, v config.Verify, clk clock.Clock) validation.HealthCheck {
 	return validation.HealthCheck{
 		Nodes:     validation.NodesReady{Connect: ForValidation(c)},
 		Workloads: validation.WorkloadsReady{Connect: ForValidation(c)},
-		Endpoint:  Endpoint(cfg, c),
+		Endpoint:  Endpoint(cfg, c, v),
 		Clock:     clk,
 	}
 }

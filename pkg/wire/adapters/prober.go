@@ -12,31 +12,31 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/validation"
 )
 
-// probeTimeout is how long an endpoint may take to answer: longer, and users
-// have gone. It is real time, as the users' is.
-const probeTimeout = 10 * time.Second
-
 // prober sends the probes of endpoints through the HTTP client of the AWS
 // configuration, so that proxies and test doubles of it count for probes too.
 // It follows no redirect: that names the record, and DNS may lead to the other
-// cluster. A client of another type than the SDK's is on its own there.
-func prober(cfg aws.Config) validation.Doer {
+// cluster. A client of another type than the SDK's is on its own there. Each
+// probe has so much real time, as the users' is: longer, and they have gone.
+func prober(cfg aws.Config, timeout time.Duration) validation.Doer {
 	var transport http.RoundTripper
 	switch client := cfg.HTTPClient.(type) {
 	case nil:
 	case *awshttp.BuildableClient:
 		transport = client.GetTransport()
 	default:
-		return limited{client}
+		return limited{client, timeout}
 	}
-	return limited{&http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	return limited{&http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, timeout}
 }
 
-type limited struct{ next aws.HTTPClient }
+type limited struct {
+	next    aws.HTTPClient
+	timeout time.Duration
+}
 
-// Do gives the request, with the reading of its answer, probeTimeout.
+// Do gives the request, with the reading of its answer, the timeout.
 func (l limited) Do(r *http.Request) (*http.Response, error) {
-	ctx, cancel := context.WithTimeout(r.Context(), probeTimeout)
+	ctx, cancel := context.WithTimeout(r.Context(), l.timeout)
 	response, err := l.next.Do(r.WithContext(ctx))
 	if err != nil {
 		cancel()

@@ -30,12 +30,12 @@ func (c *client) Do(r *http.Request) (*http.Response, error) {
 func TestProbesUseTheConfiguredClientWithALimit(t *testing.T) {
 	c := &client{}
 	before := time.Now()
-	response, err := prober(aws.Config{HTTPClient: c}).Do(request(t))
+	response, err := prober(aws.Config{HTTPClient: c}, 10*time.Second).Do(request(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	deadline, limited := c.request.Context().Deadline()
-	if !limited || deadline.Before(before.Add(probeTimeout)) || deadline.After(time.Now().Add(probeTimeout)) {
+	if !limited || deadline.Before(before.Add(10*time.Second)) || deadline.After(time.Now().Add(10*time.Second)) {
 		t.Errorf("deadline %v, limited %t", deadline, limited)
 	}
 	if text, err := io.ReadAll(response.Body); string(text) != "hello" || err != nil {
@@ -51,7 +51,7 @@ func TestProbesUseTheConfiguredClientWithALimit(t *testing.T) {
 
 func TestAFailedProbeLeavesNothing(t *testing.T) {
 	c := &client{err: errors.New("connection refused")}
-	if _, err := prober(aws.Config{HTTPClient: c}).Do(request(t)); !errors.Is(err, c.err) {
+	if _, err := prober(aws.Config{HTTPClient: c}, 10*time.Second).Do(request(t)); !errors.Is(err, c.err) {
 		t.Errorf("error %v", err)
 	}
 	if c.request.Context().Err() == nil {
@@ -73,7 +73,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			response, err := prober(cfg).Do(r)
+			response, err := prober(cfg, 10*time.Second).Do(r)
 			if err != nil {
 				t.Fatal(err)
 			}

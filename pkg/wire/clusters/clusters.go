@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube"
 )
 
@@ -15,16 +16,17 @@ import (
 // cluster can be made again under its old name while a Lambda's process lives
 // on.
 type Clusters struct {
+	limits    kube.Limits
 	eks       *eks.Client
 	presigner *sts.PresignClient
 }
 
 // New returns the connector.
-func New(cfg aws.Config) Clusters {
-	return Clusters{eks: eks.NewFromConfig(cfg), presigner: sts.NewPresignClient(sts.NewFromConfig(cfg))}
+func New(cfg aws.Config, k config.Kubernetes) Clusters {
+	return Clusters{limits: kube.Limits{QPS: k.QPS, Burst: k.Burst, Timeout: k.RequestTimeout.D()}, eks: eks.NewFromConfig(cfg), presigner: sts.NewPresignClient(sts.NewFromConfig(cfg))}
 }
 
 // Connect connects to a cluster.
 func (c Clusters) Connect(ctx context.Context, cluster string) (*kube.Client, error) {
-	return kube.Connect(ctx, c.eks, c.presigner, cluster)
+	return kube.Connect(ctx, c.eks, c.presigner, cluster, c.limits)
 }

@@ -3,7 +3,6 @@ package execute
 
 import (
 	"context"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/codebuild"
@@ -26,16 +25,6 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/documents"
 )
 
-const (
-	// patience is how long a cluster that is to get traffic, or to stay alone,
-	// may be not healthy before the step fails: pods restart now and then.
-	patience = 5 * time.Minute
-	// slice is how long one call delivers workloads; the function's timeout is
-	// 5 minutes.
-	slice       = time.Minute
-	parallelism = 8
-)
-
 // New returns the handler of the phase; its logger and metrics are the context's.
 func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) (boundary.Function[upgrade.ExecuteOutput], error) {
 	db := dynamodb.NewFromConfig(cfg)
@@ -43,10 +32,10 @@ func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) 
 	leases := lease.New(db, c.Tables.Leases, clk)
 	objects := artifacts.New(awsclient.S3(cfg), c.Bucket)
 	eksAPI, builds := eks.NewFromConfig(cfg), codebuild.NewFromConfig(cfg)
-	connect := clusters.New(cfg)
-	health := execution.Health{Records: store, Checker: adapters.Health(cfg, connect, clk), Clock: clk, MaxAge: c.Verify.HealthMaxAge.D()}
+	connect := clusters.New(cfg, c.Kubernetes)
+	health := execution.Health{Records: store, Checker: adapters.Health(cfg, connect, c.Verify, clk), Clock: clk, MaxAge: c.Verify.HealthMaxAge.D()}
 	shifts := adapters.ReadTraffic(cfg, store, clk)
-	shifts.Guard, shifts.Health, shifts.Endpoints, shifts.Patience = leases, health, adapters.LoadBalancers(connect), patience
+	shifts.Guard, shifts.Health, shifts.Endpoints, shifts.Patience = leases, health, adapters.LoadBalancers(connect), c.Verify.Patience.D()
 	handler := &execution.Handler{
 		Plans:   documents.Store{Store: objects},
 		Guard:   leases,
@@ -54,11 +43,11 @@ func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) 
 		Executors: map[upgrade.StepKind]execution.Executor{
 			upgrade.StepVerify:    execution.Verify{},
 			upgrade.StepProvision: &executors.Provision{Builds: builds, EKS: eksAPI, Specs: objects, States: store, Guard: leases, Project: c.Terraform.Project},
-			upgrade.StepSync:      &workloads.Sync{Connect: adapters.ForDelivery(connect), States: store, Guard: leases, Clock: clk, Slice: slice, Parallelism: parallelism},
+			upgrade.StepSync:      &workloads.Sync{Connect: adapters.ForDelivery(connect), States: store, Guard: leases, Clock: clk, Slice: c.Kubernetes.Slice.D(), Parallelism: c.Kubernetes.Parallelism},
 			upgrade.StepShift:     shifts,
 			upgrade.StepSoak:      execution.Soak{Clock: clk},
 			upgrade.StepDecommission: &executors.Decommission{EKS: eksAPI, Traffic: shifts, Builds: builds, States: store, Guard: leases,
-				Gate: executors.Gatekeeper{Records: store, Assessments: documents.Store{Store: objects}, Weights: shifts, Health: health, Guard: leases, Clock: clk, Patience: patience}},
+				Gate: executors.Gatekeeper{Records: store, Assessments: documents.Store{Store: objects}, Weights: shifts, Health: health, Guard: leases, Clock: clk, Patience: c.Verify.Patience.D()}},
 		},
 		Clock: clk,
 	}

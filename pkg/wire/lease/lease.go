@@ -17,5 +17,5 @@ import (
 // New returns the handler of the phase; its logger and metrics are the context's.
 func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) (boundary.Function[upgrade.LeaseOutput], error) {
 	store := lease.New(dynamodb.NewFromConfig(cfg), c.Tables.Leases, clk)
-	return boundary.Wrap(ctx, upgrade.PhaseLease, lease.NewHandler(store).Handle), nil
+	return boundary.Wrap(ctx, upgrade.PhaseLease, lease.NewHandler(store, c.Requests()).Handle), nil
 }

@@ -4,7 +4,6 @@ package perceive
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -25,17 +24,14 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/clusters"
 )
 
-// releaseNotesTimeout is for one changelog of up to 1 MB.
-const releaseNotesTimeout = time.Minute
-
 // New returns the handler of the phase; its logger and metrics are the context's.
 func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) (boundary.Function[upgrade.PerceiveOutput], error) {
 	store := artifacts.New(awsclient.S3(cfg), c.Bucket)
 	handler := &perception.Handler{
 		Collectors: map[upgrade.Source]perception.Collector{
 			upgrade.SourceAWS:          awsstate.New(eks.NewFromConfig(cfg), ec2.NewFromConfig(cfg)),
-			upgrade.SourceKubernetes:   &kubestate.Collector{Connect: clusters.New(cfg).Connect, Table: lifecycle.Official(), Newest: lifecycle.Newest()},
-			upgrade.SourceReleaseNotes: &releasenotes.Collector{Client: &http.Client{Timeout: releaseNotesTimeout}, URL: c.ReleaseNotes.URL, Offline: c.ReleaseNotes.URL == config.Bundled},
+			upgrade.SourceKubernetes:   &kubestate.Collector{Connect: clusters.New(cfg, c.Kubernetes).Connect, Table: lifecycle.Official(), Newest: lifecycle.Newest()},
+			upgrade.SourceReleaseNotes: &releasenotes.Collector{Client: &http.Client{Timeout: c.ReleaseNotes.Timeout.D()}, URL: c.ReleaseNotes.URL, Token: c.ReleaseNotes.Token.Reveal(), Offline: c.ReleaseNotes.URL == config.Bundled},
 			upgrade.SourceScanners:     &scanners.Collector{Artifacts: store},
 		},
 		Artifacts: store,

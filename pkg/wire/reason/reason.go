@@ -17,6 +17,6 @@ import (
 
 // New returns the handler of the phase; its logger and metrics are the context's.
 func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) (boundary.Function[upgrade.ReasonOutput], error) {
-	handler := &reasoning.Handler{Artifacts: artifacts.New(awsclient.S3(cfg), c.Bucket), Clock: clk}
+	handler := &reasoning.Handler{Artifacts: artifacts.New(awsclient.S3(cfg), c.Bucket), Clock: clk, ProvisionTimeout: c.Terraform.Timeout, MetricsPeriod: c.Metrics.Period}
 	return boundary.Wrap(ctx, upgrade.PhaseReason, handler.Handle), nil
 }

@@ -26,7 +26,7 @@ import (
 func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) (boundary.Function[upgrade.ValidateOutput], error) {
 	store := records.New(dynamodb.NewFromConfig(cfg), c.Tables.Records, clk)
 	eksAPI := eks.NewFromConfig(cfg)
-	connect := clusters.New(cfg)
+	connect := clusters.New(cfg, c.Kubernetes)
 	handler := &validation.Handler{
 		Plans:   documents.Store{Store: artifacts.New(awsclient.S3(cfg), c.Bucket)},
 		Records: store,
@@ -35,8 +35,8 @@ func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) 
 			upgrade.ClusterGone:     validation.ClusterGone{EKS: eksAPI},
 			upgrade.NodesReady:      validation.NodesReady{Connect: adapters.ForValidation(connect)},
 			upgrade.WorkloadsReady:  validation.WorkloadsReady{Connect: adapters.ForValidation(connect)},
-			upgrade.EndpointAnswers: adapters.Endpoint(cfg, connect),
-			upgrade.ErrorRate:       validation.ErrorRate{CloudWatch: cloudwatch.NewFromConfig(cfg), Namespace: c.Metrics.Namespace, Clock: clk},
+			upgrade.EndpointAnswers: adapters.Endpoint(cfg, connect, c.Verify),
+			upgrade.ErrorRate:       validation.ErrorRate{CloudWatch: cloudwatch.NewFromConfig(cfg), Namespace: c.Metrics.Namespace, Period: c.Metrics.Period.D(), MaxLag: c.Metrics.MaxLag.D(), Clock: clk},
 			upgrade.WeightsHold:     validation.WeightsHold{Traffic: adapters.Weights{Reader: adapters.ReadTraffic(cfg, store, clk)}},
 		},
 		Clock: clk,
