@@ -12,8 +12,37 @@ const (
 	Writers Group = "eks-upgrade-agent:writers"
 )
 
+// Rule allows verbs on resources, or on paths of the API server.
+type Rule struct {
+	Why       string   `json:"why"`
+	Verbs     []string `json:"verbs"`
+	APIGroups []string `json:"apiGroups,omitempty"` // "" is the core group
+	Resources []string `json:"resources,omitempty"` // plurals
+	Names     []string `json:"resourceNames,omitempty"`
+	URLs      []string `json:"nonResourceURLs,omitempty"`
+	Wide      string   `json:"wide,omitempty"` // why it has a "*"; empty when it has none
+}
+
+// ClusterRole is what a group may do in a cluster.
+type ClusterRole struct {
+	Name      string // also of its binding
+	Purpose   string // part of a sentence
+	Group     Group
+	GreenOnly bool // only in a cluster that is being filled
+	Rules     []Rule
+}
+
+// Names of the cluster roles and of their bindings.
+const (
+	ReadRole    = "eks-upgrade-agent:read"
+	ExportRole  = "eks-upgrade-agent:export"
+	DeliverRole = "eks-upgrade-agent:deliver"
+)
+
 // groupOf returns the group of a role by its name; empty when it talks to no
-// cluster.
+// cluster. The build that makes green clusters has none: EKS lets who makes a
+// cluster administer it, and the build gives that up when the manifest is
+// applied.
 func groupOf(role string) Group {
 	switch role {
 	case FunctionName(upgrade.PhasePerceive), FunctionName(upgrade.PhaseValidate), ScanProject:
@@ -22,4 +51,81 @@ func groupOf(role string) Group {
 		return Writers
 	}
 	return ""
+}
+
+// Entry is an EKS access entry, of type STANDARD and without access policies.
+type Entry struct {
+	Role  string // name of the IAM role
+	Group Group
+}
+
+// Entries returns the access entries that the agent needs in each cluster.
+func Entries() []Entry {
+	var all []Entry
+	for _, r := range Roles(Names{}) {
+		if r.Group != "" {
+			all = append(all, Entry{r.Name, r.Group})
+		}
+	}
+	return all
+}
+
+var discovery = Rule{Why: "asks for the version and for what is served", Verbs: []string{"get"}, URLs: []string{"/version", "/api", "/apis"}}
+
+// Kubernetes returns the cluster roles. Those of GreenOnly are for a cluster
+// that is being filled; the agent takes them back when it is full.
+func Kubernetes() []ClusterRole {
+	return []ClusterRole{
+		{Name: ReadRole, Purpose: "perceive, validate and the scan read what an upgrade can break", Group: Readers, Rules: append([]Rule{
+			discovery,
+			{Why: "looks at the nodes", Verbs: []string{"list"}, APIGroups: []string{""}, Resources: []string{"nodes"}},
+			{Why: "finds the load balancer of the Service that takes the traffic", Verbs: []string{"get"}, APIGroups: []string{""}, Resources: []string{"services"}},
+		}, ageing...)},
+		{Name: ExportRole, Purpose: "execute reads what it delivers to green", Group: Writers, Rules: []Rule{
+			discovery,
+			{Why: "reads what is delivered, and whether nodes and workloads are healthy", Verbs: []string{"list"}, APIGroups: []string{"*"}, Resources: []string{"*"},
+				Wide: "what a cluster holds is open-ended, custom resources of any group. Secrets are among it: they travel from cluster to cluster and are stored nowhere"},
+			{Why: "finds the load balancer of the Service that takes the traffic", Verbs: []string{"get"}, APIGroups: []string{""}, Resources: []string{"services"}},
+		}},
+		{Name: DeliverRole, Purpose: "execute fills a green cluster; it then takes this binding away from itself", Group: Writers, GreenOnly: true, Rules: []Rule{
+			{Why: "delivers by server-side apply", Verbs: []string{"create", "patch"}, APIGroups: []string{"*"}, Resources: []string{"*"},
+				Wide: "what is delivered is open-ended, custom resources of any group"},
+			{Why: "an admission policy is only taken from somebody who may read its parameters", Verbs: []string{"get"}, APIGroups: []string{"*"}, Resources: []string{"*"},
+				Wide: "parameters are objects of any kind"},
+			{Why: "delivers roles and bindings as they are: nobody else may give rights that he does not have", Verbs: []string{"bind", "escalate"},
+				APIGroups: []string{"rbac.authorization.k8s.io"}, Resources: []string{"clusterroles", "roles"}},
+			{Why: "gives these rights back when all is delivered", Verbs: []string{"delete"}, APIGroups: []string{"rbac.authorization.k8s.io"}, Resources: []string{"clusterrolebindings"}, Names: []string{DeliverRole}},
+		}},
+	}
+}
+
+// ageing lists the kinds of which Kubernetes has deprecated a version at some
+// time, by the table of package lifecycle; a test compares them. Their metadata
+// says through which version they were written. Secrets and ConfigMaps are not
+// among them.
+var ageing = []Rule{
+	aged("", "componentstatuses", "endpoints"),
+	aged("admissionregistration.k8s.io", "mutatingadmissionpolicies", "mutatingadmissionpolicybindings", "mutatingwebhookconfigurations",
+		"validatingadmissionpolicies", "validatingadmissionpolicybindings", "validatingwebhookconfigurations"),
+	aged("apps", "controllerrevisions", "daemonsets", "deployments", "replicasets", "statefulsets"),
+	aged("autoscaling", "horizontalpodautoscalers"),
+	aged("batch", "cronjobs"),
+	aged("certificates.k8s.io", "certificatesigningrequests", "clustertrustbundles", "podcertificaterequests"),
+	aged("coordination.k8s.io", "leasecandidates", "leases"),
+	aged("discovery.k8s.io", "endpointslices"),
+	aged("events.k8s.io", "events"),
+	aged("flowcontrol.apiserver.k8s.io", "flowschemas", "prioritylevelconfigurations"),
+	aged("lifecycle.k8s.io", "evictionrequests", "evictions"),
+	aged("networking.k8s.io", "ingressclasses", "ingresses", "ipaddresses", "networkpolicies", "servicecidrs"),
+	aged("node.k8s.io", "runtimeclasses"),
+	aged("policy", "poddisruptionbudgets"),
+	aged("rbac.authorization.k8s.io", "clusterrolebindings", "clusterroles", "rolebindings", "roles"),
+	aged("resource.k8s.io", "deviceclasses", "devicetaintrules", "resourceclaims", "resourceclaimtemplates", "resourcepoolstatusrequests", "resourceslices"),
+	aged("scheduling.k8s.io", "podgroups", "priorityclasses", "workloads"),
+	aged("storage.k8s.io", "csidrivers", "csinodes", "csistoragecapacities", "storageclasses", "volumeattachments", "volumeattributesclasses"),
+	aged("storagemigration.k8s.io", "storageversionmigrations"),
+}
+
+func aged(group string, resources ...string) Rule {
+	return Rule{Why: "finds objects written through deprecated API versions, and looks at workloads", Verbs: []string{"list"}, APIGroups: []string{group}, Resources: resources}
 }

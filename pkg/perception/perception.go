@@ -36,11 +36,14 @@ type Handler struct {
 func (h *Handler) Handle(ctx context.Context, in upgrade.PerceiveInput) (upgrade.PerceiveOutput, error) {
 	collector, ok := h.Collectors[in.Source]
 	if !ok {
-		return upgrade.PerceiveOutput{}, &upgrade.Error{Code: upgrade.CodeInvalidRequest, Op: "perceive", Field: "source",
-			Message: "there is no collector for \"" + string(in.Source) + "\"", Remedy: "name aws, kubernetes, releaseNotes or scanners"}
+		return upgrade.PerceiveOutput{}, upgrade.KindInvalidInput.Field("perceive", "source",
+			"there is no collector for \""+string(in.Source)+"\"", "name aws, kubernetes, releaseNotes or scanners")
 	}
 	takenAt := upgrade.At(h.Clock.Now()) // before the look: a snapshot is never younger than what it shows
 	snapshot, summary, err := collector.Collect(ctx, in)
+	if in.Source == upgrade.SourceKubernetes && upgrade.CodeOf(err) == upgrade.CodeUnavailable {
+		err = upgrade.KindClusterUnreachable.Errorf("perceive", "cluster %s: %w", in.Run.Request.Cluster, err)
+	}
 	if err != nil {
 		return upgrade.PerceiveOutput{}, err
 	}

@@ -126,8 +126,8 @@ func (c *Collector) cluster(ctx context.Context, name string) (upgrade.ClusterSt
 	op := "describe cluster " + name
 	out, err := c.clusters.DescribeCluster(ctx, &eks.DescribeClusterInput{Name: &name})
 	if awserr.Is(err, "ResourceNotFoundException") {
-		return upgrade.ClusterState{}, &upgrade.Error{Code: upgrade.CodeNotFound, Op: op, Field: "cluster",
-			Message: fmt.Sprintf("EKS knows no cluster %q in this account and region", name), Remedy: "correct the name, or run in the cluster's account and region", Err: err}
+		return upgrade.ClusterState{}, upgrade.KindClusterNotFound.Field(op, "cluster", fmt.Sprintf("EKS knows no cluster %q in this account and region", name),
+			"correct the name, or run in the cluster's account and region")
 	}
 	if err != nil {
 		return upgrade.ClusterState{}, awserr.Wrap(op, err)
@@ -135,7 +135,7 @@ func (c *Collector) cluster(ctx context.Context, name string) (upgrade.ClusterSt
 	from := out.Cluster
 	version, err := upgrade.ParseVersion(aws.ToString(from.Version))
 	if err != nil {
-		return upgrade.ClusterState{}, upgrade.Errorf(upgrade.CodeInternal, op, "%w", err)
+		return upgrade.ClusterState{}, upgrade.KindSourceUnreadable.Errorf(op, "%w", err)
 	}
 	state := upgrade.ClusterState{
 		Name: name, ARN: aws.ToString(from.Arn), Version: version, PlatformVersion: aws.ToString(from.PlatformVersion),
@@ -166,7 +166,7 @@ func (c *Collector) available(ctx context.Context) ([]upgrade.AvailableVersion, 
 		for _, v := range page.ClusterVersions {
 			version, err := upgrade.ParseVersion(aws.ToString(v.ClusterVersion))
 			if err != nil {
-				return nil, upgrade.Errorf(upgrade.CodeInternal, "list the versions that EKS offers", "%w", err)
+				return nil, upgrade.KindSourceUnreadable.Errorf("list the versions that EKS offers", "%w", err)
 			}
 			found = append(found, upgrade.AvailableVersion{Version: version, Status: versionStatus(v),
 				EndOfStandard: instant(v.EndOfStandardSupportDate), EndOfExtended: instant(v.EndOfExtendedSupportDate)})
@@ -198,13 +198,13 @@ func (c *Collector) describe(ctx context.Context, ids []string) ([]upgrade.Subne
 		}
 		for _, s := range page.Subnets {
 			if s.AvailableIpAddressCount == nil {
-				return nil, upgrade.Errorf(upgrade.CodeInternal, op, "EC2 does not say how many addresses are free in %s", aws.ToString(s.SubnetId))
+				return nil, upgrade.KindSourceUnreadable.Errorf(op, "EC2 does not say how many addresses are free in %s", aws.ToString(s.SubnetId))
 			}
 			found = append(found, upgrade.Subnet{ID: aws.ToString(s.SubnetId), Zone: aws.ToString(s.AvailabilityZone), FreeIPs: int(*s.AvailableIpAddressCount)})
 		}
 	}
 	if len(found) != len(ids) {
-		return nil, upgrade.Errorf(upgrade.CodeNotFound, op, "EC2 describes %d of the %d subnets", len(found), len(ids)).
+		return nil, upgrade.KindSubnetMissing.Errorf(op, "EC2 describes %d of the %d subnets", len(found), len(ids)).
 			WithRemedy("give the cluster subnets that exist")
 	}
 	slices.SortFunc(found, func(a, b upgrade.Subnet) int { return strings.Compare(a.ID, b.ID) })

@@ -47,7 +47,7 @@ func nodeGroup(from *types.Nodegroup) (upgrade.NodeGroup, error) {
 	if from.Version != nil {
 		version, err := upgrade.ParseVersion(*from.Version)
 		if err != nil {
-			return group, upgrade.Errorf(upgrade.CodeInternal, "describe node group "+group.Name, "%w", err)
+			return group, upgrade.KindSourceUnreadable.Errorf("describe node group "+group.Name, "%w", err)
 		}
 		group.Version = version
 	}
@@ -153,7 +153,7 @@ func (c *Collector) readiness(ctx context.Context, cluster string) ([]upgrade.In
 		if from.KubernetesVersion != nil {
 			version, err := upgrade.ParseVersion(*from.KubernetesVersion)
 			if err != nil {
-				return insight, upgrade.Errorf(upgrade.CodeInternal, op, "%w", err)
+				return insight, upgrade.KindSourceUnreadable.Errorf(op, "%w", err)
 			}
 			insight.Version = version
 		}

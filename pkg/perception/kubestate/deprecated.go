@@ -27,9 +27,10 @@ type tally struct {
 	unseen     upgrade.NotChecked
 }
 
-// objects counts every object that the server serves, once and by its preferred
+// objects counts the objects of every kind that ages, once and by its preferred
 // version, and finds those that were written through an API version that is
-// deprecated at the target. It reads metadata only.
+// deprecated at the target. It reads metadata only, and of other kinds nothing:
+// the permission to list Secrets would be one to read them.
 func (c *Collector) objects(ctx context.Context, client *kube.Client, target upgrade.Version) (map[string]int, []upgrade.DeprecatedAPI, []upgrade.NotChecked, error) {
 	resources, err := client.Resources(ctx)
 	if err != nil {
@@ -40,7 +41,7 @@ func (c *Collector) objects(ctx context.Context, client *kube.Client, target upg
 		unseen = append(unseen, upgrade.NotChecked{What: "objects of " + version, Why: "the API server behind it does not answer",
 			Remedy: "repair or remove the APIService; kubectl get apiservices shows it"})
 	}
-	listable := slices.DeleteFunc(resources.Preferred(), func(r kube.Resource) bool { return !r.Can("list") })
+	listable := slices.DeleteFunc(resources.Preferred(), func(r kube.Resource) bool { return !r.Can("list") || !c.Table.Ages(r.Group, r.Kind) })
 	tallies, err := partial.Each(ctx, parallel, listable, func(ctx context.Context, r kube.Resource) (tally, error) {
 		return c.tally(ctx, client, r, target)
 	})

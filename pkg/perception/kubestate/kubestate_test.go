@@ -29,6 +29,7 @@ var (
 	autoscalers = kube.Resource{Group: "autoscaling", Version: "v2", Name: "horizontalpodautoscalers", Kind: "HorizontalPodAutoscaler", Namespaced: true}
 	oldScalers  = kube.Resource{Group: "autoscaling", Version: "v1", Name: "horizontalpodautoscalers", Kind: "HorizontalPodAutoscaler", Namespaced: true}
 	configMaps  = kube.Resource{Version: "v1", Name: "configmaps", Kind: "ConfigMap", Namespaced: true}
+	secrets     = kube.Resource{Version: "v1", Name: "secrets", Kind: "Secret", Namespaced: true}
 	reviews     = kube.Resource{Group: "authorization.k8s.io", Version: "v1", Name: "subjectaccessreviews", Kind: "SubjectAccessReview", Verbs: []string{"create"}}
 )
 
@@ -68,6 +69,8 @@ func shop(t *testing.T) *kubetest.Server {
 			ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "kubectl", APIVersion: "autoscaling/v2"}}}},
 		&autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "fine", Annotations: map[string]string{"kubectl.kubernetes.io/last-applied-configuration": "{cut off"}}})
 	server.Serve(t, oldScalers) // the same objects in another version
+	// Of what cannot age nothing is read, Secrets least of all.
+	server.Serve(t, secrets, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "a"}})
 	server.Serve(t, configMaps, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "a"}}, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "a"}})
 	server.Serve(t, kube.Resource{Version: "v1", Name: "endpoints", Kind: "Endpoints", Namespaced: true}, // deprecated since 1.33
 		endpoints("web", "kube-controller-manager"), endpoints("lock", "leader"))
@@ -88,7 +91,8 @@ func collect(t *testing.T, server *kubetest.Server, target upgrade.Version) (upg
 }
 
 func TestCollectSeesTheWholeCluster(t *testing.T) {
-	snapshot, summary, err := collect(t, shop(t), v(35))
+	server := shop(t)
+	snapshot, summary, err := collect(t, server, v(35))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,12 +118,17 @@ func TestCollectSeesTheWholeCluster(t *testing.T) {
 			{Object: upgrade.ObjectRef{APIVersion: "v1", Kind: "Endpoints", Namespace: "default", Name: "lock"}, Deprecated: v(33), Replacement: "discovery.k8s.io/v1 EndpointSlice", Written: true, Evidence: "still written by leader"},
 			scaler("applied", false, "only the manifest that kubectl applied last (annotation kubectl.kubernetes.io/last-applied-configuration) is in autoscaling/v2beta2; no client writes it now"),
 			scaler("written", true, "still written by helm at 2026-07-01T10:00:00Z")},
-		Objects: map[string]int{"v1, Node": 2, "apps/v1, Deployment": 2, "apps/v1, StatefulSet": 1, "apps/v1, DaemonSet": 1, "policy/v1, PodDisruptionBudget": 2, "autoscaling/v2, HorizontalPodAutoscaler": 3, "v1, ConfigMap": 2, "v1, Endpoints": 2},
+		Objects: map[string]int{"apps/v1, Deployment": 2, "apps/v1, StatefulSet": 1, "apps/v1, DaemonSet": 1, "policy/v1, PodDisruptionBudget": 2, "autoscaling/v2, HorizontalPodAutoscaler": 3, "v1, Endpoints": 2},
 	}}
 	if diff := cmp.Diff(want, snapshot); diff != "" {
 		t.Error(diff)
 	}
-	if summary != "Kubernetes v1.34.2-eks-2d5f9a1, 2 nodes, 4 applications, 15 objects, 3 on deprecated APIs" {
+	for _, r := range server.Requests() {
+		if strings.Contains(r, "/secrets") || strings.Contains(r, "/configmaps") {
+			t.Errorf("it asked for %s", r)
+		}
+	}
+	if summary != "Kubernetes v1.34.2-eks-2d5f9a1, 2 nodes, 4 applications, 11 objects, 3 on deprecated APIs" {
 		t.Errorf("summary %q", summary)
 	}
 }
@@ -133,7 +142,7 @@ func TestCollectGoesOnWithoutWhatItMayNotSee(t *testing.T) {
 		{"nodes", "/api/v1/nodes", func(k *upgrade.KubernetesState) bool { return k.Nodes != nil }, "nodes"},
 		{"budgets", "/apis/policy/v1/poddisruptionbudgets", func(k *upgrade.KubernetesState) bool { return k.Budgets != nil }, "disruption budgets"},
 		{"one kind of application", "/apis/apps/v1/daemonsets", func(k *upgrade.KubernetesState) bool { return k.Applications != nil }, "applications"},
-		{"one kind of object", "/api/v1/configmaps", func(k *upgrade.KubernetesState) bool { _, seen := k.Objects["v1, ConfigMap"]; return seen }, "objects of v1, ConfigMap"},
+		{"one kind of object", "/api/v1/endpoints", func(k *upgrade.KubernetesState) bool { _, seen := k.Objects["v1, Endpoints"]; return seen }, "objects of v1, Endpoints"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -158,7 +167,7 @@ func TestCollectGoesOnWithoutWhatItMayNotSee(t *testing.T) {
 }
 
 func TestCollectIsRepeatedWhenTheServerDoesNotAnswer(t *testing.T) {
-	for _, path := range []string{"/version", "/apis", "/apis/apps/v1/deployments", "/api/v1/configmaps"} {
+	for _, path := range []string{"/version", "/apis", "/apis/apps/v1/deployments", "/api/v1/endpoints"} {
 		server := shop(t)
 		server.Fail(path, 503, 503, 503)
 		if _, _, err := collect(t, server, v(35)); upgrade.CodeOf(err) != upgrade.CodeUnavailable {

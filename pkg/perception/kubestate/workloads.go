@@ -25,7 +25,7 @@ func nodes(ctx context.Context, client *kube.Client) ([]upgrade.Node, error) {
 	for _, n := range listed {
 		kubelet, err := upgrade.ParseBuildVersion(n.Status.NodeInfo.KubeletVersion)
 		if err != nil {
-			return nil, upgrade.Errorf(upgrade.CodeInternal, "read the kubelet's version of node "+n.Name, "%w", err)
+			return nil, upgrade.KindSourceUnreadable.Errorf("read the kubelet's version of node "+n.Name, "%w", err)
 		}
 		out = append(out, upgrade.Node{Name: n.Name, NodeGroup: n.Labels[nodeGroupLabel], Zone: n.Labels[corev1.LabelTopologyZone],
 			InstanceType: n.Labels[corev1.LabelInstanceTypeStable], KubeletVersion: kubelet, Ready: ready(n), Unschedulable: n.Spec.Unschedulable})

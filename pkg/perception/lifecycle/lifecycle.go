@@ -78,4 +78,14 @@ func (t Table) Ageing(group, kind string, at upgrade.Version) []API {
 	return out
 }
 
+// Ages reports whether any version of a kind, or of one that it replaces, was
+// or will be deprecated or removed. Of the other kinds nothing can be found.
+func (t Table) Ages(group, kind string) bool {
+	return slices.ContainsFunc(t, func(a API) bool {
+		same := a.Group == group && a.Kind == kind
+		moved := a.Replacement.Group == group && a.Replacement.Kind == kind
+		return (same || moved) && (a.Deprecated != (upgrade.Version{}) || a.Removed != (upgrade.Version{}))
+	})
+}
+
 func reached(v, at upgrade.Version) bool { return v != (upgrade.Version{}) && v.Compare(at) <= 0 }

@@ -58,7 +58,7 @@ func (c *Collector) Collect(ctx context.Context, in upgrade.PerceiveInput) (upgr
 	}
 	source, err := read(ctx, name)
 	if ctx.Err() != nil {
-		return upgrade.Snapshot{}, "", upgrade.Errorf(upgrade.CodeUnavailable, "read release notes", "%w", ctx.Err())
+		return upgrade.Snapshot{}, "", upgrade.KindReleaseNotesInterrupted.Errorf("read release notes", "%w", ctx.Err())
 	}
 	if err != nil {
 		return unseen(version, err.Error(), "let the agent reach "+from+", or read them yourself")
@@ -100,11 +100,11 @@ func (c *Collector) fetch(ctx context.Context, name string) (data []byte, err er
 	}
 	defer func() { err = errors.Join(err, response.Body.Close()) }()
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("GET %s: %s", request.URL, response.Status)
+		return nil, upgrade.Detailf("GET %s: %s", request.URL, response.Status)
 	}
 	data, err = io.ReadAll(io.LimitReader(response.Body, maxBytes+1))
 	if err == nil && len(data) > maxBytes {
-		err = fmt.Errorf("GET %s: more than %d MiB", request.URL, maxBytes>>20)
+		err = upgrade.Detailf("GET %s: more than %d MiB", request.URL, maxBytes>>20)
 	}
 	return data, err
 }

@@ -32,11 +32,11 @@ func ParseKubent(data []byte) ([]upgrade.DeprecatedAPI, error) {
 	out := []upgrade.DeprecatedAPI{}
 	for i, x := range items {
 		if x.Name == "" || x.Kind == "" || x.APIVersion == "" {
-			return nil, fmt.Errorf("result %d names no object", i)
+			return nil, upgrade.Detailf("result %d names no object", i)
 		}
 		m := kubentRule.FindStringSubmatch(x.RuleSet)
 		if m == nil {
-			return nil, fmt.Errorf("result %d: the rule set %q names no release", i, x.RuleSet)
+			return nil, upgrade.Detailf("result %d: the rule set %q names no release", i, x.RuleSet)
 		}
 		removed, err := upgrade.ParseVersion(m[1])
 		if err != nil {
@@ -87,12 +87,12 @@ func ParsePluto(data []byte) ([]upgrade.DeprecatedAPI, error) {
 		return nil, err
 	}
 	if printed.Target == nil {
-		return nil, fmt.Errorf("it names no target versions: it is no output of pluto")
+		return nil, upgrade.Detailf("it names no target versions: it is no output of pluto")
 	}
 	out := []upgrade.DeprecatedAPI{}
 	for i, x := range printed.Items {
 		if x.Name == "" || x.API.Kind == "" || x.API.Version == "" {
-			return nil, fmt.Errorf("item %d names no object", i)
+			return nil, upgrade.Detailf("item %d names no object", i)
 		}
 		found := upgrade.DeprecatedAPI{
 			Object:      upgrade.ObjectRef{APIVersion: x.API.Version, Kind: x.API.Kind, Namespace: x.Namespace, Name: x.Name},

@@ -91,10 +91,10 @@ func (c *Collector) scan(ctx context.Context, folder string, status []toolStatus
 	op := "read the output of " + tool
 	i := slices.IndexFunc(status, func(s toolStatus) bool { return s.Tool == tool })
 	if i < 0 {
-		return upgrade.Scan{}, upgrade.Errorf(upgrade.CodeNotFound, op, "the build left no word of it").WithRemedy("see the log of the scanners' build")
+		return upgrade.Scan{}, upgrade.KindScanMissing.Errorf(op, "the build left no word of it").WithRemedy("see the log of the scanners' build")
 	}
 	if s := status[i]; s.Status != "ok" {
-		return upgrade.Scan{}, upgrade.Errorf(upgrade.CodeNotFound, op, "%s: %s", s.Status, s.Detail).WithRemedy("see the log of the scanners' build")
+		return upgrade.Scan{}, upgrade.KindScanMissing.Errorf(op, "%s: %s", s.Status, s.Detail).WithRemedy("see the log of the scanners' build")
 	}
 	data, err := c.Artifacts.Read(ctx, folder+tool+".json")
 	if err != nil {
@@ -102,7 +102,7 @@ func (c *Collector) scan(ctx context.Context, folder string, status []toolStatus
 	}
 	findings, err := parse(data)
 	if err != nil {
-		return upgrade.Scan{}, upgrade.Errorf(upgrade.CodeInternal, op, "%w", err).WithRemedy("use a release of " + tool + " whose output the agent knows")
+		return upgrade.Scan{}, upgrade.KindScanUnreadable.Errorf(op, "%w", err).WithRemedy("use a release of " + tool + " whose output the agent knows")
 	}
 	return upgrade.Scan{Tool: tool, Version: status[i].Version, Findings: findings}, nil
 }
