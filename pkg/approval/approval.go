@@ -118,7 +118,7 @@ func (h *Handler) ask(ctx context.Context, in upgrade.ApproveInput) error {
 	token := ""
 	pending, err := h.Questions.Update(ctx, in.Run.ID, func(old Pending, found bool) (Pending, error) {
 		if found && old.PlanHash != in.PlanHash {
-			return old, upgrade.Errorf(upgrade.CodePlanMismatch, "ask for approval", "upgrade %s already asked for the approval of plan %.12s", in.Run.ID, old.PlanHash)
+			return old, upgrade.KindPlanMismatch.Errorf("ask for approval", "upgrade %s already asked for the approval of plan %.12s", in.Run.ID, old.PlanHash)
 		}
 		next := old // a retry: the task token may be new, the question is not
 		if !found {
@@ -155,7 +155,7 @@ func (h *Handler) read(ctx context.Context, in upgrade.ApproveInput) (upgrade.Pl
 		return upgrade.Plan{}, upgrade.Assessment{}, err
 	}
 	if plan.Hash != in.PlanHash || plan.Upgrade != in.Run.ID {
-		return upgrade.Plan{}, upgrade.Assessment{}, upgrade.Errorf(upgrade.CodePlanMismatch, "ask for approval",
+		return upgrade.Plan{}, upgrade.Assessment{}, upgrade.KindPlanMismatch.Errorf("ask for approval",
 			"the stored plan is %.12s of upgrade %s, not %.12s of %s", plan.Hash, plan.Upgrade, in.PlanHash, in.Run.ID)
 	}
 	assessment, err := h.Documents.Assessment(ctx, in.Assessment)
@@ -171,7 +171,7 @@ func (h *Handler) redeem(ctx context.Context, in upgrade.ApproveInput) (upgrade.
 	answer := *in.Answer
 	switch {
 	case !found || pending.PlanHash != in.PlanHash:
-		return upgrade.ApproveOutput{}, upgrade.Errorf(upgrade.CodeApproval, "redeem approval", "nobody was asked to approve plan %.12s", in.PlanHash)
+		return upgrade.ApproveOutput{}, upgrade.KindNotAsked.Errorf("redeem approval", "nobody was asked to approve plan %.12s", in.PlanHash)
 	case answer.By == "":
 		return refuse("the answer does not say who gave it")
 	case answer.PlanHash != in.PlanHash:
@@ -213,5 +213,5 @@ func answeredAt(p Pending, c clock.Clock) time.Time {
 }
 
 func invalid(field, message, remedy string) error {
-	return &upgrade.Error{Code: upgrade.CodeInvalidRequest, Op: "approve", Field: field, Message: message, Remedy: remedy}
+	return upgrade.KindInvalidInput.Field("approve", field, message, remedy)
 }

@@ -50,7 +50,7 @@ func (s *Store) Bucket() string { return s.bucket }
 func (s *Store) Put(ctx context.Context, prefix string, v any) (upgrade.Ref, error) {
 	data, err := json.Marshal(v)
 	if err != nil {
-		return upgrade.Ref{}, upgrade.Errorf(upgrade.CodeInternal, "store artifact", "%w", err)
+		return upgrade.Ref{}, upgrade.KindArtifactUnencodable.Errorf("store artifact", "%w", err)
 	}
 	return s.put(ctx, prefix, ".json", "application/json", data)
 }
@@ -81,7 +81,7 @@ func (s *Store) put(ctx context.Context, prefix, extension, contentType string, 
 	case awserr.Is(err, "PreconditionFailed"): // it is there already
 		return ref, nil
 	case awserr.Is(err, "ConditionalRequestConflict"): // somebody is writing the same content just now
-		return upgrade.Ref{}, upgrade.Errorf(upgrade.CodeUnavailable, op, "%w", err)
+		return upgrade.Ref{}, upgrade.KindArtifactInterrupted.Errorf(op, "%w", err)
 	case err != nil:
 		return upgrade.Ref{}, awserr.Wrap(op, err)
 	}
@@ -107,7 +107,7 @@ func Get[T any](ctx context.Context, s *Store, ref upgrade.Ref) (T, error) {
 func (s *Store) GetBytes(ctx context.Context, ref upgrade.Ref) ([]byte, error) {
 	op := "read artifact " + ref.Key
 	if ref.Bucket != s.bucket {
-		return nil, upgrade.Errorf(upgrade.CodeInvalidRequest, op, "it is in bucket %q, not in the agent's bucket %q", ref.Bucket, s.bucket).
+		return nil, upgrade.KindArtifactForeign.Errorf(op, "it is in bucket %q, not in the agent's bucket %q", ref.Bucket, s.bucket).
 			WithRemedy("pass on the reference that the agent gave")
 	}
 	data, err := s.Read(ctx, ref.Key)
@@ -116,7 +116,7 @@ func (s *Store) GetBytes(ctx context.Context, ref upgrade.Ref) ([]byte, error) {
 	}
 	sum := sha256.Sum256(data)
 	if got := hex.EncodeToString(sum[:]); got != ref.SHA256 {
-		return nil, upgrade.Errorf(upgrade.CodePlanMismatch, op, "its content has the hash %s, not %s: it was changed after it was written", got, ref.SHA256).
+		return nil, upgrade.KindArtifactChanged.Errorf(op, "its content has the hash %s, not %s: it was changed after it was written", got, ref.SHA256).
 			WithRemedy("find out who writes to the bucket, then start a new upgrade")
 	}
 	return data, nil
@@ -133,10 +133,10 @@ func (s *Store) Read(ctx context.Context, key string) (data []byte, err error) {
 	defer func() { err = errors.Join(err, out.Body.Close()) }()
 	data, err = io.ReadAll(io.LimitReader(out.Body, MaxBytes+1))
 	if err != nil {
-		return nil, upgrade.Errorf(upgrade.CodeUnavailable, op, "%w", err)
+		return nil, upgrade.KindArtifactInterrupted.Errorf(op, "%w", err)
 	}
 	if len(data) > MaxBytes {
-		return nil, upgrade.Errorf(upgrade.CodeInvalidRequest, op, "it is larger than %d MiB", MaxBytes>>20).WithRemedy("remove the object")
+		return nil, upgrade.KindArtifactTooLarge.Errorf(op, "it is larger than %d MiB", MaxBytes>>20).WithRemedy("remove the object")
 	}
 	return data, nil
 }

@@ -1,12 +1,10 @@
-// Package awserr turns errors of the AWS SDK into the agent's error codes, so
-// that the state machine's Retry and Catch can name them.
+// Package awserr turns errors of the AWS SDK into the agent's kinds of errors,
+// whose codes the state machine's Retry and Catch name. What any HTTP answer
+// means to the agent is said here once, for other APIs too.
 package awserr
 
 import (
-	"context"
 	"errors"
-	"net"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -52,8 +50,9 @@ var codes = map[upgrade.Code][]string{
 	},
 }
 
-// Wrap returns err as an *upgrade.Error with the code that fits; op says what
-// was being done ("describe cluster shop"). nil stays nil, and an error that
+// Wrap returns err as an *upgrade.Error of the kind that fits, with service,
+// operation, request id and AWS's own code in its details; op says what was
+// being done ("describe cluster shop"). nil stays nil, and an error that
 // has a code already keeps it.
 func Wrap(op string, err error) error {
 	if err == nil {
@@ -63,10 +62,17 @@ func Wrap(op string, err error) error {
 	if errors.As(err, &own) {
 		return err
 	}
-	code := codeOf(err)
-	e := upgrade.Errorf(code, op, "%w", err)
-	if code == upgrade.CodePermissionDenied {
-		return e.WithRemedy("allow the call in the IAM policy of the role that runs this, or check its credentials")
+	kind := kindOf(err)
+	e := kind.Errorf(op, "%w", err)
+	if call, ok := errors.AsType[*smithy.OperationError](err); ok {
+		e.With("service", call.ServiceID).With("operation", call.OperationName)
+	}
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
+		e.With("errorCode", bare(api.ErrorCode()))
+	}
+	var answer interface{ ServiceRequestID() string }
+	if errors.As(err, &answer) && answer.ServiceRequestID() != "" {
+		e.With("awsRequestId", answer.ServiceRequestID())
 	}
 	return e
 }
@@ -78,54 +84,26 @@ func Is(err error, awsCodes ...string) bool {
 	return errors.As(err, &api) && slices.Contains(awsCodes, bare(api.ErrorCode()))
 }
 
-func codeOf(err error) upgrade.Code {
+func kindOf(err error) upgrade.Kind {
 	var api smithy.APIError
 	if errors.As(err, &api) {
 		for code, names := range codes {
 			if slices.Contains(names, bare(api.ErrorCode())) {
-				return code
+				return kinds[code]
 			}
 		}
 	}
 	var response interface{ HTTPStatusCode() int }
 	if errors.As(err, &response) && response.HTTPStatusCode() != 0 {
-		return codeOfStatus(response.HTTPStatusCode())
+		return kinds[CodeOfStatus(response.HTTPStatusCode())]
 	}
-	if api != nil {
-		if api.ErrorFault() == smithy.FaultServer {
-			return upgrade.CodeUnavailable
-		}
-		return upgrade.CodeInternal
-	}
-	if unreachable(err) {
-		return upgrade.CodeUnavailable
-	}
-	return upgrade.CodeInternal
-}
-
-// codeOfStatus judges an answer whose error code is not listed.
-func codeOfStatus(status int) upgrade.Code {
 	switch {
-	case status == http.StatusTooManyRequests:
-		return upgrade.CodeThrottled
-	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		return upgrade.CodePermissionDenied
-	case status == http.StatusNotFound:
-		return upgrade.CodeNotFound
-	case status == http.StatusConflict, status == http.StatusPreconditionFailed:
-		return upgrade.CodeConflict
-	case status == http.StatusRequestTimeout, status >= 500:
-		return upgrade.CodeUnavailable
+	case api != nil && api.ErrorFault() == smithy.FaultServer:
+		return upgrade.KindAWSUnavailable
+	case api == nil && Unanswered(err):
+		return upgrade.KindAWSUnanswered
 	}
-	return upgrade.CodeInternal
-}
-
-// unreachable reports whether the call got no answer at all.
-func unreachable(err error) bool {
-	var network net.Error
-	var connection interface{ ConnectionError() bool }
-	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
-		errors.As(err, &network) || (errors.As(err, &connection) && connection.ConnectionError())
+	return upgrade.KindAWSUnexpected
 }
 
 // bare drops the namespace that some protocols put before the code, as in

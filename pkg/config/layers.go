@@ -39,7 +39,7 @@ func (l *loader) files(environ []string) {
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		l.problems = append(l.problems, &upgrade.Error{Code: upgrade.CodeInvalidRequest, Op: "read configuration", Err: err, Remedy: "correct " + FileVariable})
+		l.problems = append(l.problems, upgrade.KindInvalidConfiguration.Errorf("read configuration", "%w", err).WithRemedy("correct "+FileVariable))
 		return
 	}
 	l.file(path, data)
@@ -48,7 +48,7 @@ func (l *loader) files(environ []string) {
 func (l *loader) file(path string, data []byte) {
 	tree, err := yaml.Parser().Unmarshal(data)
 	if err != nil {
-		l.problems = append(l.problems, &upgrade.Error{Code: upgrade.CodeInvalidRequest, Op: "read configuration file " + path, Err: err, Remedy: "write it as in docs/config.example.yaml"})
+		l.problems = append(l.problems, upgrade.KindInvalidConfiguration.Errorf("read configuration file "+path, "%w", err).WithRemedy("write it as in docs/config.example.yaml"))
 		return
 	}
 	lines := linesOf(data)

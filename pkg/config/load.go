@@ -203,5 +203,5 @@ func problem(key, origin, message, remedy string) error {
 	if origin != "" {
 		message = fmt.Sprintf("%s (%s)", message, origin)
 	}
-	return &upgrade.Error{Code: upgrade.CodeInvalidRequest, Op: "configuration", Field: key, Message: message, Remedy: remedy}
+	return upgrade.KindInvalidConfiguration.Field("configuration", key, message, remedy)
 }

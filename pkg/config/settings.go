@@ -236,6 +236,16 @@ func between[T int | float64 | upgrade.Duration](v T, least, most any) bool {
 
 func whole(pattern string) *regexp.Regexp { return regexp.MustCompile(`^(?:` + pattern + `)$`) }
 
+// Parse makes a value of the setting of a text, as parameters and the
+// environment hold it. The error is InvalidRequest and names the key.
+func (s Setting) Parse(text string) (any, error) {
+	value, wrong := s.read(text, true)
+	if wrong != "" {
+		return nil, problem(s.Key, "", wrong, s.remedy())
+	}
+	return value, nil
+}
+
 // set stores a value of the setting's kind in the configuration.
 func (s Setting) set(c *Config, value any) {
 	field := reflect.ValueOf(s.field(c)).Elem()

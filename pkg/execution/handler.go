@@ -60,7 +60,7 @@ func (h *Handler) Handle(ctx context.Context, in upgrade.StepInput) (upgrade.Exe
 	}
 	executor, known := h.Executors[step.Kind]
 	if !known {
-		return upgrade.ExecuteOutput{}, upgrade.Errorf(upgrade.CodeInternal, "execute step "+step.ID, "there is no executor for steps of kind %q", step.Kind)
+		return upgrade.ExecuteOutput{}, upgrade.KindExecutorMissing.Errorf("execute step "+step.ID, "there is no executor for steps of kind %q", step.Kind)
 	}
 	if err := h.Guard.Check(ctx, in.Run, Lease); err != nil {
 		return upgrade.ExecuteOutput{}, err
@@ -85,7 +85,7 @@ func (h *Handler) load(ctx context.Context, in upgrade.StepInput) (upgrade.Plan,
 		return upgrade.Plan{}, upgrade.Step{}, err
 	}
 	if plan.Mode != in.Mode {
-		return upgrade.Plan{}, upgrade.Step{}, upgrade.Errorf(upgrade.CodePlanMismatch, "load plan", "the plan's mode is %q, but %q was asked for", plan.Mode, in.Mode)
+		return upgrade.Plan{}, upgrade.Step{}, upgrade.KindPlanMismatch.Errorf("load plan", "the plan's mode is %q, but %q was asked for", plan.Mode, in.Mode)
 	}
 	step, err := plan.Step(in.Index)
 	return plan, step, err
@@ -103,11 +103,11 @@ func LoadPlan(ctx context.Context, plans Plans, ref upgrade.Ref, hash, upgradeID
 		return upgrade.Plan{}, err
 	}
 	if plan.Hash != hash {
-		return upgrade.Plan{}, upgrade.Errorf(upgrade.CodePlanMismatch, op, "the stored plan has the hash %.12s, but %.12s was asked for", plan.Hash, hash).
+		return upgrade.Plan{}, upgrade.KindPlanMismatch.Errorf(op, "the stored plan has the hash %.12s, but %.12s was asked for", plan.Hash, hash).
 			WithRemedy("start a new upgrade: a plan is never edited")
 	}
 	if plan.Upgrade != upgradeID {
-		return upgrade.Plan{}, upgrade.Errorf(upgrade.CodePlanMismatch, op, "the plan is of upgrade %q, not of %q", plan.Upgrade, upgradeID)
+		return upgrade.Plan{}, upgrade.KindPlanMismatch.Errorf(op, "the plan is of upgrade %q, not of %q", plan.Upgrade, upgradeID)
 	}
 	return plan, nil
 }
@@ -135,7 +135,7 @@ func (h *Handler) conclude(ctx context.Context, run upgrade.Run, step upgrade.St
 		return done(step, progress.Note), nil
 	}
 	if elapsed >= step.Timeout.D() {
-		return upgrade.ExecuteOutput{}, upgrade.Errorf(upgrade.CodeStepTimeout, "execute step "+step.ID, "it is not done after %s: %s", step.Timeout, progress.Note)
+		return upgrade.ExecuteOutput{}, upgrade.KindStepTimeout.Errorf("execute step "+step.ID, "it is not done after %s: %s", step.Timeout, progress.Note)
 	}
 	wait = min(wait, step.Timeout.D()-elapsed) // the last look is at the deadline, not long after it
 	return upgrade.ExecuteOutput{Step: step.ID, WaitSeconds: max(upgrade.Duration(wait).Seconds(), 1), Note: progress.Note}, nil

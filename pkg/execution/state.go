@@ -31,7 +31,7 @@ func LoadState[T any](ctx context.Context, states States, upgradeID, key string)
 func SaveState(ctx context.Context, states States, upgradeID, key string, v any) error {
 	data, err := json.Marshal(v)
 	if err != nil {
-		return upgrade.Errorf(upgrade.CodeInternal, "save state "+key, "%w", err)
+		return upgrade.KindStateUnwritable.Errorf("save state "+key, "%w", err)
 	}
 	return states.PutState(ctx, upgradeID, key, data)
 }

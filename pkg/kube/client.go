@@ -47,17 +47,17 @@ func New(config *rest.Config, cluster string, limits Limits) (*Client, error) {
 	config.WarningHandler = rest.NoWarnings{}                                                     // deprecations are findings, not log lines
 	httpClient, err := rest.HTTPClientFor(config)
 	if err != nil {
-		return nil, upgrade.Errorf(upgrade.CodeInternal, op, "%w", err)
+		return nil, upgrade.KindKubernetesUnexpected.Errorf(op, "%w", err)
 	}
 	c := &Client{cluster: cluster, config: config}
 	if c.typed, err = typedClient(config, httpClient); err != nil {
-		return nil, upgrade.Errorf(upgrade.CodeInternal, op, "%w", err)
+		return nil, upgrade.KindKubernetesUnexpected.Errorf(op, "%w", err)
 	}
 	if c.dynamic, err = dynamic.NewForConfigAndClient(config, httpClient); err != nil {
-		return nil, upgrade.Errorf(upgrade.CodeInternal, op, "%w", err)
+		return nil, upgrade.KindKubernetesUnexpected.Errorf(op, "%w", err)
 	}
 	if c.metadata, err = metadata.NewForConfigAndClient(config, httpClient); err != nil {
-		return nil, upgrade.Errorf(upgrade.CodeInternal, op, "%w", err)
+		return nil, upgrade.KindKubernetesUnexpected.Errorf(op, "%w", err)
 	}
 	return c, nil
 }
@@ -107,7 +107,7 @@ func (c *Client) Version(ctx context.Context) (git string, minor upgrade.Version
 		EmulationMinor string `json:"emulationMinor"`
 	}
 	if err := json.Unmarshal(data, &info); err != nil {
-		return "", upgrade.Version{}, upgrade.Errorf(upgrade.CodeUnavailable, op, "the answer is no version: %w", err)
+		return "", upgrade.Version{}, upgrade.KindKubernetesUnavailable.Errorf(op, "the answer is no version: %w", err)
 	}
 	if info.EmulationMajor != "" && info.EmulationMinor != "" {
 		minor, err = upgrade.ParseVersion(info.EmulationMajor + "." + info.EmulationMinor)
@@ -115,7 +115,7 @@ func (c *Client) Version(ctx context.Context) (git string, minor upgrade.Version
 		minor, err = upgrade.ParseBuildVersion(info.GitVersion)
 	}
 	if err != nil {
-		return "", upgrade.Version{}, upgrade.Errorf(upgrade.CodeInternal, op, "%w", err)
+		return "", upgrade.Version{}, upgrade.KindKubernetesUnexpected.Errorf(op, "%w", err)
 	}
 	return info.GitVersion, minor, nil
 }

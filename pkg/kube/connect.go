@@ -31,11 +31,11 @@ func Connect(ctx context.Context, describer EKSDescriber, presigner STSPresigner
 		return nil, awserr.Wrap(op, err)
 	}
 	if out.Cluster == nil || out.Cluster.Endpoint == nil || out.Cluster.CertificateAuthority == nil || out.Cluster.CertificateAuthority.Data == nil {
-		return nil, upgrade.Errorf(upgrade.CodeUnavailable, op, "EKS has no endpoint for it yet").WithRemedy("wait until the cluster is ACTIVE")
+		return nil, upgrade.KindKubernetesNotReady.Errorf(op, "EKS has no endpoint for it yet").WithRemedy("wait until the cluster is ACTIVE")
 	}
 	authority, err := base64.StdEncoding.DecodeString(*out.Cluster.CertificateAuthority.Data)
 	if err != nil {
-		return nil, upgrade.Errorf(upgrade.CodeInternal, op, "the certificate authority that EKS gave is not base64: %w", err)
+		return nil, upgrade.KindKubernetesUnexpected.Errorf(op, "the certificate authority that EKS gave is not base64: %w", err)
 	}
 	tokens := newTokenSource(presigner, cluster)
 	config := &rest.Config{

@@ -1,19 +1,28 @@
 package kube
 
 import (
-	"context"
 	"errors"
-	"io"
-	"net"
+	"net/http"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/awserr"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
-// Wrap returns an error of a Kubernetes client as an *upgrade.Error with the
-// code that fits; op says what was being done. nil stays nil, and an error
-// that has a code already keeps it.
+// kinds says which kind of error a code is, when an API server is who answered.
+var kinds = map[upgrade.Code]upgrade.Kind{
+	upgrade.CodeThrottled:        upgrade.KindKubernetesThrottled,
+	upgrade.CodePermissionDenied: upgrade.KindKubernetesForbidden,
+	upgrade.CodeNotFound:         upgrade.KindKubernetesNotFound,
+	upgrade.CodeConflict:         upgrade.KindKubernetesConflict,
+	upgrade.CodeUnavailable:      upgrade.KindKubernetesUnavailable,
+	upgrade.CodeInternal:         upgrade.KindKubernetesUnexpected,
+}
+
+// Wrap returns an error of a Kubernetes client as an *upgrade.Error of the kind
+// that fits, with the API server's own reason in its details; op says what was
+// being done. nil stays nil, and an error that has a code already keeps it.
 func Wrap(op string, err error) error {
 	if err == nil {
 		return nil
@@ -22,45 +31,40 @@ func Wrap(op string, err error) error {
 	if errors.As(err, &own) {
 		return err
 	}
-	code := codeOf(err)
-	e := upgrade.Errorf(code, op, "%w", err)
-	switch {
-	case apierrors.IsUnauthorized(err):
-		return e.WithRemedy("give the agent's role an access entry in the cluster")
-	case code == upgrade.CodePermissionDenied:
-		return e.WithRemedy("give the agent's access entry a policy that allows this")
+	e := kindOf(err).Errorf(op, "%w", err)
+	var status apierrors.APIStatus
+	if errors.As(err, &status) {
+		s := status.Status()
+		e.With("status", s.Code).With("reason", s.Reason)
+		if s.Details != nil && s.Details.Kind != "" {
+			e.With("object", s.Details.Kind+"/"+s.Details.Name)
+		}
 	}
 	return e
 }
 
-func codeOf(err error) upgrade.Code {
-	switch {
-	case apierrors.IsTooManyRequests(err):
-		return upgrade.CodeThrottled
-	case apierrors.IsUnauthorized(err), apierrors.IsForbidden(err):
-		return upgrade.CodePermissionDenied
-	case apierrors.IsNotFound(err):
-		return upgrade.CodeNotFound
-	case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err):
-		return upgrade.CodeConflict
-	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
-		return upgrade.CodeInvalidRequest
-	case expired(err):
-		return upgrade.CodeUnavailable
-	}
+func kindOf(err error) upgrade.Kind {
 	var status apierrors.APIStatus
-	if errors.As(err, &status) {
-		if status.Status().Code >= 500 {
-			return upgrade.CodeUnavailable
-		}
-		return upgrade.CodeInternal
+	switch {
+	case errors.As(err, &status) && status.Status().Code != 0:
+		return kindOfStatus(int(status.Status().Code))
+	case expired(err), awserr.Unanswered(err):
+		return upgrade.KindKubernetesUnavailable
 	}
-	var network net.Error
-	if errors.As(err, &network) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
-		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return upgrade.CodeUnavailable
+	return upgrade.KindKubernetesUnexpected
+}
+
+// kindOfStatus adds what only API servers mean by a status.
+func kindOfStatus(status int) upgrade.Kind {
+	switch status {
+	case http.StatusUnauthorized:
+		return upgrade.KindKubernetesUnauthorized
+	case http.StatusBadRequest, http.StatusUnprocessableEntity:
+		return upgrade.KindKubernetesInvalid
+	case http.StatusGone:
+		return upgrade.KindKubernetesUnavailable
 	}
-	return upgrade.CodeInternal
+	return kinds[awserr.CodeOfStatus(status)]
 }
 
 // expired reports whether the server no longer has the version of the list

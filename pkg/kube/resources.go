@@ -82,10 +82,10 @@ func (c *Client) Resources(ctx context.Context) (Resources, error) {
 		}
 		var list apidiscovery.APIGroupDiscoveryList
 		if err := json.Unmarshal(data, &list); err != nil {
-			return Resources{}, upgrade.Errorf(upgrade.CodeUnavailable, op, "the answer to %s cannot be read: %w", path, err)
+			return Resources{}, upgrade.KindKubernetesUnavailable.Errorf(op, "the answer to %s cannot be read: %w", path, err)
 		}
 		if list.Kind != "APIGroupDiscoveryList" {
-			return Resources{}, upgrade.Errorf(upgrade.CodeInternal, op, "the server answers %s with %q instead of aggregated discovery", path, list.Kind).
+			return Resources{}, upgrade.KindKubernetesUnexpected.Errorf(op, "the server answers %s with %q instead of aggregated discovery", path, list.Kind).
 				WithRemedy("the agent needs Kubernetes 1.30 or newer")
 		}
 		found.add(list)
@@ -129,7 +129,7 @@ func (c *Client) Resource(ctx context.Context, kind schema.GroupVersionKind) (Re
 	}
 	resource, ok := found.ByKind(kind)
 	if !ok {
-		return Resource{}, upgrade.Errorf(upgrade.CodeNotFound, "find the API of "+kind.Kind, "%s does not serve %s", c.cluster, kind.GroupVersion()).
+		return Resource{}, upgrade.KindKubernetesAPIMissing.Errorf("find the API of "+kind.Kind, "%s does not serve %s", c.cluster, kind.GroupVersion()).
 			WithRemedy("install its CustomResourceDefinition, or use a version that the cluster serves")
 	}
 	return resource, nil

@@ -58,5 +58,5 @@ func (h *Handler) acquire(ctx context.Context, in upgrade.LeaseInput) (upgrade.L
 }
 
 func invalid(field, message, remedy string) error {
-	return &upgrade.Error{Code: upgrade.CodeInvalidRequest, Op: "lease", Field: field, Message: message, Remedy: remedy}
+	return upgrade.KindInvalidInput.Field("lease", field, message, remedy)
 }

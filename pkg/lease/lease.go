@@ -53,7 +53,7 @@ func (s *Store) Acquire(ctx context.Context, cluster, owner string) (upgrade.Lea
 	held, err := table.Update(ctx, s.table, key(cluster), func(old state, found bool) (state, bool, error) {
 		switch {
 		case found && old.Owner == owner && old.Released:
-			return old, false, upgrade.Errorf(upgrade.CodeConflict, "acquire lease", "upgrade %q has already ended", owner).
+			return old, false, upgrade.KindUpgradeEnded.Errorf("acquire lease", "upgrade %q has already ended", owner).
 				WithRemedy("start a new upgrade under another execution name")
 		case found && old.Owner == owner && now.Before(old.ExpiresAt.Time):
 			return old, false, nil
@@ -72,10 +72,10 @@ func (s *Store) Acquire(ctx context.Context, cluster, owner string) (upgrade.Lea
 func (s *Store) heldByAnother(held state) error {
 	release := fmt.Sprintf(`aws dynamodb delete-item --table-name %s --key '{"cluster":{"S":"%s"}}'`, s.name, held.Cluster)
 	if held.Dirty {
-		return upgrade.Errorf(upgrade.CodeLeaseHeld, "acquire lease", "cluster %s is held by upgrade %q, which began to change it and has not ended cleanly: %s", held.Cluster, held.Owner, held.Why).
+		return upgrade.KindLeaseDirty.Errorf("acquire lease", "cluster %s is held by upgrade %q, which began to change it and has not ended cleanly: %s", held.Cluster, held.Owner, held.Why).
 			WithRemedy("wait for its end; if it is no longer running, inspect clusters and traffic weights, then run: " + release)
 	}
-	return upgrade.Errorf(upgrade.CodeLeaseHeld, "acquire lease", "cluster %s is held by upgrade %q until %s", held.Cluster, held.Owner, held.ExpiresAt.Format(time.RFC3339)).
+	return upgrade.KindLeaseHeld.Errorf("acquire lease", "cluster %s is held by upgrade %q until %s", held.Cluster, held.Owner, held.ExpiresAt.Format(time.RFC3339)).
 		WithRemedy("wait for its end; if it is no longer running, wait for the expiry or run: " + release)
 }
 
@@ -160,7 +160,7 @@ func lost(op, cluster, owner string, generation int64, now state, found bool) er
 	if found && !now.Released {
 		holder = fmt.Sprintf("upgrade %q with generation %d", now.Owner, now.Generation)
 	}
-	return upgrade.Errorf(upgrade.CodeLeaseLost, op, "upgrade %q with generation %d no longer holds cluster %s; %s does", owner, generation, cluster, holder).
+	return upgrade.KindLeaseLost.Errorf(op, "upgrade %q with generation %d no longer holds cluster %s; %s does", owner, generation, cluster, holder).
 		WithRemedy("this upgrade changes nothing any more; inspect clusters and traffic weights before you start another")
 }
 

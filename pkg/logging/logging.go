@@ -34,8 +34,8 @@ type Options struct {
 func New(w io.Writer, o Options) (zerolog.Logger, error) {
 	level, err := zerolog.ParseLevel(o.Level)
 	if err != nil || o.Level == "" {
-		return zerolog.Nop(), &upgrade.Error{Code: upgrade.CodeInvalidRequest, Op: "set up logging", Field: "logging.level",
-			Message: fmt.Sprintf("%q is not known", o.Level), Remedy: "use one of: debug, info, warn, error"}
+		return zerolog.Nop(), upgrade.KindInvalidConfiguration.Field("set up logging", "logging.level",
+			fmt.Sprintf("%q is not known", o.Level), "use one of: debug, info, warn, error")
 	}
 	switch o.Format {
 	case JSON:
@@ -43,8 +43,8 @@ func New(w io.Writer, o Options) (zerolog.Logger, error) {
 	case Console:
 		w = zerolog.ConsoleWriter{Out: redactor{w}, NoColor: true, TimeFormat: timeLayout}
 	default:
-		return zerolog.Nop(), &upgrade.Error{Code: upgrade.CodeInvalidRequest, Op: "set up logging", Field: "logging.format",
-			Message: fmt.Sprintf("%q is not known", o.Format), Remedy: "use one of: json, console"}
+		return zerolog.Nop(), upgrade.KindInvalidConfiguration.Field("set up logging", "logging.format",
+			fmt.Sprintf("%q is not known", o.Format), "use one of: json, console")
 	}
 	return zerolog.New(w).Level(level).Hook(timestamp{o.Clock}), nil
 }

@@ -139,7 +139,7 @@ func (h *Handler) version(ctx context.Context, cluster string) (v upgrade.Versio
 		return v, false, awserr.Wrap("describe cluster "+cluster, err)
 	}
 	if out.Cluster == nil || out.Cluster.Version == nil {
-		return v, false, upgrade.Errorf(upgrade.CodeUnavailable, "describe cluster "+cluster, "EKS answered without a version")
+		return v, false, upgrade.KindVersionMissing.Errorf("describe cluster "+cluster, "EKS answered without a version")
 	}
 	v, err = upgrade.ParseVersion(*out.Cluster.Version)
 	return v, err == nil, err

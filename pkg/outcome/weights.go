@@ -39,7 +39,7 @@ func (h *Handler) weights(ctx context.Context, r upgrade.Request) (upgrade.Weigh
 			case r.Green:
 				w.Green = int(aws.ToInt64(set.Weight))
 			default:
-				return w, upgrade.Errorf(upgrade.CodeDrift, op, "%s has a record set %q that is not the agent's", r.Traffic.Record, aws.ToString(set.SetIdentifier))
+				return w, upgrade.KindWeightsForeign.Errorf(op, "%s has a record set %q that is not the agent's", r.Traffic.Record, aws.ToString(set.SetIdentifier))
 			}
 		}
 		if !out.IsTruncated {
@@ -51,7 +51,7 @@ func (h *Handler) weights(ctx context.Context, r upgrade.Request) (upgrade.Weigh
 
 func finish(op string, w upgrade.Weights, found bool, r upgrade.Request) (upgrade.Weights, error) {
 	if !found {
-		return w, upgrade.Errorf(upgrade.CodeNotFound, op, "%s has no weighted CNAME record sets", r.Traffic.Record)
+		return w, upgrade.KindWeightsMissing.Errorf(op, "%s has no weighted CNAME record sets", r.Traffic.Record)
 	}
 	switch { // a side that is alone with its weight has it all, whatever the number
 	case w.Blue > 0 && w.Green == 0:

@@ -51,7 +51,7 @@ func (r *run) cluster(ctx context.Context, like *types.Cluster) error {
 // ours refuses a cluster that another upgrade made, or of another version.
 func (r *run) ours(cluster *types.Cluster) error {
 	if tag := cluster.Tags[UpgradeTag]; tag != r.opts.Upgrade {
-		return upgrade.Errorf(upgrade.CodePrecondition, "provision "+r.spec.Cluster, "there is a cluster of this name whose tag %s says %q, not %q", UpgradeTag, tag, r.opts.Upgrade).
+		return upgrade.KindClusterForeign.Errorf("provision "+r.spec.Cluster, "there is a cluster of this name whose tag %s says %q, not %q", UpgradeTag, tag, r.opts.Upgrade).
 			WithRemedy("name another green cluster in the request, or delete this one")
 	}
 	if v := aws.ToString(cluster.Version); v != r.spec.Version.String() {

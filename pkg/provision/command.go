@@ -36,13 +36,13 @@ const defaultPoll = 15 * time.Second
 func (c Command) Run(ctx context.Context, location string) error {
 	id := c.Getenv("UPGRADE_ID")
 	if id == "" {
-		return &upgrade.Error{Code: upgrade.CodeInvalidRequest, Op: "provision", Field: "UPGRADE_ID", Message: "is not set", Remedy: "set it to the id of the upgrade"}
+		return upgrade.KindInvalidInput.Field("provision", "UPGRADE_ID", "is not set", "set it to the id of the upgrade")
 	}
 	poll := defaultPoll
 	if text := c.Getenv("POLL_INTERVAL"); text != "" {
 		d, err := time.ParseDuration(text)
 		if err != nil || d <= 0 {
-			return &upgrade.Error{Code: upgrade.CodeInvalidRequest, Op: "provision", Field: "POLL_INTERVAL", Message: fmt.Sprintf("%q is not a duration above 0", text), Remedy: `write it as "15s"`}
+			return upgrade.KindInvalidInput.Field("provision", "POLL_INTERVAL", fmt.Sprintf("%q is not a duration above 0", text), `write it as "15s"`)
 		}
 		poll = d
 	}
@@ -78,13 +78,13 @@ func (c Command) read(ctx context.Context, location string) ([]byte, error) {
 	if !strings.HasPrefix(location, "s3://") {
 		data, err := os.ReadFile(location)
 		if err != nil {
-			return nil, upgrade.Errorf(upgrade.CodeNotFound, "read specification", "%w", err)
+			return nil, upgrade.KindSpecificationUnreadable.Errorf("read specification", "%w", err)
 		}
 		return data, nil
 	}
 	u, err := url.Parse(location)
 	if err != nil || u.Host == "" || len(u.Path) < 2 {
-		return nil, upgrade.Errorf(upgrade.CodeInvalidRequest, "read specification", "%q is not an S3 location", location).WithRemedy("write it as s3://bucket/key")
+		return nil, upgrade.KindInvalidInput.Errorf("read specification", "%q is not an S3 location", location).WithRemedy("write it as s3://bucket/key")
 	}
 	store, key := artifacts.New(c.S3, u.Host), u.Path[1:]
 	if sum := c.Getenv("SPEC_SHA256"); sum != "" {
@@ -96,7 +96,7 @@ func (c Command) read(ctx context.Context, location string) ([]byte, error) {
 // check names the first field that EKS could not do without.
 func check(spec upgrade.ProvisionInput) error {
 	missing := func(field string) error {
-		return &upgrade.Error{Code: upgrade.CodeInvalidRequest, Op: "read specification", Field: field, Message: "is missing", Remedy: "give the input of a provision step"}
+		return upgrade.KindInvalidInput.Field("read specification", field, "is missing", "give the input of a provision step")
 	}
 	switch {
 	case spec.Cluster == "":

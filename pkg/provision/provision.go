@@ -91,7 +91,7 @@ func Provision(ctx context.Context, api API, spec upgrade.ProvisionInput, opts O
 		return err
 	}
 	if like == nil {
-		return upgrade.Errorf(upgrade.CodeNotFound, "describe cluster "+spec.Like, "EKS knows no such cluster").WithRemedy("name the cluster that is upgraded")
+		return upgrade.KindProvisionLikeMissing.Errorf("describe cluster "+spec.Like, "EKS knows no such cluster").WithRemedy("name the cluster that is upgraded")
 	}
 	if err := r.cluster(ctx, like); err != nil {
 		return err
@@ -162,11 +162,11 @@ func (r *run) await(ctx context.Context, look func() (bool, error)) error {
 			return err
 		}
 		if err := clock.Sleep(ctx, r.opts.Clock, r.opts.Poll); err != nil {
-			return upgrade.Errorf(upgrade.CodeStepTimeout, "provision "+r.spec.Cluster, "stopped while waiting: %w", err)
+			return upgrade.KindProvisionStopped.Errorf("provision "+r.spec.Cluster, "stopped while waiting: %w", err)
 		}
 	}
 }
 
 func (r *run) failed(what, format string, args ...any) error {
-	return upgrade.Errorf(upgrade.CodeStepFailed, "provision "+r.spec.Cluster, "%s %s", what, fmt.Sprintf(format, args...))
+	return upgrade.KindProvisionFailed.Errorf("provision "+r.spec.Cluster, "%s %s", what, fmt.Sprintf(format, args...))
 }

@@ -15,7 +15,7 @@ func (s *Store) PutApproval(ctx context.Context, a upgrade.ApprovalRecord) error
 	a.UsedAt = upgrade.Time{}
 	_, err := table.Update(ctx, s.table, approvalKey(a.Upgrade, a.PlanHash), func(old upgrade.ApprovalRecord, found bool) (upgrade.ApprovalRecord, bool, error) {
 		if found && (old.Approved != a.Approved || old.By != a.By || old.Reason != a.Reason || !old.ExpiresAt.Equal(a.ExpiresAt.Time)) {
-			return old, false, upgrade.Errorf(upgrade.CodeConflict, "record approval", "the plan was already answered by %s (approved: %t)", old.By, old.Approved).
+			return old, false, upgrade.KindAlreadyAnswered.Errorf("record approval", "the plan was already answered by %s (approved: %t)", old.By, old.Approved).
 				WithRemedy("start a new upgrade to ask again")
 		}
 		return a, !found, nil
@@ -37,7 +37,7 @@ func (s *Store) Approval(ctx context.Context, upgradeID, planHash string) (a upg
 // meanwhile.
 func (s *Store) UseApproval(ctx context.Context, upgradeID, planHash string, now time.Time) (upgrade.ApprovalRecord, error) {
 	refuse := func(format string, args ...any) error {
-		return upgrade.Errorf(upgrade.CodeApproval, "use approval", format, args...).WithRemedy("start a new upgrade and approve its plan in time")
+		return upgrade.KindApprovalUnusable.Errorf("use approval", format, args...).WithRemedy("start a new upgrade and approve its plan in time")
 	}
 	return table.Update(ctx, s.table, approvalKey(upgradeID, planHash), func(a upgrade.ApprovalRecord, found bool) (upgrade.ApprovalRecord, bool, error) {
 		switch {

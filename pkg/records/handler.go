@@ -35,7 +35,7 @@ func (h *Handler) Handle(ctx context.Context, in upgrade.StepInput) (upgrade.Rec
 		return upgrade.RecordOutput{}, err
 	}
 	if plan.Hash != in.PlanHash || plan.Upgrade != in.Run.ID || plan.Mode != in.Mode {
-		return upgrade.RecordOutput{}, upgrade.Errorf(upgrade.CodePlanMismatch, op, "the stored plan is %s plan %.12s of upgrade %s, not %s plan %.12s of %s",
+		return upgrade.RecordOutput{}, upgrade.KindPlanMismatch.Errorf(op, "the stored plan is %s plan %.12s of upgrade %s, not %s plan %.12s of %s",
 			plan.Mode, plan.Hash, plan.Upgrade, in.Mode, in.PlanHash, in.Run.ID)
 	}
 	step, err := plan.Step(in.Index)
@@ -47,13 +47,13 @@ func (h *Handler) Handle(ctx context.Context, in upgrade.StepInput) (upgrade.Rec
 	case err != nil:
 		return upgrade.RecordOutput{}, err
 	case !found || rec.Step != step.ID:
-		return upgrade.RecordOutput{}, upgrade.Errorf(upgrade.CodePrecondition, op, "step %s has no record", step.ID)
+		return upgrade.RecordOutput{}, upgrade.KindStepUnrecorded.Errorf(op, "step %s has no record", step.ID)
 	case rec.DoneAt.IsZero():
-		return upgrade.RecordOutput{}, upgrade.Errorf(upgrade.CodePrecondition, op, "step %s is not done", step.ID)
+		return upgrade.RecordOutput{}, upgrade.KindStepNotDone.Errorf(op, "step %s is not done", step.ID)
 	case rec.Verdict == nil || rec.Verdict.Step != step.ID:
-		return upgrade.RecordOutput{}, upgrade.Errorf(upgrade.CodePrecondition, op, "step %s has no recorded verdict", step.ID)
+		return upgrade.RecordOutput{}, upgrade.KindStepNotVerified.Errorf(op, "step %s has no recorded verdict", step.ID)
 	case rec.Verdict.Status != upgrade.Pass:
-		return upgrade.RecordOutput{}, upgrade.Errorf(upgrade.CodePrecondition, op, "step %s is not verified: the verdict is %s: %s", step.ID, rec.Verdict.Status, rec.Verdict.Reason)
+		return upgrade.RecordOutput{}, upgrade.KindStepNotVerified.Errorf(op, "step %s is not verified: the verdict is %s: %s", step.ID, rec.Verdict.Status, rec.Verdict.Reason)
 	}
 	if err := h.Guard.Check(ctx, in.Run, longest(plan, in.Index+1)); err != nil {
 		return upgrade.RecordOutput{}, err

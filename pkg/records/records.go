@@ -46,7 +46,7 @@ func (s *Store) StartStep(ctx context.Context, run upgrade.Run, plan upgrade.Pla
 		return upgrade.StepRecord{}, err
 	}
 	if plan.Upgrade != run.ID {
-		return upgrade.StepRecord{}, upgrade.Errorf(upgrade.CodePlanMismatch, op, "the plan is of upgrade %q, not of %q", plan.Upgrade, run.ID)
+		return upgrade.StepRecord{}, upgrade.KindPlanMismatch.Errorf(op, "the plan is of upgrade %q, not of %q", plan.Upgrade, run.ID)
 	}
 	now := upgrade.At(s.clock.Now())
 	return table.Update(ctx, s.table, stepKey(run.ID, plan.Mode, index), func(old upgrade.StepRecord, found bool) (upgrade.StepRecord, bool, error) {
@@ -65,7 +65,7 @@ func (s *Store) UpdateStep(ctx context.Context, rec upgrade.StepRecord) error {
 	const op = "record the progress of a step"
 	_, err := table.Update(ctx, s.table, stepKey(rec.Upgrade, rec.Mode, rec.Index), func(old upgrade.StepRecord, found bool) (upgrade.StepRecord, bool, error) {
 		if !found {
-			return old, false, upgrade.Errorf(upgrade.CodePrecondition, op, "%s step %d, %s, has no record of its start", rec.Mode, rec.Index, rec.Step)
+			return old, false, upgrade.KindStepUnrecorded.Errorf(op, "%s step %d, %s, has no record of its start", rec.Mode, rec.Index, rec.Step)
 		}
 		if err := sameStep(op, old, rec.Step); err != nil {
 			return old, false, err
@@ -92,7 +92,7 @@ func sameStep(op string, rec upgrade.StepRecord, step string) error {
 	if rec.Step == step {
 		return nil
 	}
-	return upgrade.Errorf(upgrade.CodePlanMismatch, op, "%s step %d is recorded as %q, not as %q", rec.Mode, rec.Index, rec.Step, step)
+	return upgrade.KindRecordMismatch.Errorf(op, "%s step %d is recorded as %q, not as %q", rec.Mode, rec.Index, rec.Step, step)
 }
 
 // Step returns the record of one step.
@@ -129,7 +129,7 @@ func (s *Store) Health(ctx context.Context, upgradeID, cluster string) (h upgrad
 func (s *Store) OpenGate(ctx context.Context, g upgrade.Gate) error {
 	_, err := table.Update(ctx, s.table, keyOf(g.Upgrade, "gate#%s", g.Step), func(old upgrade.Gate, found bool) (upgrade.Gate, bool, error) {
 		if found && old.PlanHash != g.PlanHash {
-			return old, false, upgrade.Errorf(upgrade.CodePlanMismatch, "open gate", "the gate of step %q was opened for plan %.12s, not for %.12s", g.Step, old.PlanHash, g.PlanHash)
+			return old, false, upgrade.KindRecordMismatch.Errorf("open gate", "the gate of step %q was opened for plan %.12s, not for %.12s", g.Step, old.PlanHash, g.PlanHash)
 		}
 		return g, !found, nil
 	})

@@ -16,7 +16,7 @@ const maxState = 256 << 10
 // write holds. Values have no secrets.
 func (s *Store) PutState(ctx context.Context, upgradeID, key string, v json.RawMessage) error {
 	if !json.Valid(v) || len(v) > maxState {
-		return upgrade.Errorf(upgrade.CodeInternal, "record state "+key, "%d bytes that are not JSON of up to %d bytes", len(v), maxState)
+		return upgrade.KindStateUnwritable.Errorf("record state "+key, "%d bytes that are not JSON of up to %d bytes", len(v), maxState)
 	}
 	_, err := table.Update(ctx, s.table, keyOf(upgradeID, "state#%s", key), func(old json.RawMessage, found bool) (json.RawMessage, bool, error) {
 		return v, !found || !bytes.Equal(old, v), nil

@@ -74,6 +74,10 @@ func (k Kind) Field(op, field, message, remedy string) *Error {
 	return &Error{Kind: d.Kind, Code: d.Code, Op: op, Field: field, Message: message, Remedy: remedy}
 }
 
+// Detailf returns a part of an explanation, for the caller to put into an error
+// of a kind.
+func Detailf(format string, args ...any) error { return fmt.Errorf(format, args...) }
+
 // KindOf returns the kind of the first *Error in err's chain that has one,
 // KindUnexpected for any other error and "" for nil.
 func KindOf(err error) Kind {

@@ -67,8 +67,6 @@ var (
 		"update the agent; if it is new already, report the bug with this line")
 	KindReleaseNotesInterrupted = declare("perception.releaseNotesInterrupted", CodeUnavailable, "the time for reading the release notes ran out",
 		"try again; the bundled notes are used when the web does not answer")
-	KindReleaseNotesUnreadable = declare("perception.releaseNotesUnreadable", CodeUnavailable, "a page of the release notes is not as expected",
-		"nothing: the bundled notes are used instead")
 	KindScanMissing = declare("perception.scanMissing", CodeNotFound, "the scan build left no result of a scanner",
 		"see the log of the scan build")
 	KindScanUnreadable = declare("perception.scanUnreadable", CodeInternal, "the output of a scanner is not as the agent knows it",
@@ -165,8 +163,6 @@ var (
 		"redrive the execution from the step's start")
 	KindMetricsIncomplete = declare("validation.metricsIncomplete", CodeUnavailable, "CloudWatch could not answer a query to its end",
 		"nothing: it is asked again, and no data is never a pass")
-	KindProbeInvalid = declare("validation.probeInvalid", CodeInvalidRequest, "the address to probe makes no request",
-		"correct the traffic settings of the request")
 )
 
 // Record.

@@ -86,7 +86,7 @@ func (e ErrorRate) sums(ctx context.Context, c upgrade.Criterion) (requests, err
 		}
 		for _, result := range page.MetricDataResults {
 			if result.StatusCode == types.StatusCodeInternalError || result.StatusCode == types.StatusCodeForbidden {
-				return series{}, series{}, upgrade.Errorf(upgrade.CodeUnavailable, op, "CloudWatch answers %s for %s", result.StatusCode, aws.ToString(result.Id))
+				return series{}, series{}, upgrade.KindMetricsIncomplete.Errorf(op, "CloudWatch answers %s for %s", result.StatusCode, aws.ToString(result.Id))
 			}
 			target := &requests
 			if aws.ToString(result.Id) == "errors" {

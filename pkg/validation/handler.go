@@ -71,7 +71,7 @@ func (h *Handler) Handle(ctx context.Context, in upgrade.StepInput) (upgrade.Val
 		return upgrade.ValidateOutput{}, err
 	}
 	if !found || record.Step != step.ID || record.DoneAt.IsZero() {
-		return upgrade.ValidateOutput{}, upgrade.Errorf(upgrade.CodePrecondition, "validate step "+step.ID, "there is no record that it was done")
+		return upgrade.ValidateOutput{}, upgrade.KindStepNotDone.Errorf("validate step "+step.ID, "there is no record that it was done")
 	}
 	verdict := h.evaluate(ctx, in.Run, plan, step, record)
 	now := h.Clock.Now()
@@ -107,7 +107,7 @@ func loadPlan(ctx context.Context, plans Plans, in upgrade.StepInput) (upgrade.P
 		return upgrade.Plan{}, err
 	}
 	if plan.Hash != in.PlanHash || plan.Upgrade != in.Run.ID || plan.Mode != in.Mode {
-		return upgrade.Plan{}, upgrade.Errorf(upgrade.CodePlanMismatch, "load plan", "the stored plan (%.12s, %s of %s) is not the one asked for (%.12s, %s of %s)",
+		return upgrade.Plan{}, upgrade.KindPlanMismatch.Errorf("load plan", "the stored plan (%.12s, %s of %s) is not the one asked for (%.12s, %s of %s)",
 			plan.Hash, plan.Mode, plan.Upgrade, in.PlanHash, in.Mode, in.Run.ID)
 	}
 	return plan, nil

@@ -62,7 +62,7 @@ func (d *Decommission) Reconcile(ctx context.Context, run upgrade.Run, plan upgr
 	case in.Side == upgrade.Green && in.Cluster == plan.Green && plan.Mode == upgrade.RollingBack:
 		return d.green(ctx, run, in, n)
 	}
-	return upgrade.Progress{}, upgrade.Errorf(upgrade.CodeInvalidRequest, "input of step "+step.ID, "cluster %q is not side %q of a %s plan from %s to %s", in.Cluster, in.Side, plan.Mode, plan.Cluster, plan.Green)
+	return upgrade.Progress{}, upgrade.KindStepInputMismatch.Errorf("input of step "+step.ID, "cluster %q is not side %q of a %s plan from %s to %s", in.Cluster, in.Side, plan.Mode, plan.Cluster, plan.Green)
 }
 
 // blue deletes the old cluster, then its record set without weight.
@@ -75,7 +75,7 @@ func (d *Decommission) blue(ctx context.Context, run upgrade.Run, plan upgrade.P
 		return d.Traffic.Remove(ctx, run, n, upgrade.Blue)
 	}
 	if aws.ToBool(cluster.DeletionProtection) { // seen now, not when the node groups are gone
-		return upgrade.Progress{}, upgrade.Errorf(upgrade.CodePrecondition, "decommission "+plan.Cluster, "its deletion protection is on").
+		return upgrade.Progress{}, upgrade.KindDeletionProtected.Errorf("decommission "+plan.Cluster, "its deletion protection is on").
 			WithRemedy("turn it off in EKS, or ask with decommission: keep")
 	}
 	if open, err := d.Gate.pass(ctx, run, plan, step, record, n); err != nil || open != nil {
@@ -181,7 +181,7 @@ func (d *Decommission) deleteGroup(ctx context.Context, run upgrade.Run, cluster
 		return err
 	}
 	if group.Status == types.NodegroupStatusDeleteFailed {
-		return upgrade.Errorf(upgrade.CodeStepFailed, "delete node group "+name+" of "+cluster, "EKS could not: %s", groupIssues(group)).
+		return upgrade.KindDeletionFailed.Errorf("delete node group "+name+" of "+cluster, "EKS could not: %s", groupIssues(group)).
 			WithRemedy("remove what holds it, delete the node group, then the cluster")
 	}
 	if err := d.Guard.Check(ctx, run, execution.Lease); err != nil {

@@ -43,7 +43,7 @@ type Gatekeeper struct {
 // gate by then; progress when it may become so; or a Precondition error.
 func (g *Gatekeeper) pass(ctx context.Context, run upgrade.Run, plan upgrade.Plan, step upgrade.Step, record upgrade.StepRecord, n traffic.Name) (*upgrade.Progress, error) {
 	refuse := func(format string, args ...any) error {
-		return upgrade.Errorf(upgrade.CodePrecondition, "decommission "+plan.Cluster, format, args...).WithRemedy("nothing was deleted by this call; find out why before you delete the cluster by hand")
+		return upgrade.KindGateClosed.Errorf("decommission "+plan.Cluster, format, args...).WithRemedy("nothing was deleted by this call; find out why before you delete the cluster by hand")
 	}
 	weights, inSync, err := g.Weights.Weights(ctx, run, n)
 	if err != nil {

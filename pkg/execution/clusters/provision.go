@@ -13,6 +13,7 @@ import (
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/awserr"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/execution"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
@@ -71,8 +72,8 @@ func (p *Provision) Reconcile(ctx context.Context, run upgrade.Run, _ upgrade.Pl
 	case build.StatusTypeSucceeded:
 		return p.observe(ctx, run, in)
 	}
-	return upgrade.Progress{}, upgrade.Errorf(upgrade.CodeStepFailed, "provision "+in.Cluster, "build %s ended as %s: %s", state.Build, running.BuildStatus, failure(running)).
-		WithRemedy("read the build's log in CodeBuild")
+	return upgrade.Progress{}, upgrade.KindBuildFailed.Errorf("provision "+in.Cluster, "build %s ended as %s: %s", state.Build, running.BuildStatus, failure(running)).
+		With("build", state.Build).WithRemedy("read the build's log in CodeBuild")
 }
 
 // start starts the build, unless there is a cluster of that name that this
@@ -86,7 +87,7 @@ func (p *Provision) start(ctx context.Context, run upgrade.Run, step upgrade.Ste
 	}
 	if existing != nil {
 		if why := foreign(run, existing); why != "" {
-			return upgrade.Progress{}, upgrade.Errorf(upgrade.CodePrecondition, "provision "+in.Cluster, "there is a cluster of this name that this upgrade did not make: %s", why).
+			return upgrade.Progress{}, upgrade.KindClusterForeign.Errorf("provision "+in.Cluster, "there is a cluster of this name that this upgrade did not make: %s", why).
 				WithRemedy("name another green cluster in the request, or delete this one")
 		}
 	}
@@ -136,12 +137,17 @@ func getBuild(ctx context.Context, api buildReader, id string) (build.Build, err
 		return build.Build{}, awserr.Wrap(op, err)
 	}
 	if len(out.Builds) != 1 {
-		return build.Build{}, upgrade.Errorf(upgrade.CodeStepFailed, op, "CodeBuild does not know it any more")
+		return build.Build{}, upgrade.KindBuildLost.Errorf(op, "CodeBuild does not know it any more")
 	}
 	return out.Builds[0], nil
 }
 
 // failure returns the words of the phases that did not succeed.
+// maxBuildMessage is how many characters of each message of CodeBuild count.
+const maxBuildMessage = 500
+
+// failure tells in the words of CodeBuild why a build ended. They quote the
+// output of commands, so they are one line each, without secrets.
 func failure(b build.Build) string {
 	var texts []string
 	for _, phase := range b.Phases {
@@ -150,7 +156,7 @@ func failure(b build.Build) string {
 		}
 		text := fmt.Sprintf("%s %s", phase.PhaseType, phase.PhaseStatus)
 		for _, c := range phase.Contexts {
-			text += strings.TrimRight(": "+aws.ToString(c.StatusCode)+": "+aws.ToString(c.Message), ": ")
+			text += strings.TrimRight(": "+aws.ToString(c.StatusCode)+": "+logging.Line(aws.ToString(c.Message), maxBuildMessage), ": ")
 		}
 		texts = append(texts, text)
 	}
@@ -166,13 +172,13 @@ func (p *Provision) observe(ctx context.Context, run upgrade.Run, in upgrade.Pro
 		return upgrade.Progress{}, err
 	}
 	if cluster == nil {
-		return upgrade.Progress{}, upgrade.Errorf(upgrade.CodeStepFailed, "provision "+in.Cluster, "the build succeeded, but EKS knows no such cluster")
+		return upgrade.Progress{}, upgrade.KindClusterMissing.Errorf("provision "+in.Cluster, "the build succeeded, but EKS knows no such cluster")
 	}
 	if why := foreign(run, cluster); why != "" {
-		return upgrade.Progress{}, upgrade.Errorf(upgrade.CodePrecondition, "provision "+in.Cluster, "the cluster is not the one that this upgrade made: %s", why)
+		return upgrade.Progress{}, upgrade.KindClusterForeign.Errorf("provision "+in.Cluster, "the cluster is not the one that this upgrade made: %s", why)
 	}
 	if v := aws.ToString(cluster.Version); v != in.Version.String() {
-		return upgrade.Progress{}, upgrade.Errorf(upgrade.CodeStepFailed, "provision "+in.Cluster, "it has version %s instead of %s", v, in.Version)
+		return upgrade.Progress{}, upgrade.KindClusterMissing.Errorf("provision "+in.Cluster, "it has version %s instead of %s", v, in.Version)
 	}
 	if cluster.Status != types.ClusterStatusActive {
 		return upgrade.Progress{Note: fmt.Sprintf("cluster %s is %s", in.Cluster, cluster.Status)}, nil
@@ -183,9 +189,9 @@ func (p *Provision) observe(ctx context.Context, run upgrade.Run, in upgrade.Pro
 		case err != nil:
 			return upgrade.Progress{}, err
 		case group == nil:
-			return upgrade.Progress{}, upgrade.Errorf(upgrade.CodeStepFailed, "provision "+in.Cluster, "the build succeeded, but there is no node group %s", wanted.Name)
+			return upgrade.Progress{}, upgrade.KindClusterMissing.Errorf("provision "+in.Cluster, "the build succeeded, but there is no node group %s", wanted.Name)
 		case group.Status == types.NodegroupStatusCreateFailed || group.Status == types.NodegroupStatusDegraded:
-			return upgrade.Progress{}, upgrade.Errorf(upgrade.CodeStepFailed, "provision "+in.Cluster, "node group %s is %s: %s", wanted.Name, group.Status, groupIssues(group))
+			return upgrade.Progress{}, upgrade.KindClusterMissing.Errorf("provision "+in.Cluster, "node group %s is %s: %s", wanted.Name, group.Status, groupIssues(group))
 		case group.Status != types.NodegroupStatusActive:
 			return upgrade.Progress{Note: fmt.Sprintf("node group %s is %s", wanted.Name, group.Status)}, nil
 		}

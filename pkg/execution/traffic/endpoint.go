@@ -33,12 +33,12 @@ func (l LoadBalancers) Hostname(ctx context.Context, cluster string, name upgrad
 	ingress := service.Status.LoadBalancer.Ingress
 	switch {
 	case service.Spec.Type != corev1.ServiceTypeLoadBalancer:
-		return "", upgrade.Errorf(upgrade.CodePrecondition, "find the load balancer", "Service %s of %s has type %s", name, cluster, service.Spec.Type).
+		return "", upgrade.KindLoadBalancerMissing.Errorf("find the load balancer", "Service %s of %s has type %s", name, cluster, service.Spec.Type).
 			WithRemedy("name a Service of type LoadBalancer in traffic.service")
 	case len(ingress) == 0:
 		return "", nil
 	case ingress[0].Hostname == "":
-		return "", upgrade.Errorf(upgrade.CodePrecondition, "find the load balancer", "Service %s of %s has a load balancer without a host name", name, cluster)
+		return "", upgrade.KindLoadBalancerMissing.Errorf("find the load balancer", "Service %s of %s has a load balancer without a host name", name, cluster)
 	}
 	return ingress[0].Hostname, nil
 }

@@ -51,7 +51,7 @@ func read(ctx context.Context, api API, n Name) (sets, error) {
 	var found sets
 	for _, set := range all {
 		if problem := unfit(set); problem != "" {
-			return sets{}, upgrade.Errorf(upgrade.CodePrecondition, op, "there is a record set of type %s that %s", set.Type, problem).
+			return sets{}, upgrade.KindRecordSetsUnusable.Errorf(op, "there is a record set of type %s that %s", set.Type, problem).
 				WithRemedy("make it a weighted CNAME record set with the set identifier " + n.Blue + " and the host name of " + n.Blue + "'s load balancer as its value")
 		}
 		switch id := aws.ToString(set.SetIdentifier); id {
@@ -60,12 +60,12 @@ func read(ctx context.Context, api API, n Name) (sets, error) {
 		case n.Green:
 			found.green = &set
 		default:
-			return sets{}, upgrade.Errorf(upgrade.CodePrecondition, op, "the set identifier %q belongs to neither %s nor %s, so their weights would not be percentages", id, n.Blue, n.Green).
+			return sets{}, upgrade.KindRecordSetsUnusable.Errorf(op, "the set identifier %q belongs to neither %s nor %s, so their weights would not be percentages", id, n.Blue, n.Green).
 				WithRemedy("remove this record set or give it another name")
 		}
 	}
 	if found.blue == nil && found.green == nil {
-		return sets{}, upgrade.Errorf(upgrade.CodePrecondition, op, "hosted zone %s has no record set of this name", n.Zone).
+		return sets{}, upgrade.KindRecordSetsUnusable.Errorf(op, "hosted zone %s has no record set of this name", n.Zone).
 			WithRemedy("create a weighted CNAME record set with the set identifier " + n.Blue + " and the weight 100")
 	}
 	return found, nil

@@ -37,7 +37,7 @@ func (t *Traffic) Remove(ctx context.Context, run upgrade.Run, n Name, side upgr
 		next.BlueValue = ""
 	}
 	if seen.Weights != opposite(side) {
-		return upgrade.Progress{}, upgrade.Errorf(upgrade.CodePrecondition, "remove record set", "%s still has traffic: %s", identifier, seen.Weights).
+		return upgrade.Progress{}, upgrade.KindStillServing.Errorf("remove record set", "%s still has traffic: %s", identifier, seen.Weights).
 			WithRemedy("shift all traffic to the other cluster first")
 	}
 	c := change{Before: seen, After: next, TTL: upgrade.Duration(now.ttl()),

@@ -41,11 +41,11 @@ func (t *Traffic) Reconcile(ctx context.Context, run upgrade.Run, _ upgrade.Plan
 		return upgrade.Progress{}, refuse(step, last, problem)
 	}
 	if now.blue == nil && in.Weights.Blue > 0 {
-		return upgrade.Progress{}, upgrade.Errorf(upgrade.CodePrecondition, "shift traffic", "there is no record set of %s to give weight to", in.Blue).
+		return upgrade.Progress{}, upgrade.KindRecordSetsUnusable.Errorf("shift traffic", "there is no record set of %s to give weight to", in.Blue).
 			WithRemedy("create it with the host name of the cluster's load balancer and the weight 0")
 	}
 	if old := now.ttl(); old+room > step.Timeout.D() && in.Weights.Of(in.Safe) != 100 {
-		return upgrade.Progress{}, upgrade.Errorf(upgrade.CodePrecondition, "shift traffic", "clients hold answers for %s, longer than step %s may take (%s)", old, step.ID, step.Timeout).
+		return upgrade.Progress{}, upgrade.KindTTLTooLong.Errorf("shift traffic", "clients hold answers for %s, longer than step %s may take (%s)", old, step.ID, step.Timeout).
 			WithRemedy(fmt.Sprintf("lower the TTL of the record set of %s to %s, wait for %s, then start a new upgrade", in.Record, in.TTL, old))
 	}
 	if open, err := t.healthy(ctx, run, in, seen.Weights, record); err != nil || open != nil {
@@ -79,7 +79,7 @@ func (t *Traffic) Reconcile(ctx context.Context, run upgrade.Run, _ upgrade.Plan
 const room = 10 * time.Minute
 
 func refuse(step upgrade.Step, last change, problem string) error {
-	e := upgrade.Errorf(upgrade.CodePrecondition, "shift traffic", "step %s may not run: %s", step.ID, problem)
+	e := upgrade.KindShiftRefused.Errorf("shift traffic", "step %s may not run: %s", step.ID, problem)
 	if last.MadeAt.IsZero() {
 		return e.WithRemedy("give all weight to the cluster that is upgraded, then start a new upgrade")
 	}
@@ -108,7 +108,7 @@ func (t *Traffic) healthy(ctx context.Context, run upgrade.Run, in upgrade.Shift
 		if t.Clock.Now().Sub(record.StartedAt.Time) < t.Patience {
 			return &upgrade.Progress{Note: fmt.Sprintf("waiting until %s is healthy: %s", cluster, health.Evidence)}, nil
 		}
-		return nil, upgrade.Errorf(upgrade.CodePrecondition, "shift traffic", "%s gets no more traffic, it is not healthy (%s): %s", cluster, health.Status, health.Evidence)
+		return nil, upgrade.KindTargetUnhealthy.Errorf("shift traffic", "%s gets no more traffic, it is not healthy (%s): %s", cluster, health.Status, health.Evidence)
 	}
 	return nil, nil
 }

@@ -86,7 +86,7 @@ func drift(last change, seen split, n Name) error {
 	if last.MadeAt.IsZero() || seen == last.After || (last.ID == "" && seen == last.Before) {
 		return nil
 	}
-	return upgrade.Errorf(upgrade.CodeDrift, "read the record sets of "+n.Record,
+	return upgrade.KindTrafficDrift.Errorf("read the record sets of "+n.Record,
 		"somebody else changed them: this upgrade left %s, but there is %s", last.After, seen).
 		WithRemedy("find out who did; set the weights back to " + last.After.Weights.String() + " before the upgrade goes on")
 }

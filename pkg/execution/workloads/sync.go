@@ -59,7 +59,7 @@ func (s *Sync) Reconcile(ctx context.Context, run upgrade.Run, plan upgrade.Plan
 		return upgrade.Progress{}, err
 	}
 	if in.From != plan.Cluster || in.To != plan.Green {
-		return upgrade.Progress{}, upgrade.Errorf(upgrade.CodeInvalidRequest, "input of step "+step.ID, "from %q to %q is not the plan's way from %q to %q", in.From, in.To, plan.Cluster, plan.Green)
+		return upgrade.Progress{}, upgrade.KindStepInputMismatch.Errorf("input of step "+step.ID, "from %q to %q is not the plan's way from %q to %q", in.From, in.To, plan.Cluster, plan.Green)
 	}
 	at, err := execution.LoadState[position](ctx, s.States, run.ID, stateKey(step))
 	if err != nil {
@@ -89,7 +89,7 @@ func (s *Sync) Reconcile(ctx context.Context, run upgrade.Run, plan upgrade.Plan
 		}
 	}
 	if at.Refused > 0 {
-		return upgrade.Progress{}, upgrade.Errorf(upgrade.CodeStepFailed, "sync workloads", "%s refused %d of %d objects: %s", in.To, at.Refused, at.Refused+at.Delivered, strings.Join(at.First, "; ")).
+		return upgrade.Progress{}, upgrade.KindObjectsRefused.Errorf("sync workloads", "%s refused %d of %d objects: %s", in.To, at.Refused, at.Refused+at.Delivered, strings.Join(at.First, "; ")).
 			WithRemedy("correct these objects in " + in.From + " so that the target version accepts them, then start a new upgrade")
 	}
 	return upgrade.Progress{Done: true, Note: fmt.Sprintf("%d objects delivered, %d left to the cluster itself", at.Delivered, at.Left)}, nil

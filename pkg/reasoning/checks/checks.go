@@ -31,11 +31,11 @@ func NewView(request upgrade.Request, now time.Time, snapshots []upgrade.Snapsho
 	seen := map[upgrade.Source]bool{}
 	for _, s := range snapshots {
 		if s.Cluster != request.Cluster {
-			return v, upgrade.Errorf(upgrade.CodeInvalidRequest, "join snapshots", "the snapshot of %s is of cluster %q, not of %q", s.Source, s.Cluster, request.Cluster).
+			return v, upgrade.KindSnapshotMismatch.Errorf("join snapshots", "the snapshot of %s is of cluster %q, not of %q", s.Source, s.Cluster, request.Cluster).
 				WithRemedy("start a new upgrade")
 		}
 		if seen[s.Source] {
-			return v, upgrade.Errorf(upgrade.CodeInvalidRequest, "join snapshots", "there are two snapshots of %s", s.Source).WithRemedy("start a new upgrade")
+			return v, upgrade.KindSnapshotMismatch.Errorf("join snapshots", "there are two snapshots of %s", s.Source).WithRemedy("start a new upgrade")
 		}
 		seen[s.Source] = true
 		switch s.Source {

@@ -17,7 +17,7 @@ func addons(from []upgrade.Addon, version upgrade.Version) ([]upgrade.Addon, err
 	for _, a := range from {
 		choice := a.Compatible[version.String()]
 		if len(choice.Versions) == 0 {
-			return nil, upgrade.Errorf(upgrade.CodePrecondition, "plan", "EKS offers no version of add-on %s for %s", a.Name, version).
+			return nil, upgrade.KindAddonWithoutVersion.Errorf("plan", "EKS offers no version of add-on %s for %s", a.Name, version).
 				WithRemedy(fmt.Sprintf("remove the add-on, or wait until EKS offers it for %s", version))
 		}
 		chosen := choice.Default

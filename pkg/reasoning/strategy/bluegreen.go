@@ -29,8 +29,8 @@ const (
 // then green. After that nothing can.
 func blueGreen(in Input) ([]upgrade.Step, error) {
 	if in.Request.Traffic.Bake < in.MetricsPeriod {
-		return nil, &upgrade.Error{Code: upgrade.CodeInvalidRequest, Op: "plan", Field: "traffic.bake",
-			Message: fmt.Sprintf("%s is shorter than the metrics' resolution of %s", in.Request.Traffic.Bake, in.MetricsPeriod), Remedy: "give a longer one"}
+		return nil, upgrade.KindInvalidInput.Field("plan", "traffic.bake",
+			fmt.Sprintf("%s is shorter than the metrics' resolution of %s", in.Request.Traffic.Bake, in.MetricsPeriod), "give a longer one")
 	}
 	p := plan{Input: in, blue: in.Request.Cluster, green: in.Request.Green}
 	build := []func() (upgrade.Step, error){p.verifyBlue, p.provision, p.sync}

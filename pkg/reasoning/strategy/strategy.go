@@ -30,8 +30,7 @@ var strategies = map[upgrade.Strategy]Func{
 func For(name upgrade.Strategy) (Func, error) {
 	f, ok := strategies[name]
 	if !ok {
-		return nil, &upgrade.Error{Code: upgrade.CodeInvalidRequest, Op: "plan", Field: "strategy",
-			Message: fmt.Sprintf("%q is not known", string(name)), Remedy: "use " + string(upgrade.BlueGreen)}
+		return nil, upgrade.KindStrategyUnknown.Field("plan", "strategy", fmt.Sprintf("%q is not known", string(name)), "use "+string(upgrade.BlueGreen))
 	}
 	return f, nil
 }
@@ -41,7 +40,7 @@ func For(name upgrade.Strategy) (Func, error) {
 func input(v any) (json.RawMessage, error) {
 	data, err := json.Marshal(v)
 	if err != nil {
-		return nil, upgrade.Errorf(upgrade.CodeInternal, "plan", "%w", err)
+		return nil, upgrade.KindPlanBroken.Errorf("plan", "%w", err)
 	}
 	return data, nil
 }

@@ -104,7 +104,7 @@ func Update[T any](ctx context.Context, t Table, key Key, decide Decide[T]) (T, 
 		}
 		data, err := json.Marshal(next)
 		if err != nil {
-			return zero, upgrade.Errorf(upgrade.CodeInternal, "encode item of table "+t.name, "%w", err)
+			return zero, upgrade.KindTableUnencodable.Errorf("encode item of table "+t.name, "%w", err)
 		}
 		written, err := t.put(ctx, key, data, version)
 		if err != nil {
@@ -114,7 +114,7 @@ func Update[T any](ctx context.Context, t Table, key Key, decide Decide[T]) (T, 
 			return next, nil
 		}
 	}
-	return zero, upgrade.Errorf(upgrade.CodeConflict, "write table "+t.name, "%v was changed by others %d times in a row", key, attempts).
+	return zero, upgrade.KindTableContended.Errorf("write table "+t.name, "%v was changed by others %d times in a row", key, attempts).
 		WithRemedy("find out who else writes this item")
 }
 
@@ -192,7 +192,7 @@ func split(table string, item map[string]types.AttributeValue) (data []byte, ver
 		version, err = strconv.ParseInt(n.Value, 10, 64)
 	}
 	if !isText || !isNumber || err != nil || version < 1 {
-		return nil, 0, damaged(table, fmt.Errorf("an item has no text %q or no positive number %q", dataAttribute, versionAttribute))
+		return nil, 0, damaged(table, upgrade.Detailf("an item has no text %q or no positive number %q", dataAttribute, versionAttribute))
 	}
 	return []byte(text.Value), version, nil
 }
@@ -208,6 +208,6 @@ func decode[T any](table string, key Key, data []byte) (T, error) {
 // damaged is Internal whatever the cause: the request is not at fault, and
 // nothing may be decided on an item that cannot be read.
 func damaged(table string, err error) error {
-	return &upgrade.Error{Code: upgrade.CodeInternal, Op: "read table " + table, Message: "an item is not as the agent writes it", Err: err,
-		Remedy: "restore the item from the table's point-in-time recovery; it was changed by hand or by another version of the agent"}
+	return upgrade.KindTableDamaged.Errorf("read table "+table, "an item is not as the agent writes it: %w", err).
+		WithRemedy("restore the item from the table's point-in-time recovery; it was changed by hand or by another version of the agent")
 }

@@ -43,7 +43,7 @@ func (h *Handler) Handle(ctx context.Context, in upgrade.RollbackInput) (upgrade
 		return upgrade.RollbackOutput{}, err
 	}
 	if plan.Hash != in.PlanHash || plan.Upgrade != in.Run.ID || plan.Mode != upgrade.Forward {
-		return upgrade.RollbackOutput{}, upgrade.Errorf(upgrade.CodePlanMismatch, op, "the stored plan (%.12s, %s of %s) is not the forward plan %.12s of %s",
+		return upgrade.RollbackOutput{}, upgrade.KindPlanMismatch.Errorf(op, "the stored plan (%.12s, %s of %s) is not the forward plan %.12s of %s",
 			plan.Hash, plan.Mode, plan.Upgrade, in.PlanHash, in.Run.ID)
 	}
 	started, err := h.started(ctx, plan)
