@@ -30,6 +30,7 @@ var functions = map[string]func(Names) []Statement{
 		return []Statement{
 			n.read("reads what perception saw", "snapshots"),
 			n.write("writes its assessment and the plan", "assessments", "plans"),
+			n.read("tells what it found and planned", "assessments", "plans"),
 			n.publish(),
 		}
 	},

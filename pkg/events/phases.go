@@ -44,6 +44,9 @@ func (p *Publisher) after(ctx context.Context, in, out any, err error) story {
 	id, phase := about(in)
 	if err != nil {
 		s := story{upgrade: id, events: []progress.Event{failure(phase, err)}}
+		if step, ok := in.(upgrade.StepInput); ok && !upgrade.CodeOf(err).Retryable() {
+			s.events = append(s.events, p.stepFailed(ctx, step, err)...)
+		}
 		if lease, ok := in.(upgrade.LeaseInput); ok && lease.Action == upgrade.LeaseAcquire && !upgrade.CodeOf(err).Retryable() {
 			s.finished = notStarted(lease, err)
 		}
@@ -196,6 +199,9 @@ func approved(in upgrade.ApproveInput, out upgrade.ApproveOutput) []progress.Eve
 // stepped tells of a look at a step, of the split of the traffic after a shift,
 // and of a verdict.
 func (p *Publisher) stepped(ctx context.Context, in upgrade.StepInput, out any) []progress.Event {
+	if _, is := out.(upgrade.RecordOutput); is { // the verdict was told
+		return nil
+	}
 	e := progress.Event{Kind: progress.Step, Index: in.Index, Mode: in.Mode}
 	plan, err := p.Documents.Plan(ctx, in.Plan)
 	if err == nil {
@@ -226,7 +232,20 @@ func (p *Publisher) stepped(ctx context.Context, in upgrade.StepInput, out any) 
 		}
 		return []progress.Event{e}
 	}
-	return nil // record: the verdict was told
+	return nil
+}
+
+// stepFailed tells that a step has failed for good.
+func (p *Publisher) stepFailed(ctx context.Context, in upgrade.StepInput, cause error) []progress.Event {
+	plan, err := p.Documents.Plan(ctx, in.Plan)
+	if err != nil {
+		return nil
+	}
+	step, err := plan.Step(in.Index)
+	if err != nil {
+		return nil
+	}
+	return []progress.Event{{Kind: progress.Step, Step: step.ID, Index: in.Index, Steps: len(plan.Steps), Mode: in.Mode, Status: progress.Failed, Text: cause.Error()}}
 }
 
 // shifted is the split of the traffic after a step that shifts it: the executor

@@ -13,11 +13,13 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/boundary"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/events"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/lease"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/records"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/awsclient"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/documents"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/tell"
 )
 
 // New returns the handler of the phase; its logger and metrics are the context's.
@@ -33,5 +35,5 @@ func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) 
 		URL:       c.Approval.URL,
 		Clock:     clk,
 	}
-	return boundary.Wrap(ctx, upgrade.PhaseApprove, handler.Handle), nil
+	return boundary.Wrap(ctx, upgrade.PhaseApprove, events.Around(tell.Publisher(cfg, c, clk), handler.Handle)), nil
 }

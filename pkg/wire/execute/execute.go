@@ -13,6 +13,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/boundary"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/events"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/execution"
 	executors "github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/execution/clusters"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/execution/workloads"
@@ -23,6 +24,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/awsclient"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/clusters"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/documents"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/tell"
 )
 
 // New returns the handler of the phase; its logger and metrics are the context's.
@@ -51,5 +53,5 @@ func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) 
 		},
 		Clock: clk,
 	}
-	return boundary.Wrap(ctx, upgrade.PhaseExecute, handler.Handle), nil
+	return boundary.Wrap(ctx, upgrade.PhaseExecute, events.Around(tell.Publisher(cfg, c, clk), handler.Handle)), nil
 }

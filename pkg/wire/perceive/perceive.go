@@ -13,6 +13,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/boundary"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/events"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception/awsstate"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception/kubestate"
@@ -22,6 +23,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/awsclient"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/clusters"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/tell"
 )
 
 // New returns the handler of the phase; its logger and metrics are the context's.
@@ -37,5 +39,5 @@ func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) 
 		Artifacts: store,
 		Clock:     clk,
 	}
-	return boundary.Wrap(ctx, upgrade.PhasePerceive, handler.Handle), nil
+	return boundary.Wrap(ctx, upgrade.PhasePerceive, events.Around(tell.Publisher(cfg, c, clk), handler.Handle)), nil
 }

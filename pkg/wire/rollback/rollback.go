@@ -11,11 +11,13 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/boundary"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/events"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/records"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 	planner "github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/validation/rollback"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/awsclient"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/documents"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/tell"
 )
 
 // New returns the handler of the phase; its logger and metrics are the context's.
@@ -25,5 +27,5 @@ func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) 
 		Records: records.New(dynamodb.NewFromConfig(cfg), c.Tables.Records, clk),
 		Clock:   clk,
 	}
-	return boundary.Wrap(ctx, upgrade.PhaseRollback, handler.Handle), nil
+	return boundary.Wrap(ctx, upgrade.PhaseRollback, events.Around(tell.Publisher(cfg, c, clk), handler.Handle)), nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/boundary"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/events"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/records"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/validation"
@@ -20,6 +21,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/awsclient"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/clusters"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/documents"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/tell"
 )
 
 // New returns the handler of the phase; its logger and metrics are the context's.
@@ -41,5 +43,5 @@ func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) 
 		},
 		Clock: clk,
 	}
-	return boundary.Wrap(ctx, upgrade.PhaseValidate, handler.Handle), nil
+	return boundary.Wrap(ctx, upgrade.PhaseValidate, events.Around(tell.Publisher(cfg, c, clk), handler.Handle)), nil
 }
