@@ -53,13 +53,14 @@ func compile(patterns ...string) []*regexp.Regexp {
 }
 
 // Redact removes secrets from a text: bearer and EKS tokens, keys and session
-// tokens of AWS, signatures of presigned URLs, passwords in URLs, task tokens.
+// tokens of AWS, signatures of presigned URLs, passwords in URLs, task tokens,
+// and what the configuration calls secret (see Hide).
 // It is a net for what slipped into an error, not a licence to log secrets.
 func Redact(text string) string {
 	for _, s := range secrets {
 		text = s.ReplaceAllString(text, "${1}"+Removed+"${2}")
 	}
-	return text
+	return hide(text)
 }
 
 // Line makes one harmless line of a text that is not trusted: without secrets,

@@ -5,13 +5,16 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/boundary"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config/parameters"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/metrics"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/awsclient"
@@ -33,8 +36,11 @@ func Lambda[O any](phase New[O]) {
 }
 
 func build[O any](ctx context.Context, phase New[O], environ []string) (boundary.Function[O], error) {
-	c, err := config.Load(environ)
+	c, err := configured(ctx, environ)
 	if err != nil {
+		return nil, err
+	}
+	if err := logging.Hide(c.Security.Redact); err != nil {
 		return nil, err
 	}
 	log, err := logging.New(os.Stdout, logging.Options{Level: c.Logging.Level, Format: c.Logging.Format, Clock: clock.System{}})
@@ -47,4 +53,28 @@ func build[O any](ctx context.Context, phase New[O], environ []string) (boundary
 		return nil, err
 	}
 	return phase(ctx, cfg, c, clock.System{})
+}
+
+// settingsTimeout is less than the ten seconds that Lambda gives a function to
+// start: what cannot be reached is then reported by its name.
+const settingsTimeout = 8 * time.Second
+
+// configured reads the configuration, with the parameters of Systems Manager
+// when the environment names their path.
+func configured(ctx context.Context, environ []string) (config.Config, error) {
+	ctx, cancel := context.WithTimeout(ctx, settingsTimeout)
+	defer cancel()
+	return config.LoadWith(ctx, environ, remote{})
+}
+
+// remote reads parameters with the function's own credentials.
+type remote struct{}
+
+// Parameters implements config.Parameters.
+func (remote) Parameters(ctx context.Context, path string) ([]config.Parameter, error) {
+	cfg, err := awsclient.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return parameters.Reader{SSM: ssm.NewFromConfig(cfg)}.Parameters(ctx, path)
 }
