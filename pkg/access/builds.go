@@ -31,6 +31,7 @@ var builds = map[string]func(Names) []Statement{
 			allow("waits for node groups", n.clusters("nodegroup"), "eks:DescribeNodegroup"),
 			allow("waits for add-ons", n.clusters("addon"), "eks:DescribeAddon"),
 			allow("lets into green whom blue lets in", n.clusters("access-entry"), "eks:DescribeAccessEntry", "eks:ListAssociatedAccessPolicies", "eks:AssociateAccessPolicy"),
+			allow("stops being green's administrator, which EKS made it as green's maker", n.ownEntries(), "eks:DeleteAccessEntry"),
 			allow("tags what it makes", n.clusters("cluster", "nodegroup", "addon"), "eks:TagResource"),
 			allow("gives green the roles that blue has", n.passable(), "iam:PassRole").
 				when(map[string]map[string]any{"StringEquals": {"iam:PassedToService": []string{"eks.amazonaws.com", "ec2.amazonaws.com"}}}),

@@ -156,6 +156,15 @@ func (n Names) clusters(kinds ...string) []string {
 	return out
 }
 
+// ownEntries names the access entries of the build that makes clusters.
+func (n Names) ownEntries() []string {
+	var out []string
+	for _, cluster := range n.Clusters {
+		out = append(out, n.arn("eks", "access-entry/"+cluster+"/role/"+n.Account+"/"+ProvisionProject+"/*"))
+	}
+	return out
+}
+
 func (n Names) zones() []string {
 	var out []string
 	for _, id := range n.HostedZones {

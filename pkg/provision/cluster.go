@@ -78,6 +78,9 @@ func (r *run) createCluster(ctx context.Context, like *types.Cluster) error {
 	}
 	if access := like.AccessConfig; access != nil && access.AuthenticationMode != "" {
 		in.AccessConfig = &types.CreateAccessConfigRequest{AuthenticationMode: access.AuthenticationMode}
+		if access.AuthenticationMode == types.AuthenticationModeConfigMap { // the agent itself gets in by access entries
+			in.AccessConfig.AuthenticationMode = types.AuthenticationModeApiAndConfigMap
+		}
 	}
 	if policy := like.UpgradePolicy; policy != nil && policy.SupportType != "" {
 		in.UpgradePolicy = &types.UpgradePolicyRequest{SupportType: policy.SupportType}

@@ -17,11 +17,13 @@ import (
 // Command is what the command line tool needs to provision. All fields are
 // needed.
 type Command struct {
-	EKS    API
-	S3     artifacts.S3API
-	Clock  clock.Clock
-	Getenv func(string) string
-	Out    io.Writer // progress, a line each
+	EKS API
+	S3  artifacts.S3API
+	// Kubernetes lets the agent's roles into the new cluster.
+	Kubernetes Kubernetes
+	Clock      clock.Clock
+	Getenv     func(string) string
+	Out        io.Writer // progress, a line each
 }
 
 // defaultPoll is how often EKS is looked at: its shortest creations take
@@ -51,7 +53,7 @@ func (c Command) Run(ctx context.Context, location string) error {
 		return err
 	}
 	var lost error // of the output: progress that nobody can read must not stay unnoticed
-	err = Provision(ctx, c.EKS, spec, Options{Upgrade: id, Step: c.Getenv("STEP_ID"), Poll: poll, Clock: c.Clock, Progress: func(line string) {
+	err = Provision(ctx, c.EKS, spec, Options{Upgrade: id, Step: c.Getenv("STEP_ID"), Poll: poll, Clock: c.Clock, Kubernetes: c.Kubernetes, Progress: func(line string) {
 		if _, err := fmt.Fprintln(c.Out, line); err != nil && lost == nil {
 			lost = err
 		}

@@ -35,6 +35,8 @@ type account struct {
 	calls    int
 	crashAt  int
 	effect   bool // the crash comes after the effect
+
+	maker string // role that makes clusters
 }
 
 type cluster struct {
@@ -54,7 +56,7 @@ type timed[T any] struct {
 func newAccount() *account {
 	a := &account{now: clock.NewVirtual(start), clusters: map[string]*cluster{}, tokens: map[string]string{}, becomes: map[string]string{}}
 	blue := a.add(types.Cluster{
-		Name: aws.String("blue"), Version: aws.String("1.34"), Status: "ACTIVE", Tags: map[string]string{"team": "shop", "aws:created": "x"},
+		Name: aws.String("blue"), Arn: aws.String("arn:aws:eks:eu-west-1:123456789012:cluster/blue"), Version: aws.String("1.34"), Status: "ACTIVE", Tags: map[string]string{"team": "shop", "aws:created": "x"},
 		ResourcesVpcConfig:      &types.VpcConfigResponse{EndpointPrivateAccess: true, PublicAccessCidrs: []string{"0.0.0.0/0"}},
 		AccessConfig:            &types.AccessConfigResponse{AuthenticationMode: types.AuthenticationModeApi},
 		UpgradePolicy:           &types.UpgradePolicyResponse{SupportType: types.SupportTypeStandard},
@@ -125,6 +127,9 @@ func (a *account) CreateCluster(_ context.Context, in *eks.CreateClusterInput, _
 		c := a.add(types.Cluster{Name: in.Name, Version: in.Version, Status: "CREATING", Tags: in.Tags, AccessConfig: &types.AccessConfigResponse{AuthenticationMode: in.AccessConfig.AuthenticationMode},
 			Health: &types.ClusterHealth{Issues: []types.ClusterIssue{{Code: "Ec2SubnetNotFound", Message: aws.String("subnet gone")}}}})
 		c.readyAt = a.now.Now().Add(takes)
+		if a.maker != "" { // EKS lets the maker in
+			c.entries[a.maker] = &types.AccessEntry{Type: aws.String("STANDARD")}
+		}
 	})
 	return &eks.CreateClusterOutput{}, err
 }
@@ -182,6 +187,15 @@ func (a *account) CreateAccessEntry(_ context.Context, in *eks.CreateAccessEntry
 		c.entries[*in.PrincipalArn] = &types.AccessEntry{Type: in.Type, Username: in.Username, KubernetesGroups: in.KubernetesGroups}
 	})
 	return &eks.CreateAccessEntryOutput{}, err
+}
+
+func (a *account) DeleteAccessEntry(_ context.Context, in *eks.DeleteAccessEntryInput, _ ...func(*eks.Options)) (*eks.DeleteAccessEntryOutput, error) {
+	c := a.clusters[*in.ClusterName]
+	if c.entries[*in.PrincipalArn] == nil {
+		return nil, missing(*in.PrincipalArn)
+	}
+	delete(c.entries, *in.PrincipalArn)
+	return &eks.DeleteAccessEntryOutput{}, nil
 }
 
 func (a *account) ListAssociatedAccessPolicies(_ context.Context, in *eks.ListAssociatedAccessPoliciesInput, _ ...func(*eks.Options)) (*eks.ListAssociatedAccessPoliciesOutput, error) {

@@ -58,22 +58,26 @@ type AddonAPI interface {
 	CreateAddon(context.Context, *eks.CreateAddonInput, ...func(*eks.Options)) (*eks.CreateAddonOutput, error)
 }
 
-// AccessAPI copies who may enter a cluster.
+// AccessAPI says who may enter a cluster.
 type AccessAPI interface {
 	ListAccessEntries(context.Context, *eks.ListAccessEntriesInput, ...func(*eks.Options)) (*eks.ListAccessEntriesOutput, error)
 	DescribeAccessEntry(context.Context, *eks.DescribeAccessEntryInput, ...func(*eks.Options)) (*eks.DescribeAccessEntryOutput, error)
 	CreateAccessEntry(context.Context, *eks.CreateAccessEntryInput, ...func(*eks.Options)) (*eks.CreateAccessEntryOutput, error)
 	ListAssociatedAccessPolicies(context.Context, *eks.ListAssociatedAccessPoliciesInput, ...func(*eks.Options)) (*eks.ListAssociatedAccessPoliciesOutput, error)
+	DeleteAccessEntry(context.Context, *eks.DeleteAccessEntryInput, ...func(*eks.Options)) (*eks.DeleteAccessEntryOutput, error)
 	AssociateAccessPolicy(context.Context, *eks.AssociateAccessPolicyInput, ...func(*eks.Options)) (*eks.AssociateAccessPolicyOutput, error)
 }
 
 // Options of one run. Upgrade, Clock and Poll are needed.
 type Options struct {
-	Upgrade  string        // id of the upgrade; becomes the cluster's tag and part of the idempotency tokens
-	Step     string        // id of the step
-	Poll     time.Duration // between two looks at something that is being made
-	Clock    clock.Clock
-	Progress func(string) // told what happens, a line each; may be nil
+	Upgrade string        // id of the upgrade; becomes the cluster's tag and part of the idempotency tokens
+	Step    string        // id of the step
+	Poll    time.Duration // between two looks at something that is being made
+	Clock   clock.Clock
+	// Kubernetes lets the agent's roles into the new cluster; nil: they are let in
+	// only as the other cluster lets them in.
+	Kubernetes Kubernetes
+	Progress   func(string) // told what happens, a line each; may be nil
 }
 
 // Provision makes the cluster of the specification and returns when it, its
@@ -98,6 +102,11 @@ func Provision(ctx context.Context, api API, spec upgrade.ProvisionInput, opts O
 	}
 	if err := r.access(ctx, like); err != nil {
 		return err
+	}
+	if opts.Kubernetes != nil {
+		if err := r.authorize(ctx, like); err != nil {
+			return err
+		}
 	}
 	// Add-ons of the network must be there for nodes to become Ready, and
 	// others become ACTIVE on nodes only: make both, then wait for both.

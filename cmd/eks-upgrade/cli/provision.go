@@ -4,13 +4,16 @@ import (
 	"context"
 	"io"
 	"os"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/spf13/cobra"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/provision"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
@@ -54,5 +57,7 @@ func provisionInAWS(ctx context.Context, location string, out io.Writer) error {
 	}
 	// Custom endpoints (AWS_ENDPOINT_URL) seldom have a host name for each bucket.
 	pathStyle := func(o *s3.Options) { o.UsePathStyle = settings.BaseEndpoint != nil }
-	return provision.Command{EKS: eks.NewFromConfig(settings), S3: s3.NewFromConfig(settings, pathStyle), Clock: clock.System{}, Getenv: os.Getenv, Out: out}.Run(ctx, location)
+	api, tokens := eks.NewFromConfig(settings), sts.NewFromConfig(settings)
+	maker := provision.Maker{EKS: api, STS: tokens, Presigner: sts.NewPresignClient(tokens), Limits: kube.Limits{QPS: 50, Burst: 100, Timeout: time.Minute}}
+	return provision.Command{EKS: api, Kubernetes: maker, S3: s3.NewFromConfig(settings, pathStyle), Clock: clock.System{}, Getenv: os.Getenv, Out: out}.Run(ctx, location)
 }
