@@ -104,6 +104,35 @@ func TestErrorsHaveAClosedSetOfNames(t *testing.T) {
 	}
 }
 
+func TestTheLogSaysAllOfAnErrorAndTheStateMachineGetsOneLine(t *testing.T) {
+	cause := upgrade.KindAWSThrottled.Errorf("describe cluster shop", "%w", errors.New("status 429\nslow down")).With("awsRequestId", "r-1").With("token", "k8s-aws-v1.aHR0cHM6Ly9zdHM")
+	_, lines, err := invoke(t, stepInput, func(context.Context, upgrade.StepInput) (upgrade.RecordOutput, error) {
+		return upgrade.RecordOutput{}, upgrade.KindTrafficDrift.Errorf("shift traffic", "weights of shop: %w", cause).With("record", "shop.example.com").WithRemedy("give them back")
+	})
+	const message = "shift traffic: weights of shop: describe cluster shop: status 429 slow down; try again later; raise the quota if it lasts; give them back"
+	var response messages.InvokeResponse_Error
+	if !errors.As(err, &response) || response.Type != "Drift" || response.Message != message {
+		t.Errorf("%#v", response)
+	}
+	delete(lines[0], "time")
+	want := map[string]any{"level": "error", "message": message, "kind": "traffic.drift", "code": "Drift", "op": "shift traffic", "remedy": "give them back",
+		"cause":   "describe cluster shop: status 429 slow down; try again later; raise the quota if it lasts",
+		"details": map[string]any{"record": "shop.example.com", "awsRequestId": "r-1", "token": "[REDACTED]"}, "durationMs": 0.,
+		"execution": "shop-135", "cluster": "shop", "phase": "record", "step": "forward[3]", "coldStart": true}
+	if diff := cmp.Diff(want, lines[0]); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAnErrorOfNoKindIsUnexpected(t *testing.T) {
+	_, lines, _ := invoke(t, stepInput, func(context.Context, upgrade.StepInput) (upgrade.RecordOutput, error) {
+		return upgrade.RecordOutput{}, errors.New("boom")
+	})
+	if lines[0]["kind"] != "internal.unexpected" {
+		t.Error(lines)
+	}
+}
+
 func TestMessagesHaveNoSecretsAndAreShort(t *testing.T) {
 	_, lines, err := invoke(t, stepInput, func(context.Context, upgrade.StepInput) (upgrade.RecordOutput, error) {
 		return upgrade.RecordOutput{}, errors.New("GET https://x/?X-Amz-Signature=abcdef0123456789: 403 " + strings.Repeat("é", 5000))

@@ -41,10 +41,32 @@ func (c *call) done(ctx context.Context, out any) {
 // state machine gets: the code and one line.
 func (c *call) failed(ctx context.Context, err error) error {
 	response := toResponse(err)
-	c.line(ctx).Str("code", response.Type).Msg(response.Message)
+	line := c.line(ctx).Str("kind", string(upgrade.KindOf(err))).Str("code", response.Type)
+	if own, ok := errors.AsType[*upgrade.Error](err); ok {
+		explain(line, own)
+	}
+	if details := upgrade.DetailsOf(err); len(details) > 0 {
+		line = line.Interface("details", details)
+	}
+	line.Msg(response.Message)
 	c.measure(ctx, response.Type)
 	return response
 }
+
+// explain adds the parts of an error that the message joins.
+func explain(line *zerolog.Event, e *upgrade.Error) {
+	for _, part := range []struct{ name, text string }{{"op", e.Op}, {"field", e.Field}, {"remedy", e.Remedy}} {
+		if part.text != "" {
+			line.Str(part.name, part.text)
+		}
+	}
+	if cause := errors.Unwrap(e.Err); cause != nil {
+		line.Str("cause", logging.Line(cause.Error(), maxCause))
+	}
+}
+
+// maxCause is how many characters of a cause are logged beside the message.
+const maxCause = 1000
 
 // panicked logs a panic and lets it go on, without secrets, to Lambda's
 // runtime.
@@ -57,12 +79,12 @@ func (c *call) panicked(ctx context.Context) {
 	if !ok {
 		response = messages.InvokeResponse_Error{Type: string(upgrade.CodeInternal), Message: fmt.Sprint(v), StackTrace: stack(), ShouldExit: true}
 	}
-	response.Message = cut(logging.Redact(response.Message))
+	response.Message = cut(logging.Line(response.Message, maxMessage))
 	at := zerolog.Arr()
 	for _, f := range response.StackTrace {
 		at.Str(fmt.Sprintf("%s %s:%d", f.Label, f.Path, f.Line))
 	}
-	c.line(ctx).Str("code", response.Type).Bool("panic", true).Array("stack", at).Msg(response.Message)
+	c.line(ctx).Str("kind", string(upgrade.KindUnexpected)).Str("code", response.Type).Bool("panic", true).Array("stack", at).Msg(response.Message)
 	c.measure(ctx, string(upgrade.CodeInternal))
 	panic(response)
 }
@@ -111,7 +133,7 @@ func toResponse(err error) messages.InvokeResponse_Error {
 	case !slices.Contains(upgrade.Codes(), code):
 		code = upgrade.CodeInternal
 	}
-	return messages.InvokeResponse_Error{Type: string(code), Message: cut(logging.Redact(err.Error()))}
+	return messages.InvokeResponse_Error{Type: string(code), Message: cut(logging.Line(err.Error(), maxMessage))}
 }
 
 // cut shortens a message to maxMessage, between two characters.
