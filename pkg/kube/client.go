@@ -145,6 +145,16 @@ func (c *Client) Get(ctx context.Context, kind schema.GroupVersionKind, namespac
 	return object, Wrap("get "+kind.Kind+" "+namespace+"/"+name, err)
 }
 
+// Delete removes one object. It is NotFound when the object or its kind is not
+// there.
+func (c *Client) Delete(ctx context.Context, kind schema.GroupVersionKind, namespace, name string) error {
+	client, err := c.resourceClient(ctx, kind, namespace)
+	if err != nil {
+		return err
+	}
+	return Wrap("delete "+kind.Kind+" "+namespace+"/"+name, client.Delete(ctx, name, metav1.DeleteOptions{}))
+}
+
 func (c *Client) resourceClient(ctx context.Context, kind schema.GroupVersionKind, namespace string) (dynamic.ResourceInterface, error) {
 	resource, err := c.Resource(ctx, kind)
 	if err != nil {

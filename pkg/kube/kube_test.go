@@ -218,6 +218,20 @@ func TestApplyFindsTheResourceAndAsksAgainForNewKinds(t *testing.T) {
 	}
 }
 
+func TestDeleteRemovesOneObject(t *testing.T) {
+	server := kubetest.New(t, "v1.34.2")
+	server.Serve(t, configMaps, map[string]any{"metadata": map[string]any{"namespace": "shop", "name": "a"}}, map[string]any{"metadata": map[string]any{"namespace": "shop", "name": "b"}})
+	client := server.KubeClient(t)
+	for _, want := range []upgrade.Code{"", upgrade.CodeNotFound} {
+		if err := client.Delete(t.Context(), configMaps.GVK(), "shop", "a"); upgrade.CodeOf(err) != want {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	if left, err := client.Objects(t.Context(), configMaps, ""); err != nil || len(left) != 1 || left[0].GetName() != "b" {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
 func TestErrorsCarryTheAgentsCodes(t *testing.T) {
 	server := kubetest.New(t, "v1.34.2")
 	server.Serve(t, nodes)

@@ -140,6 +140,24 @@ func (c *cluster) Apply(_ context.Context, o *unstructured.Unstructured, manager
 	return o, nil
 }
 
+// Delete lets nobody delete but by the binding that is deleted, as the one that
+// the agent writes by does.
+func (c *cluster) Delete(_ context.Context, kind schema.GroupVersionKind, namespace, name string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	key := kind.Kind + "/" + namespace + "/" + name
+	if c.beforeOp != nil {
+		if err := c.beforeOp(key); err != nil {
+			return err
+		}
+	}
+	if c.objects[key] == nil {
+		return upgrade.KindKubernetesForbidden.Errorf("delete", "%s is forbidden", key)
+	}
+	delete(c.objects, key)
+	return nil
+}
+
 // establish makes the server serve what its definitions define.
 func (c *cluster) establish() {
 	c.mu.Lock()

@@ -20,12 +20,13 @@ type Cluster interface {
 	Resources(ctx context.Context) (kube.Resources, error)
 	Objects(ctx context.Context, resource kube.Resource, namespace string) ([]unstructured.Unstructured, error)
 	Apply(ctx context.Context, object *unstructured.Unstructured, fieldManager string, force bool) (*unstructured.Unstructured, error)
+	Delete(ctx context.Context, kind schema.GroupVersionKind, namespace, name string) error
 }
 
 // FieldManager owns what is delivered, as server-side apply records it.
 const FieldManager = "eks-upgrade-agent"
 
-// Sync is the executor of syncWorkloads steps. All fields are needed.
+// Sync is the executor of syncWorkloads steps. All fields but Rights are needed.
 type Sync struct {
 	Connect     func(ctx context.Context, cluster string) (Cluster, error)
 	States      execution.States
@@ -33,6 +34,9 @@ type Sync struct {
 	Clock       clock.Clock
 	Slice       time.Duration // how long one call works; well below the Lambda's timeout. 60s is usual
 	Parallelism int           // objects applied at a time; 8 is usual
+	// Rights is the ClusterRoleBinding by which the agent may write to the cluster
+	// that it fills; it is removed when all is delivered. Empty: there is none.
+	Rights string
 }
 
 // position is how far the delivery is, kept as a state. It moves on only past
@@ -92,7 +96,24 @@ func (s *Sync) Reconcile(ctx context.Context, run upgrade.Run, plan upgrade.Plan
 		return upgrade.Progress{}, upgrade.KindObjectsRefused.Errorf("sync workloads", "%s refused %d of %d objects: %s", in.To, at.Refused, at.Refused+at.Delivered, strings.Join(at.First, "; ")).
 			WithRemedy("correct these objects in " + in.From + " so that the target version accepts them, then start a new upgrade")
 	}
+	if err := s.withdraw(ctx, w.green); err != nil {
+		return upgrade.Progress{}, err
+	}
 	return upgrade.Progress{Done: true, Note: fmt.Sprintf("%d objects delivered, %d left to the cluster itself", at.Delivered, at.Left)}, nil
+}
+
+// withdraw gives up the right to write. Whoever may not give it up has it no
+// more: the right to do so is part of it.
+func (s *Sync) withdraw(ctx context.Context, green Cluster) error {
+	if s.Rights == "" {
+		return nil
+	}
+	err := green.Delete(ctx, schema.GroupVersionKind{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "ClusterRoleBinding"}, "", s.Rights)
+	switch upgrade.CodeOf(err) {
+	case upgrade.CodeNotFound, upgrade.CodePermissionDenied:
+		return nil
+	}
+	return err
 }
 
 func (p position) note() string {

@@ -72,7 +72,7 @@ func clusters() (blue, green *cluster) {
 	blue, green = newCluster("example.com/v1 widgets Widget", "metrics.example.io/v1beta1 readings Reading"), newCluster()
 	blue.load(application...)
 	blue.load(own...)
-	green.load(own[0], own[1])
+	green.load(own[0], own[1], `{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding, metadata: {name: "agent:deliver"}}`)
 	return blue, green
 }
 
@@ -86,9 +86,12 @@ func step(from, to string) upgrade.Step {
 	return upgrade.Step{ID: "sync", Kind: upgrade.StepSync, Input: input}
 }
 
+// rights is the binding by which the agent writes to green.
+const rights = "agent:deliver"
+
 func look(t testing.TB, l *lab.Lab, run upgrade.Run, blue, green *cluster) (upgrade.Progress, error) {
 	t.Helper()
-	s := &workloads.Sync{States: l.Records, Guard: l.Leases, Clock: l.Clock, Slice: time.Minute, Parallelism: 4,
+	s := &workloads.Sync{States: l.Records, Guard: l.Leases, Clock: l.Clock, Slice: time.Minute, Parallelism: 4, Rights: rights,
 		Connect: func(_ context.Context, name string) (workloads.Cluster, error) {
 			return map[string]*cluster{lab.Blue: blue, lab.Green: green}[name], nil
 		}}
@@ -117,6 +120,40 @@ func deliver(t testing.TB, l *lab.Lab, blue, green *cluster) (upgrade.Progress, 
 var wantOrder = []string{"Namespace//web", "CustomResourceDefinition//widgets.example.com", "ClusterRole//reader", "ConfigMap/web/settings", "Secret/web/password",
 	"Service/web/front", "Service/web/peers", "Deployment/web/front", "Widget/web/one", "PodDisruptionBudget/web/front", "HorizontalPodAutoscaler/web/front",
 	"APIService//v1beta1.metrics.example.io", "ValidatingWebhookConfiguration//guard"}
+
+// The right to write to green ends with the delivery, and not before.
+func TestSyncGivesItsRightsBack(t *testing.T) {
+	l := lab.New(t)
+	blue, green := clusters()
+	held := func() bool { return green.objects["ClusterRoleBinding//"+rights] != nil }
+	green.beforeOp = func(key string) error {
+		if !held() {
+			t.Errorf("%s after the right to write was given back", key)
+		}
+		return nil
+	}
+	if p, err := deliver(t, l, blue, green); err != nil || !p.Done || held() {
+		t.Fatalf("%+v, %v, still held: %t", p, err, held())
+	}
+	green.beforeOp = nil
+	if p, err := look(t, l, l.Run, blue, green); err != nil || !p.Done { // as after a crash before that was recorded
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+func TestSyncIsNotDoneBeforeItsRightsAreBack(t *testing.T) {
+	l := lab.New(t)
+	blue, green := clusters()
+	green.beforeOp = func(key string) error {
+		if key == "ClusterRoleBinding//"+rights {
+			return upgrade.KindKubernetesUnavailable.Errorf("delete", "503")
+		}
+		return nil
+	}
+	if _, err := deliver(t, l, blue, green); upgrade.CodeOf(err) != upgrade.CodeUnavailable {
+		t.Errorf("error %v", err)
+	}
+}
 
 func TestSyncDeliversWhatPeopleMadeInOrder(t *testing.T) {
 	l := lab.New(t)
@@ -316,7 +353,7 @@ func TestAnObjectThatSomebodyWroteAtTheSameTimeIsAppliedAgain(t *testing.T) {
 	blue, green := clusters()
 	raced := map[string]bool{}
 	green.beforeOp = func(key string) error {
-		if !raced[key] {
+		if !raced[key] && key != "ClusterRoleBinding//"+rights {
 			raced[key] = true
 			return upgrade.Errorf(upgrade.CodeConflict, "apply", "the object has been modified")
 		}

@@ -1,6 +1,6 @@
 // Package kubetest is an API server for tests: it holds objects in memory and
-// answers discovery, paged lists, metadata-only lists, reads and server-side
-// apply over real HTTP. Rules of the real one that tests rely on are kept:
+// answers discovery, paged lists, metadata-only lists, reads, deletions and
+// server-side apply over real HTTP. Rules of the real one that tests rely on are kept:
 // pages and their continue tokens, and 404, 410 and 403 as Status objects.
 package kubetest
 
@@ -189,6 +189,17 @@ func (s *Server) object(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound)
 	case len(rest) == 2 && r.Method == http.MethodPatch && strings.HasPrefix(r.Header.Get("Content-Type"), "application/apply-patch"):
 		s.apply(w, r, resource, namespace, rest[1])
+	case len(rest) == 2 && r.Method == http.MethodDelete:
+		all := s.objects[key(resource)]
+		kept := slices.DeleteFunc(slices.Clone(all), func(o *unstructured.Unstructured) bool {
+			return o.GetName() == rest[1] && o.GetNamespace() == namespace
+		})
+		if len(kept) == len(all) {
+			refuse(w, http.StatusNotFound)
+			return
+		}
+		s.objects[key(resource)] = kept
+		answer(w, metav1.Status{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: metav1.StatusSuccess})
 	default:
 		refuse(w, http.StatusMethodNotAllowed)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/access"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/artifacts"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/boundary"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
@@ -45,7 +46,7 @@ func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) 
 		Executors: map[upgrade.StepKind]execution.Executor{
 			upgrade.StepVerify:    execution.Verify{},
 			upgrade.StepProvision: &executors.Provision{Builds: builds, EKS: eksAPI, Specs: objects, States: store, Guard: leases, Project: c.Terraform.Project},
-			upgrade.StepSync:      &workloads.Sync{Connect: adapters.ForDelivery(connect), States: store, Guard: leases, Clock: clk, Slice: c.Kubernetes.Slice.D(), Parallelism: c.Kubernetes.Parallelism},
+			upgrade.StepSync:      &workloads.Sync{Connect: adapters.ForDelivery(connect), States: store, Guard: leases, Clock: clk, Slice: c.Kubernetes.Slice.D(), Parallelism: c.Kubernetes.Parallelism, Rights: access.DeliverRole},
 			upgrade.StepShift:     shifts,
 			upgrade.StepSoak:      execution.Soak{Clock: clk},
 			upgrade.StepDecommission: &executors.Decommission{EKS: eksAPI, Traffic: shifts, Builds: builds, States: store, Guard: leases,
