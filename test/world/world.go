@@ -163,6 +163,7 @@ func (w *World) addServices() {
 	w.events = eventbridge.New(o.Clock, o.Account, o.Region, w.mux)
 	w.scheduler = scheduler.New(o.Clock, o.Account, o.Region, w.mux, o.Seed)
 	w.cloudwatch = cloudwatch.New(o.Clock, o.Account, o.Region, w.mux, w.events)
+	w.logs.SetMetrics(w.cloudwatch)
 	w.stepfunctions = stepfunctions.New(stepfunctions.Options{Clock: o.Clock, Hold: o.Hold, Account: o.Account, Region: o.Region, Seed: o.Seed,
 		Functions: w.lambda, Mux: w.mux, Events: w.events, Logs: w.logs})
 	w.mux.Register("kms", w.kms)

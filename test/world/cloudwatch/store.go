@@ -126,23 +126,31 @@ func (s *Service) PutMetricData(_ *wire.Call, in *awscw.PutMetricDataInput) (*aw
 	case len(in.MetricData) > maxData:
 		return nil, invalidValue("The collection MetricData must not have a size greater than " + strconv.Itoa(maxData) + ".")
 	}
+	if err := s.PutData(namespace, in.MetricData); err != nil {
+		return nil, err
+	}
+	return &awscw.PutMetricDataOutput{}, nil
+}
+
+// PutData records data without an API call, as other services of AWS do. All
+// of it is checked before any of it is recorded.
+func (s *Service) PutData(namespace string, data []types.MetricDatum) error {
 	now := s.clock.Now()
-	samples := make([][]sample, len(in.MetricData))
-	for i, d := range in.MetricData {
+	samples := make([][]sample, len(data))
+	for i, d := range data {
 		var err error
 		if samples[i], err = read(d, now); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	s.mu.Lock()
-	for i, d := range in.MetricData {
+	defer s.mu.Unlock()
+	for i, d := range data {
 		for _, sm := range samples[i] {
 			s.add(namespace, *d.MetricName, d.Dimensions, sm)
 		}
 	}
-	s.mu.Unlock()
-
-	return &awscw.PutMetricDataOutput{}, nil
+	return nil
 }
 
 // read checks one datum and returns its samples.

@@ -27,21 +27,41 @@ const (
 )
 
 // PutLogEvents adds events to a stream. Those that are too old or too new are
-// left out, and the answer says which.
+// left out, and the answer says which. Metrics that are embedded in events go
+// to CloudWatch.
 func (s *Service) PutLogEvents(_ *wire.Call, in *sdk.PutLogEventsInput) (*sdk.PutLogEventsOutput, error) {
+	taken, out, err := s.put(in)
+	if err != nil {
+		return nil, err
+	}
+	for _, message := range taken.messages {
+		s.extract(taken.metrics, taken.group.name, taken.group.class, message)
+	}
+	return out, nil
+}
+
+// batch is what was taken of the events that were put.
+type batch struct {
+	group    *group
+	metrics  Metrics
+	messages []string
+}
+
+func (s *Service) put(in *sdk.PutLogEventsInput) (batch, *sdk.PutLogEventsOutput, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	g, err := s.find(in.LogGroupName, nil)
 	if err != nil {
-		return nil, err
+		return batch{}, nil, err
 	}
 	st, err := g.stream(in.LogStreamName)
 	if err != nil {
-		return nil, err
+		return batch{}, nil, err
 	}
 	if err := checkBatch(in.LogEvents); err != nil {
-		return nil, err
+		return batch{}, nil, err
 	}
+	taken := batch{group: g, metrics: s.metrics}
 	now := s.clock.Now()
 	expired := now.Add(-maxAge)
 	if g.retention > 0 {
@@ -64,13 +84,14 @@ func (s *Service) PutLogEvents(_ *wire.Call, in *sdk.PutLogEventsInput) (*sdk.Pu
 			}
 		default:
 			s.add(st, *e.Timestamp, now, *e.Message)
+			taken.messages = append(taken.messages, *e.Message)
 		}
 	}
 	out := &sdk.PutLogEventsOutput{NextSequenceToken: ptr(token("sequence", int(s.seq)))}
 	if any {
 		out.RejectedLogEventsInfo = &rejected
 	}
-	return out, nil
+	return taken, out, nil
 }
 
 func checkBatch(events []types.InputLogEvent) error {

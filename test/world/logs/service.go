@@ -21,9 +21,10 @@ type Service struct {
 	clock           clock.Clock
 	account, region string
 
-	mu     sync.Mutex
-	groups map[string]*group
-	seq    int64 // of events: makes their ids
+	mu      sync.Mutex
+	groups  map[string]*group
+	seq     int64   // of events: makes their ids
+	metrics Metrics // nil: events stay text
 }
 
 type group struct {
@@ -63,7 +64,6 @@ func New(c clock.Clock, account, region string) *Service {
 // missing. Writers of one stream should write in order of time.
 func (s *Service) Write(groupName, streamName string, at time.Time, message string) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	now := s.clock.Now()
 	g := s.groups[groupName]
 	if g == nil {
@@ -74,6 +74,9 @@ func (s *Service) Write(groupName, streamName string, at time.Time, message stri
 		st = g.newStream(streamName, now)
 	}
 	s.add(st, at.UnixMilli(), now, message)
+	to, class := s.metrics, g.class
+	s.mu.Unlock()
+	s.extract(to, groupName, class, message)
 }
 
 // Text returns the messages of a stream, one a line; "" when there is none.
