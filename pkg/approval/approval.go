@@ -48,6 +48,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/metrics"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/webhook"
 )
 
 // Documents reads what a person has to know.
@@ -72,15 +73,16 @@ type SNS interface {
 	Publish(context.Context, *sns.PublishInput, ...func(*sns.Options)) (*sns.PublishOutput, error)
 }
 
-// Handler is the approve phase. All fields but URL are needed.
+// Handler is the approve phase. All fields but Hook and URL are needed.
 type Handler struct {
 	Questions Questions
 	Documents Documents
 	Records   Records
 	Lease     Lease
 	SNS       SNS
-	Topic     string // ARN
-	URL       string // of the approval API; empty: there is none
+	Hook      webhook.Hook // a chat that is told too; the zero one is none
+	Topic     string       // ARN
+	URL       string       // of the approval API; empty: there is none
 	Clock     clock.Clock
 }
 
@@ -134,14 +136,16 @@ func (h *Handler) ask(ctx context.Context, in upgrade.ApproveInput) error {
 	if err != nil || !pending.AnnouncedAt.IsZero() {
 		return err
 	}
+	text := message(in.Run, plan, assessment, pending.ExpiresAt, h.how(pending, token))
 	_, err = h.SNS.Publish(ctx, &sns.PublishInput{
 		TopicArn: aws.String(h.Topic),
 		Subject:  aws.String(subject(plan)),
-		Message:  aws.String(message(in.Run, plan, assessment, pending.ExpiresAt, h.how(pending, token))),
+		Message:  aws.String(text),
 	})
 	if err != nil {
 		return awserr.Wrap("tell people about the approval", err)
 	}
+	h.Hook.Try(ctx, subject(plan), text)
 	_, err = h.Questions.Update(ctx, in.Run.ID, func(p Pending, _ bool) (Pending, error) {
 		p.AnnouncedAt = upgrade.At(h.Clock.Now())
 		return p, nil

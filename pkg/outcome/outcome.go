@@ -7,6 +7,7 @@ package outcome
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
@@ -15,6 +16,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/webhook"
 )
 
 // Documents reads what was decided.
@@ -51,6 +53,7 @@ type Handler struct {
 	Route53   Route53
 	EKS       EKS
 	Results   Results
+	Hook      webhook.Hook // a chat that is told how it ended; the zero one is none
 	Clock     clock.Clock
 }
 
@@ -68,6 +71,7 @@ func (h *Handler) Handle(ctx context.Context, in upgrade.ReportInput) (upgrade.R
 	if err != nil {
 		return upgrade.ReportOutput{}, err
 	}
+	h.Hook.Try(ctx, fmt.Sprintf("The upgrade of EKS cluster %s to %s has ended: %s", r.Cluster, r.Target, r.Outcome), r.Reason+"\n\nUpgrade "+r.Upgrade)
 	return upgrade.ReportOutput{Outcome: r.Outcome, Reason: r.Reason, Result: ref}, nil
 }
 

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -21,6 +24,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/outcome"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/webhook"
 )
 
 var (
@@ -33,6 +37,7 @@ var (
 
 // world is what the handler reads; a nil part of it does not answer.
 type world struct {
+	hook       webhook.Hook
 	sets       []types.ResourceRecordSet
 	pageSize   int
 	clusters   map[string]string
@@ -138,8 +143,25 @@ func input(o upgrade.Outcome, cause *upgrade.Cause) upgrade.ReportInput {
 
 func (w *world) report(t *testing.T, in upgrade.ReportInput) (upgrade.ReportOutput, error) {
 	t.Helper()
-	h := outcome.Handler{Documents: w, Records: w, Route53: w, EKS: w, Results: w, Clock: clock.NewVirtual(start.Add(2*time.Hour + 3*time.Minute))}
+	h := outcome.Handler{Documents: w, Records: w, Route53: w, EKS: w, Results: w, Hook: w.hook, Clock: clock.NewVirtual(start.Add(2*time.Hour + 3*time.Minute))}
 	return h.Handle(t.Context(), in)
+}
+
+func TestAChatIsToldHowItEnded(t *testing.T) {
+	var told string
+	chat := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		told = string(body)
+	}))
+	defer chat.Close()
+	w := &world{documents: true, sets: weighted(100, 0), clusters: map[string]string{"shop": "1.34"}, hook: webhook.New(chat.URL)}
+	out, err := w.report(t, input(upgrade.RolledBack, nil))
+	if err != nil || !strings.Contains(told, "EKS cluster shop to 1.35 has ended: rolledBack") || !strings.Contains(told, out.Reason) {
+		t.Errorf("%v, told %q", err, told)
+	}
 }
 
 func TestReportOfASuccess(t *testing.T) {

@@ -93,6 +93,8 @@ var (
 		"start a new upgrade and approve its plan in time")
 	KindAlreadyAnswered = declare("approval.alreadyAnswered", CodeConflict, "the plan was answered before, in another way",
 		"start a new upgrade if the first answer was wrong")
+	KindWebhook = declare("approval.webhook", CodeUnavailable, "a message could not be posted to the chat's webhook; nothing waits for it",
+		"check notification.webhook, and that the function's network lets it out")
 )
 
 // Execute.

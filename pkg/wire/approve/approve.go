@@ -17,6 +17,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/lease"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/records"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/webhook"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/awsclient"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/documents"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/tell"
@@ -32,6 +33,7 @@ func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) 
 		Lease:     lease.New(db, c.Tables.Leases, clk),
 		SNS:       sns.NewFromConfig(cfg),
 		Topic:     c.Notification.Topic,
+		Hook:      webhook.New(c.Notification.Webhook.Reveal()),
 		URL:       c.Approval.URL,
 		Clock:     clk,
 	}

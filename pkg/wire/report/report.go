@@ -17,6 +17,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/outcome"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/records"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/webhook"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/awsclient"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/documents"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/tell"
@@ -31,6 +32,7 @@ func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) 
 		Route53:   route53.NewFromConfig(cfg),
 		EKS:       eks.NewFromConfig(cfg),
 		Results:   store,
+		Hook:      webhook.New(c.Notification.Webhook.Reveal()),
 		Clock:     clk,
 	}
 	return boundary.Wrap(ctx, upgrade.PhaseReport, events.Around(tell.Publisher(cfg, c, clk), handler.Handle)), nil
