@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/apigateway"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/bedrock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/cloudwatch"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/comprehend"
@@ -97,6 +98,7 @@ type World struct {
 	stepfunctions *stepfunctions.Service
 	sns           *sns.Service
 	sqs           *sqs.Service
+	apigateway    *apigateway.Service
 	events        *eventbridge.Service
 	scheduler     *scheduler.Service
 	cloudwatch    *cloudwatch.Service
@@ -182,6 +184,9 @@ func (w *World) addServices() {
 	w.mux.Register("elasticache", w.elasticache)
 	w.mux.Register("sns", w.sns)
 	w.mux.Register("sqs", w.sqs)
+	w.apigateway = apigateway.New(apigateway.Options{Clock: o.Clock, Account: o.Account, Region: o.Region, Seed: o.Seed, Mux: w.mux, Functions: w.lambda, Logs: w.logs, Endpoint: w.URL})
+	w.mux.Register("apigatewayv2", w.apigateway)
+	w.mux.Register("apigateway", w.apigateway.Account())
 	w.mux.Register("eventbridge", w.events)
 	w.mux.Register("scheduler", w.scheduler)
 	w.mux.Register("cloudwatch", w.cloudwatch)
@@ -292,6 +297,9 @@ func (w *World) SNS() *sns.Service { return w.sns }
 
 // SQS holds the queues and their messages.
 func (w *World) SQS() *sqs.Service { return w.sqs }
+
+// APIGateway holds the HTTP and WebSocket APIs.
+func (w *World) APIGateway() *apigateway.Service { return w.apigateway }
 
 // Events is the event bus.
 func (w *World) Events() *eventbridge.Service { return w.events }
