@@ -41,7 +41,11 @@ func Roles(n Names) []Role {
 		all = append(all, Role{Name: MachineRole(m.Name), Purpose: m.Purpose, Service: "states.amazonaws.com", AssumedIf: n.InThisAccount(), Statements: Machine(m.Name, n)})
 	}
 	for _, s := range services {
-		all = append(all, Role{Name: s.Name, Purpose: s.Purpose, Service: s.service, AssumedIf: n.InThisAccount(), Statements: Service(s.Name, n)})
+		r := Role{Name: s.Name, Purpose: s.Purpose, Service: s.service, Statements: Service(s.Name, n)}
+		if !s.bare {
+			r.AssumedIf = n.InThisAccount()
+		}
+		all = append(all, r)
 	}
 	return all
 }

@@ -35,6 +35,7 @@ const (
 
 	SchedulerRole = "eks-upgrade-scheduler"
 	EventsRole    = "eks-upgrade-events"
+	GatewayRole   = "eks-upgrade-gateway"
 )
 
 // FunctionName returns the name of a phase's Lambda function and of its role.
