@@ -1,6 +1,7 @@
 package lease_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/lease"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/metrics/metricstest"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
@@ -115,5 +117,19 @@ func TestHandlerNamesTheWrongField(t *testing.T) {
 				t.Error("a wrong request wrote")
 			}
 		})
+	}
+}
+
+func TestAnUpgradeIsCountedOnceHoweverOftenItsLeaseIsAskedFor(t *testing.T) {
+	h := lease.NewHandler(newSetup().Store, upgrade.StandardDefaults())
+	for i, want := range []any{1., nil} {
+		got := metricstest.Record(t, func(ctx context.Context) {
+			if _, err := h.Handle(ctx, acquireInput(request)); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if got["UpgradesStarted"] != want {
+			t.Errorf("call %d measures %v", i, got)
+		}
 	}
 }

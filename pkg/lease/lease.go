@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/metrics"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/records/table"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
@@ -50,7 +51,9 @@ type state struct {
 // that this upgrade had it and has ended.
 func (s *Store) Acquire(ctx context.Context, cluster, owner string) (upgrade.Lease, error) {
 	now := s.clock.Now()
+	taken := false
 	held, err := table.Update(ctx, s.table, key(cluster), func(old state, found bool) (state, bool, error) {
+		taken = false
 		switch {
 		case found && old.Owner == owner && old.Released:
 			return old, false, upgrade.KindUpgradeEnded.Errorf("acquire lease", "upgrade %q has already ended", owner).
@@ -64,8 +67,12 @@ func (s *Store) Acquire(ctx context.Context, cluster, owner string) (upgrade.Lea
 		case found && !old.Released && (old.Dirty || now.Before(old.ExpiresAt.Time)):
 			return old, false, s.heldByAnother(old)
 		}
+		taken = true
 		return state{Lease: upgrade.Lease{Cluster: cluster, Owner: owner, Generation: old.Generation + 1, ExpiresAt: upgrade.At(now.Add(Margin))}}, true, nil
 	})
+	if err == nil && taken {
+		metrics.From(ctx).Add(metrics.UpgradesStarted, 1, nil)
+	}
 	return held.Lease, err
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/awserr"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/metrics"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/webhook"
 )
@@ -72,6 +73,7 @@ func (h *Handler) Handle(ctx context.Context, in upgrade.ReportInput) (upgrade.R
 		return upgrade.ReportOutput{}, err
 	}
 	h.Hook.Try(ctx, fmt.Sprintf("The upgrade of EKS cluster %s to %s has ended: %s", r.Cluster, r.Target, r.Outcome), r.Reason+"\n\nUpgrade "+r.Upgrade)
+	metrics.From(ctx).Add(metrics.UpgradesFinished, 1, metrics.Dims{metrics.Outcome: string(r.Outcome)})
 	return upgrade.ReportOutput{Outcome: r.Outcome, Reason: r.Reason, Result: ref}, nil
 }
 

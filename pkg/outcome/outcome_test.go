@@ -22,6 +22,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/metrics/metricstest"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/outcome"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/webhook"
@@ -333,4 +334,17 @@ func FuzzReasonIsOneBoundedLine(f *testing.F) {
 			t.Errorf("%q", out.Reason)
 		}
 	})
+}
+
+func TestTheEndIsCounted(t *testing.T) {
+	w := &world{documents: true, sets: weighted(100, 0), clusters: map[string]string{"shop": "1.34"}}
+	h := outcome.Handler{Documents: w, Records: w, Route53: w, EKS: w, Results: w, Clock: clock.NewVirtual(start)}
+	got := metricstest.Record(t, func(ctx context.Context) {
+		if _, err := h.Handle(ctx, input(upgrade.RolledBack, nil)); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if got["UpgradesFinished"] != 1. || got["Outcome"] != "rolledBack" {
+		t.Error(got)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/metrics"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
@@ -58,10 +59,12 @@ func (h *Handler) Handle(ctx context.Context, in upgrade.StepInput) (upgrade.Rec
 	if err := h.Guard.Check(ctx, in.Run, longest(plan, in.Index+1)); err != nil {
 		return upgrade.RecordOutput{}, err
 	}
-	rec.VerifiedAt = upgrade.At(h.Store.clock.Now())
+	now := upgrade.At(h.Store.clock.Now())
+	rec.VerifiedAt = now
 	if err := h.Store.UpdateStep(ctx, rec); err != nil {
 		return upgrade.RecordOutput{}, err
 	}
+	metrics.From(ctx).Add(metrics.StepDuration, now.Sub(rec.StartedAt.Time).Seconds(), metrics.Dims{metrics.StepKind: string(rec.Kind)})
 	return upgrade.RecordOutput{Next: in.Index + 1}, nil
 }
 

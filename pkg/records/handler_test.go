@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/metrics/metricstest"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/records"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
@@ -119,4 +120,16 @@ func TestRecordWithALostLease(t *testing.T) {
 	g.err = upgrade.Errorf(upgrade.CodeLeaseLost, "renew", "gone")
 	_, err := h.Handle(t.Context(), in)
 	wantCode(t, err, upgrade.CodeLeaseLost)
+}
+
+func TestRecordMeasuresTheStep(t *testing.T) {
+	h, _, in, now := recorded(t, verdict("shift-10", upgrade.Pass), true)
+	now.Advance(90 * time.Second)
+	got := metricstest.Record(t, func(ctx context.Context) {
+		_, err := h.Handle(ctx, in)
+		must(t, err)
+	})
+	if got["StepDuration"] != 90. || got["StepKind"] != "verify" {
+		t.Error(got)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/metrics"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
@@ -91,6 +92,7 @@ func (h *Handler) Handle(ctx context.Context, in upgrade.StepInput) (upgrade.Val
 	if err := h.Records.UpdateStep(ctx, record); err != nil {
 		return upgrade.ValidateOutput{}, err
 	}
+	metrics.From(ctx).Add(metrics.Verdicts, 1, metrics.Dims{metrics.Result: string(verdict.Status)})
 	out := upgrade.ValidateOutput{Step: step.ID, Status: verdict.Status, Reason: verdict.Reason}
 	if verdict.Status == upgrade.Inconclusive {
 		out.WaitSeconds = upgrade.Duration(interval(waited, step.VerifyTimeout.D()-waited)).Seconds()

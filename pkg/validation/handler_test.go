@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/metrics/metricstest"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/records"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/records/table/tabletest"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
@@ -201,5 +202,18 @@ func TestHandleRefuses(t *testing.T) {
 				t.Errorf("error %v, want %s", err, c.code)
 			}
 		})
+	}
+}
+
+func TestVerdictsAreCounted(t *testing.T) {
+	s := newSetup(t)
+	s.said[upgrade.EndpointAnswers]["green"] = validation.Result{Status: upgrade.Inconclusive, Evidence: "no data"}
+	got := metricstest.Record(t, func(ctx context.Context) {
+		if _, err := s.handler.Handle(ctx, s.input()); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if got["Verdicts"] != 1. || got["Result"] != "inconclusive" {
+		t.Error(got)
 	}
 }
