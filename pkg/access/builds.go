@@ -10,7 +10,7 @@ func Build(project string, n Names) []Statement {
 	if !known {
 		panic("access: no permissions are written down for project " + project)
 	}
-	return withKey(n, slices.Concat(own(n), []Statement{
+	return withKey(n, slices.Concat(own(n), n.spokes(project), n.buildNetwork(), []Statement{
 		allow("CodeBuild fetches the scripts and the command line tool", []string{n.Source}, "s3:GetObject", "s3:GetObjectVersion"),
 		allow("CodeBuild writes the build's log", n.logStreams(buildLog(project)), "logs:CreateLogStream", "logs:PutLogEvents"),
 	}))
@@ -46,4 +46,18 @@ var builds = map[string]func(Names) []Statement{
 			allow("CodeBuild checks the bucket first", []string{n.BucketARN()}, "s3:GetBucketAcl", "s3:GetBucketLocation"),
 		}
 	},
+}
+
+// buildNetwork allows CodeBuild to give a build its place in a VPC. Source:
+// https://docs.aws.amazon.com/codebuild/latest/userguide/auth-and-access-control-iam-identity-based-access-control.html#customer-managed-policies-example-create-vpc-network-interface
+func (n Names) buildNetwork() []Statement {
+	if !n.VPC {
+		return nil
+	}
+	return []Statement{
+		wide("CodeBuild makes the build's network interface", "EC2 lets no description be narrowed, and CodeBuild names no interface before it makes it",
+			"ec2:CreateNetworkInterface", "ec2:DescribeDhcpOptions", "ec2:DescribeNetworkInterfaces", "ec2:DeleteNetworkInterface", "ec2:DescribeSubnets", "ec2:DescribeSecurityGroups", "ec2:DescribeVpcs"),
+		allow("CodeBuild attaches it", []string{n.arn("ec2", "network-interface/*")}, "ec2:CreateNetworkInterfacePermission").
+			when(map[string]map[string]any{"StringEquals": {"ec2:AuthorizedService": "codebuild.amazonaws.com"}}),
+	}
 }

@@ -15,7 +15,7 @@ func Function(name string, n Names) []Statement {
 	if !known {
 		panic("access: no permissions are written down for function " + name)
 	}
-	return withKey(n, slices.Concat(own(n), n.settings(), n.network(own(n)), []Statement{
+	return withKey(n, slices.Concat(own(n), n.spokes(name), n.settings(), n.network(own(n)), []Statement{
 		allow("the Lambda service writes the function's log", n.logStreams(functionLog(name)), "logs:CreateLogStream", "logs:PutLogEvents"),
 		wide("the Lambda service sends the function's traces", "X-Ray knows no resources of traces", "xray:PutTraceSegments", "xray:PutTelemetryRecords"),
 	}))

@@ -65,6 +65,8 @@ type Names struct {
 	Key string `json:"key"`
 	// StreamAPI is the id of the WebSocket API; empty: there is none.
 	StreamAPI string `json:"streamApi"`
+	// Spokes are the ids of other accounts with clusters.
+	Spokes []string `json:"spokes"`
 	// VPC says that the functions have network interfaces in a VPC.
 	VPC bool `json:"vpc"`
 }

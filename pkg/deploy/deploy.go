@@ -4,6 +4,8 @@
 package deploy
 
 import (
+	"slices"
+
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/access"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
@@ -127,11 +129,22 @@ type Spoke struct {
 
 // Names returns what the permissions of the agent are written with.
 func (s Settings) Names(partition string) access.Names {
-	return access.Names{Partition: partition, Account: s.Account, Region: s.Region, Clusters: s.Clusters, HostedZones: s.HostedZones, Roles: s.Roles}
+	n := access.Names{Partition: partition, Account: s.Account, Region: s.Region, Clusters: s.Clusters, HostedZones: s.HostedZones, Roles: s.Roles, VPC: s.VPC.Inside()}
+	for _, spoke := range s.Spokes {
+		if !slices.Contains(n.Spokes, spoke.Account) {
+			n.Spokes = append(n.Spokes, spoke.Account)
+		}
+	}
+	return n
 }
 
 func defaults() map[string]any {
 	return map[string]any{
 		"architecture": Arm, "reservedConcurrency": 5, "logRetentionDays": 180, "noncurrentDays": 90, "accountLogging": true, "dashboard": true, "stuckHours": 48,
 	}
+}
+
+// Names returns what the permissions in the spoke are written with.
+func (s Spoke) Names(partition string) access.Names {
+	return access.Names{Partition: partition, Account: s.Account, Region: s.Region, Clusters: s.Clusters, HostedZones: s.HostedZones, Roles: s.Roles}
 }
