@@ -64,14 +64,6 @@ func TestDefaults(t *testing.T) {
 	same(t, want(), got)
 }
 
-func TestTheExampleShowsTheDefaults(t *testing.T) {
-	got, err := config.Load([]string{config.FileVariable + "=../../docs/config.example.yaml"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	same(t, want(), got)
-}
-
 func TestTheEnvironmentWinsOverTheFileOverTheDefaults(t *testing.T) {
 	got, err := config.Load(withFile(t, "tables:\n  leases: file-leases\n  records: file-records\nverify:\n  healthMaxAge: 2m\nlogging:\n  level: debug\n",
 		append(required, config.Prefix+"TABLES_LEASES=env-leases", config.Prefix+"VERIFY_HEALTH_MAX_AGE=3m")...))
@@ -105,7 +97,7 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		"list for text":             {withFile(t, "tables: {leases: [a]}", required...), []string{"tables.leases: [a] is not text"}},
 		"text for a group":          {withFile(t, "tables: abc", required...), []string{"tables: is a section, not a setting"}},
 		"null":                      {withFile(t, "tables: {leases: }", required...), []string{"tables.leases: has no value"}},
-		"no file":                   {append(required, config.FileVariable+"=/nowhere/config.yaml"), []string{"/nowhere/config.yaml", "correct EKS_UPGRADE_AGENT_CONFIG"}},
+		"no file":                   {append(required, config.FileVariable+"=/nowhere/config.yaml"), []string{"/nowhere/config.yaml", "EKS_UPGRADE_AGENT_CONFIG names the one"}},
 		"no YAML":                   {withFile(t, "a: [", required...), []string{"yaml", "docs/config.example.yaml"}},
 		"empty value":               {append(required, "EKS_UPGRADE_AGENT_TABLES_LEASES="), []string{`tables.leases: "" is not valid (environment EKS_UPGRADE_AGENT_TABLES_LEASES)`}},
 		"two problems, both are in": {append(required, "EKS_UPGRADE_AGENT_VERIFY_HEALTH_MAX_AGE=1s", "EKS_UPGRADE_AGENT_LOGGING_LEVEL=loud"), []string{"verify.healthMaxAge", "1m to 1h", "logging.level", "debug, info"}},

@@ -32,14 +32,10 @@ const (
 // DefaultPath is where the deployment keeps parameters.
 const DefaultPath = "/eks-upgrade/config/"
 
-func (l *loader) files(environ []string) {
-	path := lookup(environ, FileVariable)
-	if path == "" {
-		return
-	}
+func (l *loader) readFile(path string) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		l.problems = append(l.problems, upgrade.KindInvalidConfiguration.Errorf("read configuration", "%w", err).WithRemedy("correct "+FileVariable))
+		l.problems = append(l.problems, upgrade.KindInvalidConfiguration.Errorf("read configuration", "%w", err).WithRemedy("name a file that can be read; "+FileVariable+" names the one of the environment"))
 		return
 	}
 	l.file(path, data)
@@ -110,7 +106,7 @@ func linesOf(data []byte) map[string]string {
 	return lines
 }
 
-func (l *loader) parameters(ctx context.Context, path string, p Parameters) error {
+func (l *loader) readParameters(ctx context.Context, path string, p Parameters) error {
 	if wrong := CheckPath(path); wrong != nil {
 		return wrong
 	}

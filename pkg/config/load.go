@@ -30,39 +30,52 @@ type Parameter struct {
 // from the file that it names. It does not ask AWS: a path of parameters is
 // left alone. The error holds everything that is wrong.
 func Load(environ []string) (Config, error) {
-	l := newLoader()
-	l.files(environ)
-	l.environment(environ)
-	return l.config()
+	c, problems := Read(context.Background(), Sources{File: lookup(environ, FileVariable), Environ: environ})
+	return complete(c, problems)
 }
 
 // LoadWith is Load with the layer of parameters, when the environment names
 // their path. That they cannot be read is an error: an agent that runs without
 // its settings does something else than it was told.
 func LoadWith(ctx context.Context, environ []string, p Parameters) (Config, error) {
+	c, problems := Read(ctx, Sources{File: lookup(environ, FileVariable), Path: lookup(environ, PathVariable), Parameters: p, Environ: environ})
+	return complete(c, problems)
+}
+
+func complete(c Config, problems []error) (Config, error) {
+	if err := errors.Join(problems...); err != nil {
+		return Config{}, err
+	}
+	return c, nil
+}
+
+// Sources are the layers of a configuration, each over the one before it. What
+// is empty is no layer.
+type Sources struct {
+	File       string     // path of a YAML file
+	Path       string     // of parameters, with what reads them
+	Parameters Parameters //
+	Environ    []string   // as os.Environ gives it
+	Partial    bool       // required settings may be missing: other layers have them
+}
+
+// Read reads the layers and returns what is valid in them, and everything that
+// is wrong. The errors are *upgrade.Error and name the key, where the value
+// comes from and what to do.
+func Read(ctx context.Context, from Sources) (Config, []error) {
 	l := newLoader()
-	l.files(environ)
-	if path := lookup(environ, PathVariable); path != "" {
-		if err := l.parameters(ctx, path, p); err != nil {
-			return Config{}, err
+	l.partial = from.Partial
+	if from.File != "" {
+		l.readFile(from.File)
+	}
+	if from.Path != "" {
+		if err := l.readParameters(ctx, from.Path, from.Parameters); err != nil {
+			l.problems = append(l.problems, err)
 		}
 	}
-	l.environment(environ)
-	return l.config()
-}
-
-// LoadFile reads the configuration of a file alone, over the defaults.
-func LoadFile(path string, data []byte) (Config, error) {
-	l := newLoader()
-	l.file(path, data)
-	return l.config()
-}
-
-// FromParameters makes a configuration of parameters alone, over the defaults.
-func FromParameters(path string, all []Parameter) (Config, error) {
-	l := newLoader()
-	l.addParameters(path, all)
-	return l.config()
+	l.environment(from.Environ)
+	c := l.config()
+	return c, l.problems
 }
 
 // loader gathers the values of all layers, and what is wrong with them.
@@ -71,6 +84,7 @@ type loader struct {
 	origins  map[string]string
 	problems []error
 	notices  []Notice
+	partial  bool // required settings may be missing
 }
 
 func newLoader() *loader {
@@ -142,8 +156,9 @@ func (l *loader) plainSecret(key, origin, where string) {
 	}
 }
 
-// config makes the configuration of the values, or returns all problems.
-func (l *loader) config() (Config, error) {
+// config makes the configuration of the values, and adds what is wrong with
+// them together.
+func (l *loader) config() Config {
 	c := Config{origins: l.origins}
 	for _, s := range settings {
 		value := l.values.Get(s.Key)
@@ -151,15 +166,12 @@ func (l *loader) config() (Config, error) {
 			s.set(&c, value)
 			continue
 		}
-		if s.Required && !l.reported(s.Key) {
+		if s.Required && !l.partial && !l.reported(s.Key) {
 			l.wrong(s.Key, "", "is missing", fmt.Sprintf("%s, in the configuration file or as %s", s.remedy(), Variable(s.Key)))
 		}
 	}
 	if len(l.problems) == 0 {
 		l.together(c)
-	}
-	if err := errors.Join(l.problems...); err != nil {
-		return Config{}, err
 	}
 	for _, n := range l.notices {
 		if l.origins[n.Key] == n.Origin { // nothing overrides it
@@ -167,7 +179,7 @@ func (l *loader) config() (Config, error) {
 		}
 	}
 	slices.SortStableFunc(c.notices, func(a, b Notice) int { return cmp.Compare(a.Key, b.Key) })
-	return c, nil
+	return c
 }
 
 func (l *loader) reported(key string) bool {

@@ -78,7 +78,7 @@ var settings = []Setting{
 
 	{Key: "security.approvers", Kind: Texts, Default: []string{}, field: func(c *Config) any { return &c.Security.Approvers }, check: everyText(approver),
 		About:   "Who may answer by the approval API: ARNs of IAM identities, OIDC subjects or e-mail addresses; * stands for any characters. Empty: whoever the API's authorizer lets in.",
-		Pattern: `[!-~]{1,2048}`, Example: "arn:aws:sts::123456789012:assumed-role/platform-lead/*,lead@example.com", Remedy: "give ARNs, OIDC subjects or e-mail addresses, each without spaces"},
+		Pattern: `[!-~]{1,1000}`, Example: "arn:aws:sts::123456789012:assumed-role/platform-lead/*,lead@example.com", Remedy: "give ARNs, OIDC subjects or e-mail addresses, each without spaces"},
 	{Key: "security.redact", Kind: Texts, Default: []string{}, field: func(c *Config) any { return &c.Security.Redact }, check: everyText(expression),
 		About:   "Regular expressions (RE2) of texts that logs and error messages must not show, besides the secrets that the agent knows by their form.",
 		Example: `["ACME-[0-9]{8}"]`, Remedy: "give regular expressions in the syntax of RE2 that match some text"},
@@ -142,7 +142,7 @@ var settings = []Setting{
 		About:   "Folder of the Kubernetes changelogs (CHANGELOG-<version>.md): GitHub's, or a mirror. \"bundled\": those that come with the agent.",
 		Pattern: textPattern, Remedy: `give an http or https address, or "bundled"`},
 	{Key: "releaseNotes.token", Kind: Text, Default: "", Secret: true, field: func(c *Config) any { return &c.ReleaseNotes.Token },
-		About: "Bearer token for that folder. Empty: none is sent.", Pattern: `[!-~]{1,4096}`, Remedy: "give the token alone, without spaces"},
+		About: "Bearer token for that folder. Empty: none is sent.", Pattern: `[!-~]{1,1000}`, Remedy: "give the token alone, without spaces"},
 	{Key: "releaseNotes.timeout", Kind: Duration, Default: minute, field: func(c *Config) any { return &c.ReleaseNotes.Timeout },
 		About: "How long reading one changelog, of up to 1 MB, may take.", Least: second, Most: 5 * minute, Remedy: "give 1s to 5m"},
 }
@@ -166,6 +166,15 @@ func Find(key string) (Setting, bool) {
 // isSection reports whether there are settings below a key.
 func isSection(key string) bool {
 	return emptySections[key] != "" || slices.ContainsFunc(settings, func(s Setting) bool { return strings.HasPrefix(s.Key, key+".") })
+}
+
+// Limits says which numbers or durations are allowed, "10m to 8h"; "" if there
+// are no limits.
+func (s Setting) Limits() string {
+	if s.Least == nil || s.Most == nil {
+		return ""
+	}
+	return TextOf(s.Least) + " to " + TextOf(s.Most)
 }
 
 // remedy is what to give.
