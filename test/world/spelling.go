@@ -17,6 +17,12 @@ func throttled(service string) error {
 		e.Code, e.Message, e.Status = "RequestLimitExceeded", "Request limit exceeded.", http.StatusServiceUnavailable
 	case "lambda":
 		e.Code, e.Status = "TooManyRequestsException", http.StatusTooManyRequests
+	case "sqs":
+		e.Code, e.Message, e.Status = "RequestThrottled", "Request is throttled.", http.StatusForbidden
+	case "apigateway", "apigatewayv2", "execute-api":
+		e.Code, e.Message, e.Status = "TooManyRequestsException", "Too Many Requests", http.StatusTooManyRequests
+	case "apigatewaymanagementapi":
+		e.Code, e.Status = "LimitExceededException", http.StatusTooManyRequests
 	case "eks", "bedrockruntime", "scheduler":
 		e.Status = http.StatusTooManyRequests
 	case "route53", "sns", "sts", "cloudwatch", "iam", "rds", "elasticache":

@@ -56,8 +56,8 @@ func (j *Judge) Authorize(c *wire.Call, in any) error {
 	}
 	globals := j.globals(c, who, in)
 	for _, need := range rule(j.request(c, in)) {
-		if who.service() && strings.HasPrefix(need.Action, "kms:") {
-			continue // a service encrypts for itself by a grant on the key, which is not simulated
+		if who.service() && strings.HasPrefix(need.Action, "kms:") && c.Service != "sqs" {
+			continue // a service encrypts for itself by a grant on the key, which is not simulated; to a queue with a key it must be let by the key's policy
 		}
 		maps.Copy(need.Context, globals)
 		if err := j.judge(c, who, need); err != nil {
@@ -73,7 +73,7 @@ func (j *Judge) Authorize(c *wire.Call, in any) error {
 }
 
 func (j *Judge) request(c *wire.Call, in any) authz.Request {
-	return authz.Request{Account: j.account, Region: j.region, Input: in, Peek: func(service, operation string, in any) (any, error) {
+	return authz.Request{Account: j.account, Region: j.region, Input: in, Resource: c.Resource, Peek: func(service, operation string, in any) (any, error) {
 		ctx := c.Context
 		if ctx == nil {
 			ctx = context.Background()
@@ -238,6 +238,9 @@ func ptr[T any](v T) *T { return &v }
 
 // refused words a refusal as the service does.
 func refused(service, arn string, need authz.Need, d policy.Decision) error {
+	if service == "sqs" { // it writes actions so
+		need.Action = strings.ToLower(need.Action)
+	}
 	what := "User: " + arn + " is not authorized to perform: " + need.Action
 	switch {
 	case need.Trust && !d.Explicit:
@@ -265,8 +268,10 @@ func deniedBy(service, message string) error {
 		e.Code, e.Status = "AccessDenied", http.StatusForbidden
 	case "sns":
 		e.Code, e.Status = "AuthorizationError", http.StatusForbidden
-	case "eks", "lambda", "scheduler", "bedrockruntime":
+	case "eks", "lambda", "scheduler", "bedrockruntime", "apigateway", "apigatewayv2", "sqs":
 		e.Status = http.StatusForbidden
+	case "apigatewaymanagementapi", "execute-api":
+		e.Code, e.Status = "ForbiddenException", http.StatusForbidden
 	}
 	return e
 }
@@ -281,7 +286,7 @@ func expired(service string) error {
 		e.Code, e.Message = "ExpiredToken", "The provided token has expired."
 	case "sts", "iam", "route53", "rds", "elasticache", "cloudwatch", "sns":
 		e.Code, e.Status = "ExpiredToken", http.StatusForbidden
-	case "eks", "lambda", "scheduler", "bedrockruntime":
+	case "eks", "lambda", "scheduler", "bedrockruntime", "apigateway", "apigatewaymanagementapi", "apigatewayv2", "execute-api", "sqs":
 		e.Status = http.StatusForbidden
 	}
 	return e
@@ -297,7 +302,7 @@ func invalidKey(service string) error {
 		e.Code, e.Status, e.Message = "InvalidAccessKeyId", http.StatusForbidden, "The AWS Access Key Id you provided does not exist in our records."
 	case "sts", "iam", "route53", "rds", "elasticache", "cloudwatch", "sns":
 		e.Code, e.Status = "InvalidClientTokenId", http.StatusForbidden
-	case "eks", "lambda", "scheduler", "bedrockruntime":
+	case "eks", "lambda", "scheduler", "bedrockruntime", "apigateway", "apigatewaymanagementapi", "apigatewayv2", "execute-api", "sqs":
 		e.Status = http.StatusForbidden
 	}
 	return e

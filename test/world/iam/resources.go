@@ -11,6 +11,8 @@ import (
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
+	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/iam/authz"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/iam/policy"
@@ -28,7 +30,7 @@ func unlocks(action string) bool {
 }
 
 // policyOf is the policy of the resource that a permission is about: a bucket,
-// a function, a topic or a key; nil when it has none.
+// a function, a topic, a queue or a key; nil when it has none.
 func (j *Judge) policyOf(need authz.Need) *policy.Source {
 	parts := strings.SplitN(need.Resource, ":", 7)
 	if len(parts) < 6 {
@@ -46,6 +48,13 @@ func (j *Judge) policyOf(need authz.Need) *policy.Source {
 			p := out.Attributes["Policy"]
 			return &p
 		})
+	case service == "sqs" && len(parts) == 6:
+		address := "https://sqs/" + parts[4] + "/" + parts[5]
+		text = peek(j, "sqs", "GetQueueAttributes", &awssqs.GetQueueAttributesInput{QueueUrl: &address, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNamePolicy}},
+			func(out *awssqs.GetQueueAttributesOutput) *string {
+				p := out.Attributes["Policy"]
+				return &p
+			})
 	case service == "kms" && strings.HasPrefix(parts[5], "key/"):
 		text = peek(j, "kms", "GetKeyPolicy", &awskms.GetKeyPolicyInput{KeyId: &need.Resource}, func(out *awskms.GetKeyPolicyOutput) *string { return out.Policy })
 	}

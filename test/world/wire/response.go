@@ -190,7 +190,10 @@ func QueryCode(err error) string {
 			return q.ErrorCode
 		}
 	}
-	return Describe(err).Code
+	if code := Describe(err).Code; code != "AccessDeniedException" {
+		return code
+	}
+	return "AccessDenied"
 }
 
 // queryOnce are the services that spoke the query protocol before: a header

@@ -23,13 +23,27 @@ type route struct {
 var restRoutes = map[string][]route{
 	"apigateway":              boundRoutes["apigateway"],
 	"apigatewaymanagementapi": boundRoutes["apigatewaymanagementapi"],
-	"apigatewayv2":            boundRoutes["apigatewayv2"],
+	"apigatewayv2":            byMethod(boundRoutes["apigatewayv2"]),
 	"bedrockruntime":          schemaRoutes(schemaOperations["bedrockruntime"]),
 	"eks":                     schemaRoutes(schemaOperations["eks"]),
 	"lambda":                  schemaRoutes(schemaOperations["lambda"]),
 	"route53":                 boundRoutes["route53"],
 	"s3":                      boundRoutes["s3"],
 	"scheduler":               boundRoutes["scheduler"],
+}
+
+// byMethod sets the statuses of API Gateway's version 2, which follow from the
+// methods.
+func byMethod(routes []route) []route {
+	for i, r := range routes {
+		switch r.method {
+		case http.MethodPost:
+			routes[i].status = http.StatusCreated
+		case http.MethodDelete:
+			routes[i].status = http.StatusNoContent
+		}
+	}
+	return routes
 }
 
 // schemaRoutes reads routes from the HTTP traits of operation schemas.

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -75,11 +76,19 @@ func reply(w http.ResponseWriter, c *Call, res *response) {
 
 // NewCall describes the request r of identity id.
 func (m *Mux) NewCall(r *http.Request, id Identity) *Call {
+	resource, _ := r.Context().Value(resourceKey{}).(string)
 	return &Call{
-		Context: r.Context(), Service: id.Service, Region: id.Region, AccessKeyID: id.AccessKeyID,
+		Context: r.Context(), Resource: resource, Service: id.Service, Region: id.Region, AccessKeyID: id.AccessKeyID,
 		RequestID: m.NewRequestID(), UserAgent: r.UserAgent(), Time: m.now(), HTTP: r,
 		protocol: protocolOf(id.Service, r), Caller: r.Header.Get(CallerHeader), Invocation: r.Header.Get(InvocationHeader),
 	}
+}
+
+type resourceKey struct{}
+
+// WithResource returns a context for a request whose call is about a resource.
+func WithResource(ctx context.Context, arn string) context.Context {
+	return context.WithValue(ctx, resourceKey{}, arn)
 }
 
 // NewRequestID returns the next request id; ids count up, so that runs repeat.

@@ -31,6 +31,9 @@ type Call struct {
 	Principal string
 	// SourceArn is the resource on whose behalf Principal calls, such as a rule.
 	SourceArn string
+	// Resource is the ARN of what the call is about where neither the Input nor the
+	// path tells: a front that knows sets it by WithResource.
+	Resource string
 	// Time is the simulated time at which the call was received.
 	Time time.Time
 	// HTTP is the request; nil for a call made in process.

@@ -27,6 +27,8 @@ type Need struct {
 type Request struct {
 	Account, Region string
 	Input           any // pointer to the SDK's Input
+	// Resource is the ARN that the call is about where the Input does not tell.
+	Resource string
 	// Peek asks a service for something without a trace, as for the ARN of what
 	// a request names otherwise; see wire.Mux.Peek.
 	Peek func(service, operation string, in any) (any, error)
@@ -38,6 +40,7 @@ type Rule func(r Request) []Need
 // services holds the rules by service, as the SDK's package is named, and
 // operation.
 var services = map[string]map[string]Rule{
+	"apigateway": apigateway, "apigatewaymanagementapi": connections, "apigatewayv2": apigatewayv2, "execute-api": executeAPI, "sqs": sqs,
 	"bedrockruntime": bedrock, "cloudwatch": cloudwatch, "cloudwatchlogs": logs, "codebuild": codebuild, "comprehend": comprehend,
 	"dynamodb": dynamodb, "ec2": ec2, "eks": eks, "elasticache": elasticache, "eventbridge": events, "iam": iam, "kms": kms, "lambda": lambda,
 	"rds": rds, "route53": route53, "s3": s3, "scheduler": scheduler, "sfn": states, "sns": sns, "ssm": ssm, "sts": sts,
