@@ -15,8 +15,11 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
-// maxReason is how many characters of a reason are kept.
-const maxReason = 500
+const (
+	maxReason       = 500     // characters of a reason that are kept
+	maxLine         = 1000    // characters of a text that are shown
+	maxFindingBytes = 4 << 20 // of all findings; Lambda's answers have at most 6 MB
+)
 
 // question returns what is asked.
 func (h *Handler) question(ctx context.Context, id string) (Question, error) {
@@ -41,8 +44,7 @@ func (h *Handler) question(ctx context.Context, id string) (Question, error) {
 	if q.Assessment, err = h.Documents.Assessment(ctx, p.Assessment); err != nil {
 		return Question{}, err
 	}
-	q.Omitted = max(0, len(q.Assessment.Findings)-MaxFindings)
-	q.Assessment = withoutSecrets(q.Assessment)
+	q.Assessment, q.Omitted = shown(q.Assessment)
 	return q, nil
 }
 
@@ -58,17 +60,24 @@ func (h *Handler) state(p approval.Pending) State {
 	return Open
 }
 
-// withoutSecrets returns an assessment that people may see: its texts come
-// from clusters and scanners.
-func withoutSecrets(a upgrade.Assessment) upgrade.Assessment {
-	a.Reason = logging.Redact(a.Reason)
-	findings := a.Findings[:min(len(a.Findings), MaxFindings)]
-	a.Findings = make([]upgrade.Finding, len(findings))
-	for i, f := range findings {
-		f.Title, f.Evidence, f.Remedy = logging.Redact(f.Title), logging.Redact(f.Evidence), logging.Redact(f.Remedy)
-		a.Findings[i] = f
+// shown returns an assessment that people may see, and how many findings were
+// left out: its texts come from clusters and scanners, may hold secrets, and
+// may be of any length.
+func shown(a upgrade.Assessment) (_ upgrade.Assessment, omitted int) {
+	a.Reason = line(a.Reason)
+	size := 0
+	findings := []upgrade.Finding{}
+	for _, f := range a.Findings[:min(len(a.Findings), MaxFindings)] {
+		f.Title, f.Evidence, f.Remedy = line(f.Title), line(f.Evidence), line(f.Remedy)
+		text, err := json.Marshal(f)
+		if size += len(text); err != nil || size > maxFindingBytes {
+			break
+		}
+		findings = append(findings, f)
 	}
-	return a
+	omitted = len(a.Findings) - len(findings)
+	a.Findings = findings
+	return a, omitted
 }
 
 // answer records the answer, once and for all, and then resumes the execution.

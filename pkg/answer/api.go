@@ -39,12 +39,11 @@ type Question struct {
 	State      State              `json:"state"`
 	Answer     *Receipt           `json:"answer,omitempty"`  // of the states answered and recorded
 	Plan       upgrade.Plan       `json:"plan"`              // whole: its hash can be checked
-	Assessment upgrade.Assessment `json:"assessment"`        // without secrets
+	Assessment upgrade.Assessment `json:"assessment"`        // its texts without secrets, cut
 	Omitted    int                `json:"omitted,omitempty"` // findings beyond MaxFindings, the mildest
 }
 
-// MaxFindings is how many findings a Question carries; Lambda's answers have at
-// most 6 MB.
+// MaxFindings is how many findings a Question carries; fewer when they are long.
 const MaxFindings = 500
 
 // Answer is what a person sends.

@@ -70,9 +70,6 @@ func (v view) html() (string, error) {
 	return b.String(), err
 }
 
-// maxLine is how many characters of one text a page shows.
-const maxLine = 2000
-
 // line makes one harmless line of a text that is not trusted. Escaping is the
 // template's.
 func line(text string) string { return progress.Clean(logging.Line(text, maxLine)) }
