@@ -18,6 +18,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/apigateway"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/bedrock"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/cloudformation"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/cloudwatch"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/comprehend"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/dynamodb"
@@ -83,26 +84,27 @@ type World struct {
 	recorded int // calls, kept or not
 	hooks    []func(CallRecord)
 
-	kms           *kms.Service
-	ssm           *ssm.Service
-	dynamodb      *dynamodb.Service
-	s3            *s3.Service
-	sts           *sts.Service
-	iam           *iam.Service
-	judge         *iam.Judge
-	bedrock       *bedrock.Service
-	comprehend    *comprehend.Service
-	rds           *rds.Service
-	elasticache   *elasticache.Service
-	lambda        *lambda.Service
-	stepfunctions *stepfunctions.Service
-	sns           *sns.Service
-	sqs           *sqs.Service
-	apigateway    *apigateway.Service
-	events        *eventbridge.Service
-	scheduler     *scheduler.Service
-	cloudwatch    *cloudwatch.Service
-	logs          *logs.Service
+	cloudformation *cloudformation.Service
+	kms            *kms.Service
+	ssm            *ssm.Service
+	dynamodb       *dynamodb.Service
+	s3             *s3.Service
+	sts            *sts.Service
+	iam            *iam.Service
+	judge          *iam.Judge
+	bedrock        *bedrock.Service
+	comprehend     *comprehend.Service
+	rds            *rds.Service
+	elasticache    *elasticache.Service
+	lambda         *lambda.Service
+	stepfunctions  *stepfunctions.Service
+	sns            *sns.Service
+	sqs            *sqs.Service
+	apigateway     *apigateway.Service
+	events         *eventbridge.Service
+	scheduler      *scheduler.Service
+	cloudwatch     *cloudwatch.Service
+	logs           *logs.Service
 }
 
 // New starts a simulated AWS.
@@ -168,6 +170,8 @@ func (w *World) addServices() {
 	w.logs.SetMetrics(w.cloudwatch)
 	w.stepfunctions = stepfunctions.New(stepfunctions.Options{Clock: o.Clock, Hold: o.Hold, Account: o.Account, Region: o.Region, Seed: o.Seed,
 		Functions: w.lambda, Mux: w.mux, Events: w.events, Logs: w.logs})
+	w.cloudformation = cloudformation.New(o.Clock, o.Account, o.Region, w.mux)
+	w.mux.Register("cloudformation", w.cloudformation)
 	w.mux.Register("kms", w.kms)
 	w.mux.Register("s3", w.s3)
 	w.mux.Register("ssm", w.ssm)
