@@ -15,8 +15,8 @@ func stack(r Request) []string {
 	return []string{r.arn("cloudformation", "stack/"+name+"/*")}
 }
 
-// changed is the rule of what is done with a change set.
-func changed(action string) Rule {
+// reviewed is the rule of what is done with a change set.
+func reviewed(action string) Rule {
 	return with(on("cloudformation:"+action, stack), "cloudformation:ChangeSetName", "ChangeSetName")
 }
 
@@ -30,7 +30,7 @@ var cloudformation = merge(
 	map[string]Rule{
 		"CreateStack": shaped("CreateStack"), "UpdateStack": shaped("UpdateStack"), "DeleteStack": shaped("DeleteStack"), "CreateChangeSet": shaped("CreateChangeSet"),
 		"ContinueUpdateRollback": shaped("ContinueUpdateRollback"),
-		"DescribeChangeSet":      changed("DescribeChangeSet"), "ExecuteChangeSet": changed("ExecuteChangeSet"), "DeleteChangeSet": changed("DeleteChangeSet"),
+		"DescribeChangeSet":      reviewed("DescribeChangeSet"), "ExecuteChangeSet": reviewed("ExecuteChangeSet"), "DeleteChangeSet": reviewed("DeleteChangeSet"),
 	},
 	same("cloudformation", stack, "DescribeStacks", "DescribeStackEvents", "DescribeStackResource", "DescribeStackResources", "DescribeEvents", "ListStackResources", "ListChangeSets",
 		"GetTemplate", "GetTemplateSummary", "GetStackPolicy", "SetStackPolicy", "UpdateTerminationProtection", "CancelUpdateStack"),
