@@ -94,7 +94,7 @@ $(LAMBDAS:%=dist/%.zip): dist/%.zip:
 # What the CodeBuild projects check out: their scripts and the command that they run.
 .PHONY: dist/source
 dist/source:
-	@mkdir -p $@/scripts && cp scripts/provision.sh scripts/scan.sh $@/scripts/
+	@mkdir -p $@/scripts && cp scripts/log.sh scripts/provision.sh scripts/scan.sh $@/scripts/
 	@CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -trimpath -ldflags '$(LDFLAGS)' -o $@/eks-upgrade ./cmd/eks-upgrade
 
 $(CDK):

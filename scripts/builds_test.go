@@ -2,6 +2,7 @@ package scripts_test
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -94,7 +95,7 @@ func TestScanNeedsItsEnvironment(t *testing.T) {
 }
 
 func TestProvisionRunsTheProgramOnItsSpecification(t *testing.T) {
-	env := []string{"UPGRADE_ID=up-1", "SPEC_BUCKET=b", "SPEC_KEY=provision/x.json"}
+	env := []string{"EXECUTION=up-1", "SPEC_BUCKET=b", "SPEC_KEY=provision/x.json"}
 	_, out, err := bash(t, "provision.sh", map[string]string{"eks-upgrade": `echo "ran: $*"`}, env...)
 	if err != nil || strings.TrimSpace(out) != "ran: provision s3://b/provision/x.json" {
 		t.Errorf("%v: %s", err, out)
@@ -105,7 +106,83 @@ func TestProvisionRunsTheProgramOnItsSpecification(t *testing.T) {
 	if _, out, err := bash(t, "provision.sh", nil, env...); err == nil || !strings.Contains(out, "put it on PATH") {
 		t.Errorf("%v: %s", err, out)
 	}
-	if _, out, err := bash(t, "provision.sh", nil, env[1:]...); err == nil || !strings.Contains(out, "UPGRADE_ID") {
+	if _, out, err := bash(t, "provision.sh", nil, env[1:]...); err == nil || !strings.Contains(out, "EXECUTION") {
 		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// lines decodes what a script logs; everything else that it prints fails the
+// test.
+func lines(t *testing.T, out string) []map[string]string {
+	t.Helper()
+	var all []map[string]string
+	for line := range strings.Lines(out) {
+		var m map[string]string
+		if err := json.Unmarshal([]byte(line), &m); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		if m["time"] == "" {
+			t.Errorf("no time in %s", line)
+		}
+		delete(m, "time")
+		all = append(all, m)
+	}
+	return all
+}
+
+func TestLinesOfBuildsSayWhatTheyBelongTo(t *testing.T) {
+	_, out, err := bash(t, "scan.sh", map[string]string{"kubent": "exit 1"}, "EXECUTION=shop-135", "CLUSTER=shop", "TARGET_VERSION=1.35", "CODEBUILD_BUILD_ID=eks-upgrade-scan:1", "KUBECONFIG=x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	common := map[string]string{"level": "warn", "execution": "shop-135", "cluster": "shop", "build": "eks-upgrade-scan:1"}
+	want := []map[string]string{
+		{"tool": "kubent", "status": "failed", "message": "kubent: failed: it ended with status 1: "},
+		{"tool": "pluto", "status": "missing", "message": "pluto: missing: it is not installed in the build image; install a pinned release of it"},
+	}
+	for _, w := range want {
+		maps.Copy(w, common)
+	}
+	if diff := cmp.Diff(want, lines(t, out)); diff != "" {
+		t.Error(diff)
+	}
+	_, out, err = bash(t, "provision.sh", nil, "EXECUTION=shop-135", "CLUSTER=shop", "STEP=forward[1]", "SPEC_BUCKET=b")
+	if err == nil {
+		t.Error("it ran without its specification")
+	}
+	want = []map[string]string{{"level": "error", "execution": "shop-135", "cluster": "shop", "step": "forward[1]", "kind": "request.invalid", "code": "InvalidRequest", "field": "SPEC_KEY",
+		"message": "SPEC_KEY is not set: the execute phase sets it when it starts the build"}}
+	if diff := cmp.Diff(want, lines(t, out)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestWhatToolsPrintOfTheirCredentialsStaysOut(t *testing.T) {
+	for name, c := range map[string]struct{ prints, secret, keeps string }{
+		"EKS token":         {"Unauthorized: token k8s-aws-v1.aHR0cHM6Ly9zdHM expired", "aHR0cHM6", "expired"},
+		"bearer token":      {"Authorization: Bearer abcdef0123456789", "abcdef0123", "Authorization"},
+		"web token":         {"eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJrdWJlcm5ldGVzIn0.c2lnbmF0dXJl was refused", "c2lnbmF0", "was refused"},
+		"signature":         {"GET https://sts/?X-Amz-Signature=5d672d79c15b13162d92&x=1", "5d672d79", "x=1"},
+		"secret key":        {"AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG AWS_REGION=eu-west-1", "wJalr", "eu-west-1"},
+		"key in JSON":       {`{"SecretAccessKey":"wJalrXUtnFEMI","Expiration":"2026"}`, "wJalr", "Expiration"},
+		"session token":     {"aws_session_token = IQoJb3JpZ2lu", "IQoJb3", "session_token"},
+		"password":          {"password: hunter2hunter2 user: bot", "hunter2", "bot"},
+		"nothing of a kind": {"error: no cluster arn:aws:eks:eu-west-1:123456789012:cluster/shop", "\x00", "arn:aws:eks:eu-west-1:123456789012:cluster/shop"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			scans, out, err := bash(t, "scan.sh", map[string]string{"kubent": "cat >&2 <<'END'\n" + c.prints + "\nEND\nexit 1"}, "CLUSTER=shop", "TARGET_VERSION=1.35", "KUBECONFIG=x")
+			if err != nil {
+				t.Fatal(err)
+			}
+			kept, err := os.ReadFile(filepath.Join(scans, "tool-status.json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for place, text := range map[string]string{"the log": out, "the artifact": string(kept)} {
+				if strings.Contains(text, c.secret) || !strings.Contains(text, c.keeps) {
+					t.Errorf("%s: %s", place, text)
+				}
+			}
+		})
 	}
 }

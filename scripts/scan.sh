@@ -3,12 +3,14 @@
 #   kubent.json, pluto.json   what each tool printed; absent when it did not run
 #   tool-status.json          one entry per tool: tool, version, status (ok,
 #                             missing, failed) and detail, in words
-# Needs CLUSTER and TARGET_VERSION ("1.35"). A scanner that is missing or fails is said so and is no
+# Needs CLUSTER and TARGET_VERSION ("1.35"); EXECUTION is for its log. A scanner that is missing or fails is said so and is no
 # failure of the build: the assessment then says that it was not checked.
 set -euo pipefail
 
-: "${CLUSTER:?is not set: give the name of the EKS cluster}"
-: "${TARGET_VERSION:?is not set: give the version to reach, such as 1.35}"
+# shellcheck source=scripts/log.sh
+source "$(dirname "${BASH_SOURCE[0]}")/log.sh"
+need CLUSTER "give the name of the EKS cluster"
+need TARGET_VERSION "give the version to reach, such as 1.35"
 out=${1:-scans}
 mkdir -p "$out"
 work=$(mktemp -d)
@@ -16,18 +18,12 @@ trap 'rm -rf "$work"' EXIT
 
 entries=()
 
-# quote TEXT prints it as a JSON string, in one line of at most 500 characters.
-quote() {
-  local text=${1//[$'\n\r\t']/ }
-  text=$(printf '%s' "${text:0:500}" | LC_ALL=C tr -d '\000-\037')
-  text=${text//\\/\\\\}
-  printf '"%s"' "${text//\"/\\\"}"
-}
-
 # note TOOL VERSION STATUS DETAIL remembers how a tool fared.
 note() {
   entries+=("{\"tool\":$(quote "$1"),\"version\":$(quote "$2"),\"status\":$(quote "$3"),\"detail\":$(quote "$4")}")
-  echo "$1: $3: $4"
+  local level=info
+  [[ $3 == ok ]] || level=warn
+  log "$level" "$1: $3: $4" tool "$1" version "$2" status "$3"
 }
 
 # scan TOOL VERSION COMMAND... keeps what the command prints as TOOL.json. Pluto

@@ -12,7 +12,8 @@ var (
 	ScanBuildspec string
 )
 
-// Files are the scripts that the buildspecs run, at their place in the source.
+// Files are the scripts that the buildspecs run, at their place in the source;
+// log.sh is part of the other two.
 //
-//go:embed provision.sh scan.sh
+//go:embed log.sh provision.sh scan.sh
 var Files embed.FS

@@ -6,7 +6,6 @@ package boundary
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"os"
 	"sync/atomic"
 
@@ -108,7 +107,7 @@ func fieldsOf(phase upgrade.Phase, payload json.RawMessage) logging.Fields {
 		f.Execution, f.Cluster = in.ID, in.Request.Cluster
 	}
 	if in.Mode != "" {
-		f.Step = fmt.Sprintf("%s[%d]", in.Mode, in.Index)
+		f.Step = upgrade.Place(in.Mode, in.Index)
 	}
 	return f
 }

@@ -41,32 +41,10 @@ func (c *call) done(ctx context.Context, out any) {
 // state machine gets: the code and one line.
 func (c *call) failed(ctx context.Context, err error) error {
 	response := toResponse(err)
-	line := c.line(ctx).Str("kind", string(upgrade.KindOf(err))).Str("code", response.Type)
-	if own, ok := errors.AsType[*upgrade.Error](err); ok {
-		explain(line, own)
-	}
-	if details := upgrade.DetailsOf(err); len(details) > 0 {
-		line = line.Interface("details", details)
-	}
-	line.Msg(response.Message)
+	logging.Explain(c.line(ctx), err).Str("code", response.Type).Msg(response.Message)
 	c.measure(ctx, response.Type)
 	return response
 }
-
-// explain adds the parts of an error that the message joins.
-func explain(line *zerolog.Event, e *upgrade.Error) {
-	for _, part := range []struct{ name, text string }{{"op", e.Op}, {"field", e.Field}, {"remedy", e.Remedy}} {
-		if part.text != "" {
-			line.Str(part.name, part.text)
-		}
-	}
-	if cause := errors.Unwrap(e.Err); cause != nil {
-		line.Str("cause", logging.Line(cause.Error(), maxCause))
-	}
-}
-
-// maxCause is how many characters of a cause are logged beside the message.
-const maxCause = 1000
 
 // panicked logs a panic and lets it go on, without secrets, to Lambda's
 // runtime.

@@ -3,7 +3,6 @@ package provision
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/url"
 	"os"
 	"strings"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/artifacts"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
@@ -23,7 +23,6 @@ type Command struct {
 	Kubernetes Kubernetes
 	Clock      clock.Clock
 	Getenv     func(string) string
-	Out        io.Writer // progress, a line each
 }
 
 // defaultPoll is how often EKS is looked at: its shortest creations take
@@ -32,13 +31,13 @@ const defaultPoll = 15 * time.Second
 
 // Run provisions the cluster of the specification at location: a file, or
 // s3://bucket/key. The environment says the rest, as the execute phase sets it
-// for the build: UPGRADE_ID is needed; STEP_ID names the step; SPEC_SHA256,
+// for the build: EXECUTION is needed; STEP_ID names the step; SPEC_SHA256,
 // when set, is the hash that the specification must have; POLL_INTERVAL is a
-// duration, 15s when it is not set.
+// duration, 15s when it is not set. Progress goes to the logger of ctx.
 func (c Command) Run(ctx context.Context, location string) error {
-	id := c.Getenv("UPGRADE_ID")
+	id := c.Getenv("EXECUTION")
 	if id == "" {
-		return upgrade.KindInvalidInput.Field("provision", "UPGRADE_ID", "is not set", "set it to the id of the upgrade")
+		return upgrade.KindInvalidInput.Field("provision", "EXECUTION", "is not set", "set it to the id of the upgrade")
 	}
 	poll := defaultPoll
 	if text := c.Getenv("POLL_INTERVAL"); text != "" {
@@ -52,16 +51,8 @@ func (c Command) Run(ctx context.Context, location string) error {
 	if err != nil {
 		return err
 	}
-	var lost error // of the output: progress that nobody can read must not stay unnoticed
-	err = Provision(ctx, c.EKS, spec, Options{Upgrade: id, Step: c.Getenv("STEP_ID"), Poll: poll, Clock: c.Clock, Kubernetes: c.Kubernetes, Progress: func(line string) {
-		if _, err := fmt.Fprintln(c.Out, line); err != nil && lost == nil {
-			lost = err
-		}
-	}})
-	if err != nil {
-		return err
-	}
-	return lost
+	return Provision(ctx, c.EKS, spec, Options{Upgrade: id, Step: c.Getenv("STEP_ID"), Poll: poll, Clock: c.Clock, Kubernetes: c.Kubernetes,
+		Progress: func(line string) { logging.From(ctx).Info().Msg(line) }})
 }
 
 func (c Command) load(ctx context.Context, location string) (upgrade.ProvisionInput, error) {

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/rs/zerolog"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/provision"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
@@ -204,7 +205,7 @@ func TestCommandReadsAFile(t *testing.T) {
 	}
 	incomplete := spec
 	incomplete.Subnets = nil
-	good := map[string]string{"UPGRADE_ID": "up-1"}
+	good := map[string]string{"EXECUTION": "up-1"}
 	for what, c := range map[string]struct {
 		env      map[string]string
 		location string
@@ -212,8 +213,8 @@ func TestCommandReadsAFile(t *testing.T) {
 		code     upgrade.Code
 	}{
 		"good":              {good, file(spec), "", ""},
-		"no upgrade id":     {nil, file(spec), "UPGRADE_ID", upgrade.CodeInvalidRequest},
-		"a bad interval":    {map[string]string{"UPGRADE_ID": "up-1", "POLL_INTERVAL": "-1s"}, file(spec), "POLL_INTERVAL", upgrade.CodeInvalidRequest},
+		"no upgrade id":     {nil, file(spec), "EXECUTION", upgrade.CodeInvalidRequest},
+		"a bad interval":    {map[string]string{"EXECUTION": "up-1", "POLL_INTERVAL": "-1s"}, file(spec), "POLL_INTERVAL", upgrade.CodeInvalidRequest},
 		"no such file":      {good, "/does/not/exist.json", "", upgrade.CodeNotFound},
 		"a missing field":   {good, file(incomplete), "subnets", upgrade.CodeInvalidRequest},
 		"an unknown field":  {good, file(map[string]any{"clutser": "green"}), "clutser", upgrade.CodeInvalidRequest},
@@ -222,7 +223,7 @@ func TestCommandReadsAFile(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			a := newAccount()
 			var out strings.Builder
-			err := provision.Command{EKS: a, Clock: impatient{a.now}, Getenv: func(k string) string { return c.env[k] }, Out: &out}.Run(t.Context(), c.location)
+			err := provision.Command{EKS: a, Clock: impatient{a.now}, Getenv: func(k string) string { return c.env[k] }}.Run(zerolog.New(&out).WithContext(t.Context()), c.location)
 			var e *upgrade.Error
 			if upgrade.CodeOf(err) != c.code || (c.field != "" && (!errors.As(err, &e) || e.Field != c.field)) {
 				t.Errorf("error %v, want code %q and field %q", err, c.code, c.field)

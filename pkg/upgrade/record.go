@@ -1,5 +1,7 @@
 package upgrade
 
+import "fmt"
+
 // StepRecord is the durable trace of one step. It is written before the act
 // and after, so that a handler that starts again knows what was begun.
 type StepRecord struct {
@@ -15,6 +17,12 @@ type StepRecord struct {
 	Note       string       `json:"note,omitempty"`      // the last progress note
 	Verdict    *StepVerdict `json:"verdict,omitempty"`   // the last verification
 }
+
+// Place says where a step stands, in logs: "forward[3]".
+func (r StepRecord) Place() string { return Place(r.Mode, r.Index) }
+
+// Place says where a step stands, in logs: "forward[3]".
+func Place(mode Mode, index int) string { return fmt.Sprintf("%s[%d]", mode, index) }
 
 // Gate is the record that must exist before a point of no return.
 type Gate struct {

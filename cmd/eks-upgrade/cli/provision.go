@@ -6,16 +6,16 @@ import (
 	"os"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/spf13/cobra"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/provision"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/awsclient"
 )
 
 func (a *app) provisionCommand() *cobra.Command {
@@ -29,8 +29,9 @@ object in S3. Without an argument it is s3://$SPEC_BUCKET/$SPEC_KEY.
 What is there already is left as it is, so the command can be run again.
 
 Environment:
-  UPGRADE_ID     id of the upgrade (needed)
+  EXECUTION      id of the upgrade (needed)
   STEP_ID        id of the step
+  CLUSTER, STEP  cluster that is upgraded and place of the step, for the log
   SPEC_SHA256    hash that the specification must have
   POLL_INTERVAL  time between two looks at what is being made (default 15s)`,
 		Args: cobra.MaximumNArgs(1),
@@ -49,15 +50,28 @@ Environment:
 }
 
 // provisionInAWS runs with the account, region and role that the environment
-// gives.
+// gives. In CodeBuild its lines are JSON, with the fields of the functions'
+// logs.
 func provisionInAWS(ctx context.Context, location string, out io.Writer) error {
-	settings, err := config.LoadDefaultConfig(ctx)
-	if err != nil {
-		return upgrade.Errorf(upgrade.CodePermissionDenied, "provision", "AWS configuration: %w", err).WithRemedy("give region and credentials by the environment")
+	fields := logging.Fields{Execution: os.Getenv("EXECUTION"), Cluster: os.Getenv("CLUSTER"), Phase: upgrade.PhaseExecute, Step: os.Getenv("STEP"), Build: os.Getenv("CODEBUILD_BUILD_ID")}
+	format := logging.Console
+	if fields.Build != "" {
+		format = logging.JSON
 	}
-	// Custom endpoints (AWS_ENDPOINT_URL) seldom have a host name for each bucket.
-	pathStyle := func(o *s3.Options) { o.UsePathStyle = settings.BaseEndpoint != nil }
+	log, err := logging.New(out, logging.Options{Level: "info", Format: format, Clock: clock.System{}})
+	if err != nil {
+		return err
+	}
+	ctx = logging.With(ctx, log, fields)
+	settings, err := awsclient.Load(ctx)
+	if err != nil {
+		return err
+	}
 	api, tokens := eks.NewFromConfig(settings), sts.NewFromConfig(settings)
 	maker := provision.Maker{EKS: api, STS: tokens, Presigner: sts.NewPresignClient(tokens), Limits: kube.Limits{QPS: 50, Burst: 100, Timeout: time.Minute}}
-	return provision.Command{EKS: api, Kubernetes: maker, S3: s3.NewFromConfig(settings, pathStyle), Clock: clock.System{}, Getenv: os.Getenv, Out: out}.Run(ctx, location)
+	err = provision.Command{EKS: api, Kubernetes: maker, S3: awsclient.S3(settings), Clock: clock.System{}, Getenv: os.Getenv}.Run(ctx, location)
+	if err != nil && fields.Build != "" {
+		logging.Failed(ctx, err)
+	}
+	return err
 }

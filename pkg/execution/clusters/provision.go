@@ -50,7 +50,7 @@ func buildKey(cluster string) string { return "provision#" + cluster }
 // Reconcile implements execution.Executor. A build that failed is StepFailed
 // with its own words. The step is done when EKS says that the cluster and its
 // node groups are ACTIVE: the build's word alone is not enough.
-func (p *Provision) Reconcile(ctx context.Context, run upgrade.Run, _ upgrade.Plan, step upgrade.Step, _ upgrade.StepRecord) (upgrade.Progress, error) {
+func (p *Provision) Reconcile(ctx context.Context, run upgrade.Run, _ upgrade.Plan, step upgrade.Step, record upgrade.StepRecord) (upgrade.Progress, error) {
 	in, err := execution.Input[upgrade.ProvisionInput](step)
 	if err != nil {
 		return upgrade.Progress{}, err
@@ -60,7 +60,7 @@ func (p *Provision) Reconcile(ctx context.Context, run upgrade.Run, _ upgrade.Pl
 		return upgrade.Progress{}, err
 	}
 	if state.Build == "" {
-		return p.start(ctx, run, step, in)
+		return p.start(ctx, run, step, record, in)
 	}
 	running, err := getBuild(ctx, p.Builds, state.Build)
 	if err != nil {
@@ -80,7 +80,7 @@ func (p *Provision) Reconcile(ctx context.Context, run upgrade.Run, _ upgrade.Pl
 // upgrade did not make: neither the build nor a rollback may touch that one.
 // CodeBuild answers the same token with the same build for five minutes; a
 // second build after that finds what the first one made and changes nothing.
-func (p *Provision) start(ctx context.Context, run upgrade.Run, step upgrade.Step, in upgrade.ProvisionInput) (upgrade.Progress, error) {
+func (p *Provision) start(ctx context.Context, run upgrade.Run, step upgrade.Step, record upgrade.StepRecord, in upgrade.ProvisionInput) (upgrade.Progress, error) {
 	existing, err := describe(ctx, p.EKS, in.Cluster)
 	if err != nil {
 		return upgrade.Progress{}, err
@@ -103,7 +103,7 @@ func (p *Provision) start(ctx context.Context, run upgrade.Run, step upgrade.Ste
 		TimeoutInMinutesOverride: aws.Int32(minutes(step.Timeout)), // a build that outlives its step would still change things
 		IdempotencyToken:         aws.String(execution.Token(run.ID, step.ID, "build")),
 		EnvironmentVariablesOverride: []build.EnvironmentVariable{
-			plain("UPGRADE_ID", run.ID), plain("STEP_ID", step.ID), plain("CLUSTER", in.Cluster),
+			plain("EXECUTION", run.ID), plain("CLUSTER", run.Request.Cluster), plain("STEP", record.Place()), plain("STEP_ID", step.ID),
 			plain("SPEC_BUCKET", spec.Bucket), plain("SPEC_KEY", spec.Key), plain("SPEC_SHA256", spec.SHA256),
 		},
 	})

@@ -93,7 +93,7 @@ func TestProvisionIsDoneWhenEKSSaysSo(t *testing.T) {
 	for _, v := range l.Builds.Inputs[0].EnvironmentVariablesOverride {
 		env[*v.Name] = *v.Value
 	}
-	if env["UPGRADE_ID"] != "up-1" || env["SPEC_BUCKET"] != "bucket" || env["SPEC_KEY"] != "provision/up-1/spec.json" || env["SPEC_SHA256"] != "abc" || env["STEP_ID"] != "provision" {
+	if env["EXECUTION"] != "up-1" || env["CLUSTER"] != lab.Blue || env["STEP"] == "" || env["SPEC_BUCKET"] != "bucket" || env["SPEC_KEY"] != "provision/up-1/spec.json" || env["SPEC_SHA256"] != "abc" || env["STEP_ID"] != "provision" {
 		t.Errorf("environment of the build: %v", env)
 	}
 }
