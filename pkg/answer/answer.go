@@ -21,8 +21,8 @@ const (
 	maxFindingBytes = 4 << 20 // of all findings; Lambda's answers have at most 6 MB
 )
 
-// question returns what is asked.
-func (h *Handler) question(ctx context.Context, id string) (Question, error) {
+// Question returns what is asked about an upgrade.
+func (h *Handler) Question(ctx context.Context, id string) (Question, error) {
 	p, found, err := h.Questions.Pending(ctx, id)
 	switch {
 	case err != nil:
@@ -80,12 +80,36 @@ func shown(a upgrade.Assessment) (_ upgrade.Assessment, omitted int) {
 	return a, omitted
 }
 
-// answer records the answer, once and for all, and then resumes the execution.
-// After a crash between the two the same person sends the same again.
+// answer takes an answer that came by the API.
 func (h *Handler) answer(ctx context.Context, id, by string, a Answer) (Receipt, error) {
-	p, err := h.Questions.Update(ctx, id, func(p approval.Pending, found bool) (approval.Pending, error) {
-		return h.record(p, found, by, a)
+	return h.give(ctx, id, func(p approval.Pending, found bool) (approval.Pending, error) {
+		if !found {
+			p.Tokens = []string{""} // compared all the same: it takes as long
+		}
+		if !p.Knows(a.Token) || !found { // nothing but a valid token learns more
+			return p, refuse(http.StatusForbidden, upgrade.CodeApproval, "token", "the token opens nothing here",
+				"take the link from the message about this very upgrade; eks-upgrade status says how far the upgrade is")
+		}
+		return h.record(p, by, a)
 	})
+}
+
+// AnswerDirectly answers without the API and its token, for administrators: it
+// needs the right to write to the approvals table and to resume executions. by
+// is who they are, as STS says.
+func (h *Handler) AnswerDirectly(ctx context.Context, id, by string, a Answer) (Receipt, error) {
+	return h.give(ctx, id, func(p approval.Pending, found bool) (approval.Pending, error) {
+		if !found {
+			return p, refuse(http.StatusNotFound, upgrade.CodeNotFound, "upgrade", "this upgrade asks for no approval", "wait until the plan is ready: eks-upgrade status")
+		}
+		return h.record(p, by, a)
+	})
+}
+
+// give records an answer, once and for all, and then resumes the execution.
+// After a crash between the two the same person sends the same again.
+func (h *Handler) give(ctx context.Context, id string, record func(approval.Pending, bool) (approval.Pending, error)) (Receipt, error) {
+	p, err := h.Questions.Update(ctx, id, record)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -110,14 +134,10 @@ func (h *Handler) answer(ctx context.Context, id, by string, a Answer) (Receipt,
 }
 
 // record returns the question with the answer, or why it may not be answered
-// so. Nothing but a valid token learns which it is.
-func (h *Handler) record(p approval.Pending, found bool, by string, a Answer) (approval.Pending, error) {
-	if !found {
-		p.Tokens = []string{""} // compared all the same: it takes as long
-	}
-	if !p.Knows(a.Token) || !found {
-		return p, refuse(http.StatusForbidden, upgrade.CodeApproval, "token", "the token opens nothing here",
-			"take the link from the message about this very upgrade; eks-upgrade status says how far the upgrade is")
+// so.
+func (h *Handler) record(p approval.Pending, by string, a Answer) (approval.Pending, error) {
+	if a.Approved == nil {
+		return p, refuse(http.StatusBadRequest, upgrade.CodeInvalidRequest, "approved", "is missing", "say true or false: leaving it out is no answer")
 	}
 	if a.PlanHash != p.PlanHash {
 		return p, refuse(http.StatusConflict, upgrade.CodePlanMismatch, "planHash", "this is another plan than the one that is asked about", "read the plan again and answer to that")

@@ -82,7 +82,7 @@ func (h *Handler) route(ctx context.Context, r events.APIGatewayV2HTTPRequest, p
 	}
 	switch r.RouteKey {
 	case GetRoute:
-		q, err := h.question(ctx, id)
+		q, err := h.Question(ctx, id)
 		if err != nil {
 			return resp, by, err
 		}

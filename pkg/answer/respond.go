@@ -20,6 +20,11 @@ type refusal struct {
 // Error implements error.
 func (r *refusal) Error() string { return r.detail.Message + "; " + r.detail.Remedy }
 
+// Unwrap returns the refusal as the agent's own kind of error.
+func (r *refusal) Unwrap() error {
+	return &upgrade.Error{Code: r.detail.Code, Field: r.detail.Field, Message: r.detail.Message, Remedy: r.detail.Remedy}
+}
+
 func refuse(status int, code upgrade.Code, field, message, remedy string) error {
 	return &refusal{status, ProblemDetail{Code: code, Field: field, Message: message, Remedy: remedy}}
 }
