@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/charmbracelet/x/term"
 	"github.com/spf13/cobra"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress/live"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/report"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/awsclient"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/rehearsal"
 )
 
@@ -51,6 +53,7 @@ type app struct {
 	injections []Injection
 	rehearse   func(context.Context, Options) (report.Data, error)
 	provision  func(ctx context.Context, location string, out io.Writer) error
+	aws        func(context.Context) (aws.Config, error) // of the environment
 
 	started bool                      // the arguments were good; a command runs
 	live    atomic.Pointer[live.View] // what draws on the terminal; nil: nothing
@@ -64,7 +67,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 
 func newApp(stdin io.Reader, stdout, stderr io.Writer) *app {
 	return &app{stdin: stdin, stdout: stdout, stderr: stderr, clock: clock.System{}, terminal: isTerminal,
-		programs: findPrograms, injections: rehearsal.Injections(), rehearse: rehearsal.Run, provision: provisionInAWS}
+		programs: findPrograms, injections: rehearsal.Injections(), rehearse: rehearsal.Run, provision: provisionInAWS, aws: awsclient.Load}
 }
 
 func isTerminal(file any) bool {
@@ -152,7 +155,7 @@ func (a *app) command(args []string) *cobra.Command {
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
-	root.AddCommand(a.rehearseCommand(), a.worldCommand(), a.provisionCommand(), a.versionCommand())
+	root.AddCommand(a.rehearseCommand(), a.worldCommand(), a.provisionCommand(), a.versionCommand(), a.startCommand(), a.statusCommand(), a.configCommand())
 	return root
 }
 
