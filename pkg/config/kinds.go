@@ -153,8 +153,8 @@ func TextOf(value any) string {
 	return fmt.Sprint(value)
 }
 
-// plain is a value as YAML and JSON write it.
-func plain(value any) any {
+// Plain is a value as YAML and JSON write it.
+func Plain(value any) any {
 	if d, ok := value.(upgrade.Duration); ok {
 		return shortDuration(d)
 	}

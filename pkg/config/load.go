@@ -150,7 +150,7 @@ func (l *loader) take(key string, raw any, textual bool, origin string) {
 
 // plainSecret notes a secret that stands where others can read it.
 func (l *loader) plainSecret(key, origin, where string) {
-	if s, ok := Find(key); ok && s.Secret && l.origins[key] == origin {
+	if s, ok := Find(key); ok && s.Secret && l.origins[key] == origin && l.values.Get(key) != "" {
 		l.notices = append(l.notices, Notice{Key: key, Origin: origin, Message: "is a secret that stands in plain " + where,
 			Remedy: fmt.Sprintf("keep it as a SecureString: eks-upgrade config push --secret %s=@FILE", key)})
 	}

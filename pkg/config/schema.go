@@ -70,11 +70,11 @@ func section(about string) *node {
 func (s Setting) schema() *node {
 	n := &node{Description: s.About, WriteOnly: s.Secret}
 	if s.Default != nil {
-		n.Default = plain(s.Default)
+		n.Default = Plain(s.Default)
 	}
 	if s.Example != "" {
 		if value, err := s.Parse(s.Example); err == nil {
-			n.Examples = []any{plain(value)}
+			n.Examples = []any{Plain(value)}
 		}
 	}
 	switch s.Kind {

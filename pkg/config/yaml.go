@@ -65,7 +65,7 @@ func YAML(head string, value func(Setting) (any, bool), comment func(Setting) st
 		key := &yamlnode.Node{Kind: yamlnode.ScalarNode, Value: path[len(path)-1], HeadComment: join(waiting, wrap(above))}
 		waiting = nil
 		encoded := &yamlnode.Node{}
-		if err := encoded.Encode(plain(v)); err != nil {
+		if err := encoded.Encode(Plain(v)); err != nil {
 			return nil, err
 		}
 		if encoded.Kind == yamlnode.SequenceNode {

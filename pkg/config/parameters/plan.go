@@ -33,7 +33,9 @@ type Change struct {
 
 // Diff compares settings, as texts by key, with what is stored below a path,
 // and returns the changes that make the stored ones equal, in the order of
-// keys. Values that mean the same are equal: "60s" and "1m".
+// keys. Values that mean the same are equal: "60s" and "1m". An empty text is
+// wanted to be not stored: parameters cannot be empty. A stored secret that
+// nothing is said of is left alone.
 func Diff(path string, wanted map[string]string, stored []config.Parameter) []Change {
 	var changes []Change
 	seen := map[string]bool{}
@@ -45,7 +47,9 @@ func Diff(path string, wanted map[string]string, stored []config.Parameter) []Ch
 		c := Change{Key: key, Name: p.Name, Secret: s.Secret || p.Secure || !known && config.SecretName(key),
 			Stored: p.Value, Wanted: value, Action: Update, value: value}
 		switch {
-		case !keep:
+		case !keep && s.Secret && p.Secure:
+			continue
+		case !keep || value == "":
 			c.Action = Delete
 		case s.Secret != p.Secure:
 			c.Action, c.Secret = Retype, s.Secret
@@ -55,7 +59,7 @@ func Diff(path string, wanted map[string]string, stored []config.Parameter) []Ch
 		changes = append(changes, c.hidden(s.Secret || p.Secure))
 	}
 	for key, value := range wanted {
-		if !seen[key] {
+		if !seen[key] && value != "" {
 			s, _ := config.Find(key)
 			changes = append(changes, Change{Key: key, Name: config.ParameterName(path, key), Action: Create, Secret: s.Secret, Wanted: value, value: value}.hidden(s.Secret))
 		}
@@ -83,4 +87,25 @@ func (c Change) hidden(secret bool) Change {
 		}
 	}
 	return c
+}
+
+// After returns what is stored when the changes are carried out.
+func After(stored []config.Parameter, changes []Change) []config.Parameter {
+	byName := map[string]Change{}
+	for _, c := range changes {
+		byName[c.Name] = c
+	}
+	var after []config.Parameter
+	for _, p := range stored {
+		if _, changed := byName[p.Name]; !changed {
+			after = append(after, p)
+		}
+	}
+	for _, c := range changes {
+		if c.Action != Delete {
+			s, _ := config.Find(c.Key)
+			after = append(after, config.Parameter{Name: c.Name, Value: c.value, Secure: s.Secret})
+		}
+	}
+	return after
 }
