@@ -47,7 +47,7 @@ func (a *app) approver(yes bool, renderer progress.Renderer) func(context.Contex
 		}
 		typed := readLine(a.stdin)
 		answer := upgrade.ApprovalAnswer{PlanHash: asked.PlanHash, By: userName()}
-		if _, err := io.WriteString(out, approvalText(asked, widthOf(out))); err != nil {
+		if _, err := io.WriteString(out, approvalText(asked, widthOf(out), "the upgrade's own time")+"Approve? [y/N] "); err != nil {
 			return answer, err
 		}
 		select {
@@ -87,8 +87,8 @@ func readLine(in io.Reader) <-chan string {
 }
 
 // approvalText is the question, with lines of at most width columns: what goes
-// over one goes on below, indented as far.
-func approvalText(asked Approval, width int) string {
+// over one goes on below, indented as far. clock says whose time the expiry is.
+func approvalText(asked Approval, width int, clock string) string {
 	plan, assessment := asked.Plan, asked.Assessment
 	var b strings.Builder
 	line := func(format string, args ...any) {
@@ -125,9 +125,8 @@ func approvalText(asked Approval, width int) string {
 	}
 	line("")
 	if !asked.ExpiresAt.IsZero() {
-		line("Without an answer by %s (the upgrade's own time) nothing is changed.", asked.ExpiresAt.UTC().Format("2006-01-02 15:04:05 MST"))
+		line("Without an answer by %s (%s) nothing is changed.", asked.ExpiresAt.UTC().Format("2006-01-02 15:04:05 MST"), clock)
 	}
-	b.WriteString("Approve? [y/N] ")
 	return b.String()
 }
 
