@@ -188,9 +188,11 @@ func (w *World) addServices() {
 	w.mux.Register("elasticache", w.elasticache)
 	w.mux.Register("sns", w.sns)
 	w.mux.Register("sqs", w.sqs)
-	w.apigateway = apigateway.New(apigateway.Options{Clock: o.Clock, Account: o.Account, Region: o.Region, Seed: o.Seed, Mux: w.mux, Functions: w.lambda, Logs: w.logs, Endpoint: w.URL})
+	w.apigateway = apigateway.New(apigateway.Options{Clock: o.Clock, Account: o.Account, Region: o.Region, Seed: o.Seed, Mux: w.mux, Functions: w.lambda, Logs: w.logs, Endpoint: w.URL,
+		Identity: w.judge.Identity})
 	w.mux.Register("apigatewayv2", w.apigateway)
 	w.mux.Register("apigateway", w.apigateway.Account())
+	w.mux.Register("apigatewaymanagementapi", w.apigateway.Connections())
 	w.mux.Register("eventbridge", w.events)
 	w.mux.Register("scheduler", w.scheduler)
 	w.mux.Register("cloudwatch", w.cloudwatch)
@@ -227,6 +229,7 @@ func (w *World) Close(ctx context.Context) error {
 	killed := w.lambda.Close()
 	w.closeOnce.Do(func() { close(w.closing) })
 	w.sqs.Close()
+	w.apigateway.Close()
 	err := w.server.Shutdown(ctx)
 	if err != nil {
 		err = errors.Join(err, w.server.Close())
@@ -238,10 +241,15 @@ func (w *World) Close(ctx context.Context) error {
 	return err
 }
 
-// ServeHTTP serves AWS's API and, under /_world/, what is the world's own.
+// ServeHTTP serves AWS's API, the clients of API Gateway's APIs and, under
+// /_world/, what is the world's own.
 func (w *World) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, "/_world/") {
 		w.routes.ServeHTTP(rw, r)
+		return
+	}
+	if w.apigateway.Serves(r) {
+		w.silence(rw, r, w.apigateway.ServeHTTP)
 		return
 	}
 	w.silence(rw, r, w.mux.ServeHTTP)

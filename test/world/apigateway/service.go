@@ -44,6 +44,8 @@ type Options struct {
 	Logs            Logs
 	// Endpoint is the world's address, such as "http://127.0.0.1:4566".
 	Endpoint func() string
+	// Identity tells the ARN and the unique id of who makes a call.
+	Identity func(*wire.Call) (arn, id string)
 }
 
 // Service is API Gateway's version 2 API and what is behind it.

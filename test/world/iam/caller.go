@@ -73,6 +73,19 @@ func (j *Judge) caller(c *wire.Call) (caller, error) {
 	return caller{admin: true, principal: policy.Principal{ARN: j.sts.CallerARN(c.AccessKeyID), Account: j.account}, kind: "AssumedRole"}, nil
 }
 
+// Identity is the ARN and the unique id of who makes a call; both are "" for
+// credentials that do not count any more.
+func (j *Judge) Identity(c *wire.Call) (arn, id string) {
+	who, err := j.caller(c)
+	if err != nil {
+		return "", ""
+	}
+	if who.admin {
+		return who.principal.ARN, "AROAWORLD:" + c.AccessKeyID
+	}
+	return who.principal.ARN, who.userID
+}
+
 // serviceSession names the sessions by which services of AWS call.
 const serviceSession = "aws-service-session"
 
