@@ -1,0 +1,139 @@
+// Package cost says what the agent itself costs: prices of AWS, and the sum of
+// what an upgrade used. The cluster that is upgraded, the second one beside it
+// while both run, and calls of models are not in it.
+package cost
+
+import (
+	"math"
+	"strings"
+)
+
+// Prices in US dollars, of us-east-1 in November 2026, without free tiers. Other
+// regions differ by up to a quarter. Sources: the pricing pages of each service
+// under https://aws.amazon.com/<service>/pricing/.
+const (
+	StateTransition = 0.025 / 1000    // Step Functions, Standard
+	Invocation      = 0.20 / 1e6      // Lambda
+	TableWrite      = 0.625 / 1e6     // DynamoDB on demand, 1 KB
+	TableRead       = 0.125 / 1e6 * 2 // DynamoDB on demand, 4 KB, strongly consistent: twice the half unit
+	ObjectWrite     = 0.005 / 1000    // S3 PUT, LIST
+	ObjectRead      = 0.0004 / 1000   // S3 GET
+	Event           = 1.00 / 1e6      // EventBridge, custom events
+	Message         = 0.50 / 1e6      // SNS
+	MetricRead      = 0.01 / 1000     // CloudWatch GetMetricData, a metric
+	KeyUse          = 0.03 / 10000    // KMS
+	KeyMonth        = 1.00            // KMS, a customer managed key
+	AlarmMonth      = 0.10            // CloudWatch
+	DashboardMonth  = 3.00            // CloudWatch
+	MetricMonth     = 0.30            // CloudWatch, a custom metric
+	ClusterHour     = 0.10            // EKS, in standard support: a green cluster beside blue
+)
+
+// Architecture of functions and builds.
+type Architecture string
+
+// The architectures, as CloudFormation names them.
+const (
+	ARM Architecture = "arm64"
+	X86 Architecture = "x86_64"
+)
+
+// GigabyteSecond is what Lambda takes for a second of a gigabyte.
+func (a Architecture) GigabyteSecond() float64 {
+	if a == X86 {
+		return 0.0000166667
+	}
+	return 0.0000133334
+}
+
+// BuildMinute is what CodeBuild takes for a minute of general1.small.
+func (a Architecture) BuildMinute() float64 {
+	if a == X86 {
+		return 0.005
+	}
+	return 0.0034
+}
+
+// Usage is what an upgrade used.
+type Usage struct {
+	Transitions     float64 // of the state machine
+	Invocations     float64 // of functions
+	GigabyteSeconds float64 // of functions: memory by time
+	BuildMinutes    float64
+	TableReads      float64
+	TableWrites     float64
+	ObjectReads     float64
+	ObjectWrites    float64
+	Events          float64
+	Messages        float64
+	MetricReads     float64
+}
+
+// Invoke adds an invocation of a function with so much memory (MiB) that took so
+// long. Lambda counts whole milliseconds.
+func (u *Usage) Invoke(memoryMiB int, seconds float64) {
+	u.Invocations++
+	u.GigabyteSeconds += float64(memoryMiB) / 1024 * math.Ceil(seconds*1000) / 1000
+}
+
+// Call adds a call of an API, named as the SDK names it ("dynamodb", "PutItem").
+// Calls that cost nothing are not counted.
+func (u *Usage) Call(service, operation string) {
+	switch strings.ToLower(service) + "." + operation {
+	case "dynamodb.PutItem", "dynamodb.UpdateItem", "dynamodb.DeleteItem":
+		u.TableWrites++
+	case "dynamodb.GetItem", "dynamodb.Query":
+		u.TableReads++
+	case "s3.PutObject", "s3.ListObjectsV2":
+		u.ObjectWrites++
+	case "s3.GetObject", "s3.HeadObject":
+		u.ObjectReads++
+	case "eventbridge.PutEvents":
+		u.Events++
+	case "sns.Publish":
+		u.Messages++
+	case "cloudwatch.GetMetricData":
+		u.MetricReads++
+	}
+}
+
+// Line is one part of a sum.
+type Line struct {
+	What   string  `json:"what"`
+	Amount float64 `json:"amount"`
+	Unit   string  `json:"unit"`
+	USD    float64 `json:"usd"`
+}
+
+// Lines returns the parts, in a fixed order, without those that were not used.
+func (u Usage) Lines(a Architecture) []Line {
+	out := []Line{}
+	for _, l := range []Line{
+		{"Step Functions", u.Transitions, "state transitions", StateTransition},
+		{"Lambda", u.Invocations, "invocations", Invocation},
+		{"Lambda", u.GigabyteSeconds, "GB-seconds", a.GigabyteSecond()},
+		{"CodeBuild", u.BuildMinutes, "minutes", a.BuildMinute()},
+		{"DynamoDB", u.TableReads, "reads", TableRead},
+		{"DynamoDB", u.TableWrites, "writes", TableWrite},
+		{"S3", u.ObjectReads, "reads", ObjectRead},
+		{"S3", u.ObjectWrites, "writes", ObjectWrite},
+		{"EventBridge", u.Events, "events", Event},
+		{"SNS", u.Messages, "messages", Message},
+		{"CloudWatch", u.MetricReads, "metrics read", MetricRead},
+	} {
+		if l.Amount > 0 {
+			l.USD *= l.Amount
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// Total is the sum of lines in US dollars.
+func Total(lines []Line) float64 {
+	sum := 0.0
+	for _, l := range lines {
+		sum += l.USD
+	}
+	return sum
+}
