@@ -25,10 +25,14 @@ func Manifest(green bool) string {
 # The groups are given to the agent's IAM roles by access entries; eks-upgrade access --cluster NAME prints the commands.
 `)
 	}
-	for _, r := range Kubernetes() {
-		if r.GreenOnly && !green {
-			continue
-		}
+	b.WriteString(Render(slices.DeleteFunc(Kubernetes(), func(r ClusterRole) bool { return r.GreenOnly && !green })))
+	return b.String()
+}
+
+// Render returns cluster roles with their bindings as YAML.
+func Render(roles []ClusterRole) string {
+	var b strings.Builder
+	for _, r := range roles {
 		fmt.Fprintf(&b, "---\n# %s\napiVersion: %s\nkind: ClusterRole\nmetadata:\n  name: %q\nrules:\n", strings.ToUpper(r.Purpose[:1])+r.Purpose[1:], rbacVersion, r.Name)
 		last := ""
 		for _, rule := range r.Rules {
@@ -119,7 +123,12 @@ func anys(values []string) []any {
 func Commands(n Names, cluster string) []string {
 	var all []string
 	for _, e := range Entries() {
-		all = append(all, fmt.Sprintf("aws eks create-access-entry --region %s --cluster-name %s --principal-arn %s --type STANDARD --kubernetes-groups %s", n.Region, cluster, n.Role(e.Role), e.Group))
+		all = append(all, Command(n, cluster, e))
 	}
 	return all
+}
+
+// Command returns the command that makes one access entry.
+func Command(n Names, cluster string, e Entry) string {
+	return fmt.Sprintf("aws eks create-access-entry --region %s --cluster-name %s --principal-arn %s --type STANDARD --kubernetes-groups %s", n.Region, cluster, n.Role(e.Role), e.Group)
 }
