@@ -12,21 +12,20 @@ import (
 // regions differ by up to a quarter. Sources: the pricing pages of each service
 // under https://aws.amazon.com/<service>/pricing/.
 const (
-	StateTransition = 0.025 / 1000    // Step Functions, Standard
-	Invocation      = 0.20 / 1e6      // Lambda
-	TableWrite      = 0.625 / 1e6     // DynamoDB on demand, 1 KB
-	TableRead       = 0.125 / 1e6 * 2 // DynamoDB on demand, 4 KB, strongly consistent: twice the half unit
-	ObjectWrite     = 0.005 / 1000    // S3 PUT, LIST
-	ObjectRead      = 0.0004 / 1000   // S3 GET
-	Event           = 1.00 / 1e6      // EventBridge, custom events
-	Message         = 0.50 / 1e6      // SNS
-	MetricRead      = 0.01 / 1000     // CloudWatch GetMetricData, a metric
-	KeyUse          = 0.03 / 10000    // KMS
-	KeyMonth        = 1.00            // KMS, a customer managed key
-	AlarmMonth      = 0.10            // CloudWatch
-	DashboardMonth  = 3.00            // CloudWatch
-	MetricMonth     = 0.30            // CloudWatch, a custom metric
-	ClusterHour     = 0.10            // EKS, in standard support: a green cluster beside blue
+	StateTransition = 0.025 / 1000  // Step Functions, Standard
+	Invocation      = 0.20 / 1e6    // Lambda
+	TableWrite      = 0.625 / 1e6   // DynamoDB on demand, 1 KB
+	TableRead       = 0.125 / 1e6   // DynamoDB on demand, 4 KB, strongly consistent
+	ObjectWrite     = 0.005 / 1000  // S3 PUT, LIST
+	ObjectRead      = 0.0004 / 1000 // S3 GET
+	Event           = 1.00 / 1e6    // EventBridge, custom events
+	Message         = 0.50 / 1e6    // SNS
+	MetricRead      = 0.01 / 1000   // CloudWatch GetMetricData, a metric
+	KeyMonth        = 1.00          // KMS, a customer managed key
+	AlarmMonth      = 0.10          // CloudWatch
+	DashboardMonth  = 3.00          // CloudWatch
+	MetricMonth     = 0.30          // CloudWatch, a custom metric
+	ClusterHour     = 0.10          // EKS, in standard support: a green cluster beside blue
 )
 
 // Architecture of functions and builds.
@@ -136,4 +135,14 @@ func Total(lines []Line) float64 {
 		sum += l.USD
 	}
 	return sum
+}
+
+// Month returns what stands in a month whether there is an upgrade or not.
+func Month(keys, alarms, dashboards, metrics int) []Line {
+	return []Line{
+		{"KMS", float64(keys), "keys", float64(keys) * KeyMonth},
+		{"CloudWatch", float64(alarms), "alarms", float64(alarms) * AlarmMonth},
+		{"CloudWatch", float64(dashboards), "dashboards", float64(dashboards) * DashboardMonth},
+		{"CloudWatch", float64(metrics), "metrics", float64(metrics) * MetricMonth},
+	}
 }
