@@ -21,8 +21,15 @@ LAMBDAS := $(notdir $(patsubst %/main.go,%,$(wildcard lambdas/*/main.go)))
 LDFLAGS := -s -w -buildid=
 
 ARGS ?=
-# What the synthesized stack may touch; there are no defaults in infra/.
-CDK_CONTEXT ?= -c account=123456789012 -c region=eu-west-1 -c clusters=shop,shop-green -c hostedZones=Z0123456789ABCDEFGHIJ -c roles=shop-cluster,shop-nodes
+# What is deployed; without it `make synth` takes the example.
+SETTINGS ?= deploy.yaml
+SYNTHESIZED := $(or $(wildcard $(SETTINGS)),docs/deploy.example.yaml)
+# The processor of functions and builds, as the settings say it.
+ARCHITECTURE ?= $(or $(shell sed -n 's/^architecture: *\([a-z0-9_]*\).*/\1/p' $(SYNTHESIZED)),arm64)
+GOARCH_OF_arm64 := arm64
+GOARCH_OF_x86_64 := amd64
+TARGET := CGO_ENABLED=0 GOOS=linux GOARCH=$(or $(GOARCH_OF_$(ARCHITECTURE)),$(error architecture is $(ARCHITECTURE); use arm64 or x86_64))
+CDK_RUN = AWS_EC2_METADATA_DISABLED=true $(CDK)
 # jsii says on standard error that it does not know the installed Node.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export CDK_DISABLE_CLI_TELEMETRY := true
@@ -54,12 +61,41 @@ lint: $(STATICCHECK) $(ASL_VALIDATOR) ## gofmt, vet, staticcheck, the state mach
 	go test ./test/importrules
 
 .PHONY: build
-build: $(LAMBDAS:%=dist/%.zip) bin/eks-upgrade ## Build the Lambdas' zips (arm64, reproducible) and the CLI
+build: $(LAMBDAS:%=dist/%.zip) bin/eks-upgrade ## Build the Lambdas' zips (reproducible) and the CLI
 
 .PHONY: synth
-synth: $(LAMBDAS:%=dist/%.zip) dist/source $(CDK) ## Synthesize the CloudFormation template into cdk.out, offline
-	@AWS_EC2_METADATA_DISABLED=true $(CDK) synth --quiet $(CDK_CONTEXT)
-	@echo "cdk.out/EksUpgradeAgent.template.json"
+synth: $(LAMBDAS:%=dist/%.zip) dist/source $(CDK) ## Synthesize the CloudFormation templates into cdk.out, offline
+	@$(CDK_RUN) synth --quiet -c settings=$(SYNTHESIZED) -c architecture=$(ARCHITECTURE) $(ARGS)
+	@echo "of $(SYNTHESIZED): $$(ls cdk.out/*.template.json | tr '\n' ' ')"
+
+# CloudFormation needs to know what is deployed by whom: nothing here has a default.
+.PHONY: settings
+settings:
+	@[ -f "$(SETTINGS)" ] || { echo "There is no $(SETTINGS). Copy docs/deploy.example.yaml to it and say there what is deployed where." >&2; exit 1; }
+
+.PHONY: deploy
+deploy: settings synth ## Deploy the agent into the account of deploy.yaml; asks before IAM changes (once before: make bootstrap)
+	@$(CDK) deploy --app cdk.out EksUpgradeAgent --require-approval broadening || { code=$$?; \
+	  echo "If the account has no CDK bootstrap stack yet, run: make bootstrap" >&2; exit $$code; }
+
+.PHONY: deploy-spoke
+deploy-spoke: settings synth ## Deploy the roles into another account: SPOKE=<account>-<region>, with credentials of that account
+	@[ -n "$(SPOKE)" ] || { echo "Say which: make deploy-spoke SPOKE=<account>-<region>, as in spokes of $(SETTINGS)." >&2; exit 1; }
+	@$(CDK) deploy --app cdk.out EksUpgradeAgentSpoke-$(SPOKE) --require-approval broadening
+
+.PHONY: diff
+diff: settings synth ## Show what a deployment would change
+	@$(CDK) diff --app cdk.out
+
+.PHONY: bootstrap
+bootstrap: settings synth ## Prepare account and region for CDK, once (bucket and roles for deployments)
+	@$(CDK) bootstrap --app cdk.out
+
+.PHONY: destroy
+destroy: settings synth ## Remove the agent; what it did stays: tables, buckets, their key
+	@echo "This removes the stack EksUpgradeAgent. These stay, as evidence of what was done: the tables eks-upgrade-leases, eks-upgrade-records and"
+	@echo "eks-upgrade-approvals, the buckets eks-upgrade-artifacts-* and eks-upgrade-access-logs-*, the key alias/eks-upgrade, parameters of config push."
+	@$(CDK) destroy --app cdk.out EksUpgradeAgent
 
 .PHONY: control-plane
 control-plane: ## Build the Kubernetes control plane of the rehearsal, once (6 to 12 minutes on two cores)
@@ -86,7 +122,7 @@ bin/eks-upgrade:
 .PHONY: $(LAMBDAS:%=dist/%.zip)
 $(LAMBDAS:%=dist/%.zip): dist/%.zip:
 	@mkdir -p dist/$*
-	@CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -tags lambda.norpc -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o dist/$*/bootstrap ./lambdas/$*
+	@$(TARGET) go build -tags lambda.norpc -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o dist/$*/bootstrap ./lambdas/$*
 	@go run ./scripts/zip dist/$*/bootstrap $@
 	@rm -r dist/$*
 	@printf '  %-22s %s bytes\n' $@ "$$(stat -c %s $@ 2>/dev/null || stat -f %z $@)"
@@ -95,7 +131,7 @@ $(LAMBDAS:%=dist/%.zip): dist/%.zip:
 .PHONY: dist/source
 dist/source:
 	@mkdir -p $@/scripts && cp scripts/log.sh scripts/provision.sh scripts/scan.sh $@/scripts/
-	@CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -trimpath -ldflags '$(LDFLAGS)' -o $@/eks-upgrade ./cmd/eks-upgrade
+	@$(TARGET) go build -trimpath -ldflags '$(LDFLAGS)' -o $@/eks-upgrade ./cmd/eks-upgrade
 
 $(CDK):
 	npm install --silent --no-fund --no-audit --prefix $(TOOLS)/aws-cdk-$(CDK_VERSION) aws-cdk@$(CDK_VERSION)

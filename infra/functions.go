@@ -1,11 +1,12 @@
 package main
 
 import (
-	"path/filepath"
+	"strings"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3assets"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -13,71 +14,101 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
-func functionName(phase upgrade.Phase) string { return access.FunctionName(phase) }
-
-// newFunctions makes one function a phase and returns their roles.
-func newFunctions(scope constructs.Construct, a arns) map[upgrade.Phase]awsiam.Role {
-	roles := map[upgrade.Phase]awsiam.Role{}
-	for _, phase := range upgrade.Phases() {
-		roles[phase] = newFunction(constructs.NewConstruct(scope, jsii.String(string(phase))), a, phase)
-	}
-	return roles
+// size is what a function gets.
+type size struct {
+	memory  float64 // MiB
+	seconds float64 // after which it is stopped
 }
 
-// memory is in MiB. Perceive and execute hold the objects of a whole cluster;
-// reason holds all snapshots.
-func memory(phase upgrade.Phase) float64 {
-	switch phase {
-	case upgrade.PhasePerceive, upgrade.PhaseReason, upgrade.PhaseExecute:
-		return 1024
-	}
-	return 512
+// sizes by function. Perceive, execute and survey hold the objects of a whole
+// cluster; reason holds all snapshots. The time is less than any state that
+// invokes a phase waits: a state that gives up invokes it again, and two must
+// never act at a time. API Gateway waits for 29 and 30 seconds.
+var sizes = map[string]size{
+	access.FunctionName(upgrade.PhaseLease):    {512, 50},
+	access.FunctionName(upgrade.PhasePerceive): {1024, 590},
+	access.FunctionName(upgrade.PhaseReason):   {1024, 290},
+	access.FunctionName(upgrade.PhaseApprove):  {512, 110},
+	access.FunctionName(upgrade.PhaseExecute):  {1024, 290},
+	access.FunctionName(upgrade.PhaseValidate): {512, 290},
+	access.FunctionName(upgrade.PhaseRecord):   {512, 50},
+	access.FunctionName(upgrade.PhaseRollback): {512, 110},
+	access.FunctionName(upgrade.PhaseReport):   {512, 110},
+	access.AnswerFunction:                      {512, 28},
+	access.StreamFunction:                      {256, 28},
+	access.SurveyFunction:                      {512, 590},
 }
 
-// timeout is in seconds, less than any state that invokes the function waits: a
-// state that gives up invokes it again, and two must never act at a time.
-func timeout(phase upgrade.Phase) float64 {
-	switch phase {
-	case upgrade.PhaseLease, upgrade.PhaseRecord:
-		return 50
-	case upgrade.PhaseApprove, upgrade.PhaseRollback, upgrade.PhaseReport:
-		return 110
-	case upgrade.PhasePerceive:
-		return 590
-	}
-	return 290
+// asynchronous are the functions whose caller does not wait: what they could not
+// do goes to the queue of dead letters.
+var asynchronous = []string{access.StreamFunction, access.SurveyFunction}
+
+// function is a function with the role that it has.
+type function struct {
+	awslambda.CfnFunction
+	role awsiam.CfnRole
 }
 
-func newFunction(scope constructs.Construct, a arns, phase upgrade.Phase) awsiam.Role {
-	name := functionName(phase)
-	group := "/aws/lambda/" + name
-	role, fixed := newRole(scope, name, "lambda.amazonaws.com", nil, access.Function(name, a.Names))
-	awslambda.NewFunction(scope, jsii.String("Function"), &awslambda.FunctionProps{
-		FunctionName: jsii.String(name),
-		Description:  jsii.String("EKS upgrade agent: the " + string(phase) + " phase"),
-		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
-		Architecture: awslambda.Architecture_ARM_64(),
-		Handler:      jsii.String("bootstrap"),
-		Code:         awslambda.Code_FromAsset(jsii.String(filepath.Join(a.Dist, string(phase)+".zip")), nil),
-		MemorySize:   jsii.Number(memory(phase)),
-		Timeout:      awscdk.Duration_Seconds(jsii.Number(timeout(phase))),
-		Environment:  a.environment(),
-		Role:         fixed,
-		LogGroup:     newLogGroup(scope, group),
-		Tracing:      awslambda.Tracing_ACTIVE,
-	})
-	return role
+// newFunctions makes the functions of pkg/access, by name. groups are the
+// security groups of a VPC; urls is the configuration that only AWS knows.
+func newFunctions(scope constructs.Construct, a agent, queue awssqs.CfnQueue, groups []*string, urls map[string]*string) map[string]function {
+	all := map[string]function{}
+	for _, f := range access.Functions() {
+		all[f.Name] = newFunction(part(scope, strings.TrimPrefix(f.Name, "eks-upgrade-")), a, f, groups, urls)
+	}
+	for _, name := range asynchronous {
+		f := all[name]
+		f.SetDeadLetterConfig(&awslambda.CfnFunction_DeadLetterConfigProperty{TargetArn: queue.AttrArn()})
+		awslambda.NewCfnEventInvokeConfig(f.CfnFunction, jsii.String("Asynchronous"), &awslambda.CfnEventInvokeConfigProps{
+			FunctionName: f.Ref(), Qualifier: jsii.String("$LATEST"), MaximumRetryAttempts: jsii.Number(2), MaximumEventAgeInSeconds: jsii.Number(3600)})
+	}
+	return all
+}
+
+func newFunction(scope constructs.Construct, a agent, f access.Part, groups []*string, urls map[string]*string) function {
+	code := awss3assets.NewAsset(scope, jsii.String("Code"), &awss3assets.AssetProps{Path: jsii.String(zipOf(a.dist, f.Name))})
+	log := newLog(scope, a, "/aws/lambda/"+f.Name)
+	role := newRole(scope, a.roleNamed(f.Name))
+	props := &awslambda.CfnFunctionProps{
+		FunctionName:  jsii.String(f.Name),
+		Description:   jsii.String("EKS upgrade agent: " + f.Purpose),
+		Runtime:       jsii.String("provided.al2023"),
+		Architectures: jsii.Strings(a.settings.Architecture),
+		Handler:       jsii.String("bootstrap"),
+		Code:          &awslambda.CfnFunction_CodeProperty{S3Bucket: code.S3BucketName(), S3Key: code.S3ObjectKey()},
+		MemorySize:    jsii.Number(sizes[f.Name].memory),
+		Timeout:       jsii.Number(sizes[f.Name].seconds),
+		Environment:   &awslambda.CfnFunction_EnvironmentProperty{Variables: a.environment(f.Name, urls)},
+		Role:          role.AttrArn(),
+		LoggingConfig: &awslambda.CfnFunction_LoggingConfigProperty{LogGroup: log.Ref()},
+		TracingConfig: &awslambda.CfnFunction_TracingConfigProperty{Mode: jsii.String("Active")},
+	}
+	if n := a.settings.ReservedConcurrency; n > 0 {
+		props.ReservedConcurrentExecutions = jsii.Number(n)
+	}
+	if groups != nil {
+		props.VpcConfig = &awslambda.CfnFunction_VpcConfigProperty{SubnetIds: jsii.Strings(a.settings.VPC.Subnets...), SecurityGroupIds: &groups}
+	}
+	return function{awslambda.NewCfnFunction(scope, jsii.String("Function"), props), role}
 }
 
 // environment is the configuration that depends on the deployment; pkg/config
-// says what else there is.
-func (a arns) environment() *map[string]*string {
-	return &map[string]*string{
+// says what else there is. It has no secrets: those are in Parameter Store,
+// under the path.
+func (a agent) environment(function string, urls map[string]*string) *map[string]*string {
+	out := map[string]*string{
+		"EKS_UPGRADE_AGENT_CONFIG_PATH":        jsii.String(access.ConfigPath),
 		"EKS_UPGRADE_AGENT_BUCKET":             jsii.String(a.Bucket()),
 		"EKS_UPGRADE_AGENT_NOTIFICATION_TOPIC": jsii.String(a.Topic()),
-		"EKS_UPGRADE_AGENT_TABLES_LEASES":      jsii.String(leases),
-		"EKS_UPGRADE_AGENT_TABLES_RECORDS":     jsii.String(records),
-		"EKS_UPGRADE_AGENT_TABLES_APPROVALS":   jsii.String(approvals),
-		"EKS_UPGRADE_AGENT_TERRAFORM_PROJECT":  jsii.String(provisionProject),
+		"EKS_UPGRADE_AGENT_TABLES_LEASES":      jsii.String(access.Leases),
+		"EKS_UPGRADE_AGENT_TABLES_RECORDS":     jsii.String(access.Records),
+		"EKS_UPGRADE_AGENT_TABLES_APPROVALS":   jsii.String(access.Approvals),
+		"EKS_UPGRADE_AGENT_TABLES_CONNECTIONS": jsii.String(access.Connections),
+		"EKS_UPGRADE_AGENT_TERRAFORM_PROJECT":  jsii.String(access.ProvisionProject),
+		"EKS_UPGRADE_AGENT_EVENTS_BUS":         jsii.String(access.Bus),
 	}
+	for name, value := range urls {
+		out[name] = value
+	}
+	return &out
 }

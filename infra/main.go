@@ -1,9 +1,10 @@
-// Command infra is the CDK application that deploys the agent.
+// Command infra is the CDK application that deploys the agent: one stack for
+// the agent itself, and one for each other account with clusters.
 //
-//	cdk synth -c account=123456789012 -c region=eu-west-1 \
-//	  -c clusters=shop,shop-green -c hostedZones=Z0123456789ABCDEFGHIJ -c roles=shop-cluster,shop-nodes
+//	cdk synth
+//	cdk synth -c settings=other.yaml -c architecture=x86_64
 //
-// The context says where the agent goes and what it may touch; see Settings.
+// It reads deploy.yaml, see docs/deploy.example.yaml; values of the context win.
 package main
 
 import (
@@ -25,11 +26,18 @@ func main() {
 
 func synth() error {
 	app := awscdk.NewApp(nil)
-	settings, err := readSettings(func(key string) any { return app.Node().TryGetContext(jsii.String(key)) })
+	context, _ := app.Node().GetAllContext(nil).(map[string]any)
+	in, err := readContext(context)
 	if err != nil {
 		return err
 	}
-	newStack(app, settings)
+	if err := checkDist(in.dist, in.settings.Architecture); err != nil {
+		return err
+	}
+	newHub(app, in.settings, in.dist)
+	for _, spoke := range in.settings.Spokes {
+		newSpoke(app, in.settings, spoke)
+	}
 	app.Synth(nil)
 	return nil
 }

@@ -2,44 +2,62 @@ package main
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
-	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/access"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/deploy"
 )
 
 const stackName = "EksUpgradeAgent"
 
-// newStack makes the whole agent.
-func newStack(app awscdk.App, s Settings) awscdk.Stack {
-	stack := awscdk.NewStack(app, jsii.String(stackName), &awscdk.StackProps{
-		Description: jsii.String("EKS upgrade agent: upgrades EKS clusters blue/green"),
-		Env:         &awscdk.Environment{Account: jsii.String(s.Account), Region: jsii.String(s.Region)},
-	})
-	a := s.names(*stack.Partition())
-	part := func(name string) constructs.Construct { return constructs.NewConstruct(stack, jsii.String(name)) }
-	bucket, topic := newStorage(part("Storage"), a)
-	functions := newFunctions(part("Functions"), a)
-	builds := newBuilds(part("Builds"), a)
-	machine := newMachine(part("Machine"), a)
+// newHub makes the whole agent.
+func newHub(app awscdk.App, s deploy.Settings, dist string) awscdk.Stack {
+	stack := newStack(app, stackName, "EKS upgrade agent: upgrades EKS clusters blue/green", s.Account, s.Region, s.Tags)
+	a := agent{Names: s.Names(*stack.Partition()), settings: s, dist: dist}
+	a.Key = *newKey(part(stack, "Key"), a)
+	newTables(part(stack, "Tables"), a)
+	newBuckets(part(stack, "Buckets"), a)
+	topic, queue := newAlerts(part(stack, "Alerts"), a)
 
-	output := func(name, description string, value *string) {
-		awscdk.NewCfnOutput(stack, jsii.String(name), &awscdk.CfnOutputProps{Description: jsii.String(description), Value: value})
+	approvals, stream := part(stack, "Approvals"), part(stack, "Stream")
+	approvalAPI, streamAPI := newApprovalAPI(approvals), newStreamAPI(stream)
+	urls := a.urls(approvalAPI, streamAPI)
+	a.StreamAPI = *streamAPI.Ref()
+
+	groups := newNetwork(part(stack, "Network"), a)
+	functions := newFunctions(part(stack, "Functions"), a, queue, groups, urls)
+	builds := newBuilds(part(stack, "Builds"), a, groups)
+	machines := newMachines(part(stack, "Machines"), a)
+	newApprovalRoutes(approvals, a, approvalAPI, functions[access.AnswerFunction])
+	newStreamRoutes(stream, a, streamAPI, functions[access.StreamFunction])
+	newParameters(part(stack, "Parameters"), a, urls)
+
+	events := part(stack, "Events")
+	newRules(events, a, newBus(events, a), newRole(events, a.roleNamed(access.EventsRole)), machines[access.UpgradeMachine], functions[access.StreamFunction])
+	newSchedules(part(stack, "Schedules"), a, queue, machines[access.UpgradeMachine], functions[access.SurveyFunction])
+
+	newAlarms(part(stack, "Alarms"), a)
+	if s.Budget.MonthlyUSD > 0 {
+		newBudget(part(stack, "Budget"), a, topic)
 	}
-	output("StateMachine", "ARN of the state machine that runs an upgrade", machine.StateMachineArn())
-	output("Artifacts", "bucket of snapshots, plans and reports", bucket.BucketName())
-	output("Alerts", "ARN of the topic that people subscribe to", topic.TopicArn())
-	for _, r := range []struct {
-		name, access string
-		role         awsiam.Role
-	}{
-		{"PerceiveRole", "read", functions[upgrade.PhasePerceive]},
-		{"ValidateRole", "read", functions[upgrade.PhaseValidate]},
-		{"ScanRole", "read", builds[scanProject]},
-		{"ExecuteRole", "read and write", functions[upgrade.PhaseExecute]},
-	} {
-		output(r.name, "role to "+r.access+" in each cluster; give it an access entry", r.role.RoleArn())
+	if s.Dashboard {
+		newDashboard(part(stack, "Dashboard"), a)
+	}
+	newAccessEntries(part(stack, "AccessEntries"), a, functions, builds)
+	newOutputs(stack, a, machines, urls)
+	return stack
+}
+
+// newStack makes a stack whose resources have the tags of the settings, and one
+// that says whose they are.
+func newStack(app awscdk.App, name, description, account, region string, tags map[string]string) awscdk.Stack {
+	stack := awscdk.NewStack(app, jsii.String(name), &awscdk.StackProps{
+		Description: jsii.String(description),
+		Env:         &awscdk.Environment{Account: jsii.String(account), Region: jsii.String(region)},
+	})
+	awscdk.Tags_Of(stack).Add(jsii.String("application"), jsii.String("eks-upgrade-agent"), nil)
+	for key, value := range tags {
+		awscdk.Tags_Of(stack).Add(jsii.String(key), jsii.String(value), nil)
 	}
 	return stack
 }

@@ -2,37 +2,54 @@ package main
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/jsii-runtime-go"
+	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
 
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/scripts"
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/statemachine"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/access"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/deploy"
 )
 
-// The one synthesis that all tests look at: as assertions, and as plain data.
+var update = flag.Bool("update", false, "write the golden files")
+
+// The syntheses that all tests look at: jsii is slow, so each is made once.
 var (
-	template  assertions.Template
-	resources map[string]resource
+	full  template // testdata/full.yaml: every setting is used
+	least template // testdata/least.yaml: only what must be given
+	spoke template // the stack of full's spoke
 )
+
+// template is a synthesized stack as plain data.
+type template struct {
+	Resources map[string]resource
+	Outputs   map[string]struct {
+		Description string
+		Value       any
+	}
+	Parameters map[string]any
+
+	raw []byte
+	nag []finding
+}
 
 type resource struct {
 	Type                string
 	Properties          map[string]any
+	Metadata            map[string]any
+	DependsOn           []string
 	DeletionPolicy      string
 	UpdateReplacePolicy string
 }
 
 func TestMain(m *testing.M) {
+	flag.Parse()
 	code, err := synthesized(m.Run)
 	jsii.Close()
 	if err != nil {
@@ -47,10 +64,13 @@ func synthesized(run func() int) (int, error) {
 	if err != nil {
 		return 1, err
 	}
-	defer func() { _ = os.RemoveAll(dir) }() // nothing depends on it any more
-	settings := Settings{Account: "123456789012", Region: "eu-west-1", Clusters: []string{"shop", "shop-green"},
-		HostedZones: []string{"Z0123456789ABCDEFGHIJ"}, Roles: []string{"shop-cluster", "shop-nodes"}, Dist: filepath.Join(dir, "dist")}
-	if err := fakeDist(settings.Dist); err != nil {
+	defer func() {
+		if os.Getenv("KEEP") == "" {
+			_ = os.RemoveAll(dir)
+		}
+	}() // nothing depends on it any more
+	dist := filepath.Join(dir, "dist")
+	if err := fakeDist(dist); err != nil {
 		return 1, err
 	}
 	var cdk struct{ Context map[string]any }
@@ -61,17 +81,46 @@ func synthesized(run func() int) (int, error) {
 	if err != nil {
 		return 1, err
 	}
-	app := awscdk.NewApp(&awscdk.AppProps{Context: &cdk.Context, Outdir: jsii.String(filepath.Join(dir, "cdk.out"))})
-	template = assertions.Template_FromStack(newStack(app, settings), nil)
-	if data, err = json.Marshal(template.ToJSON()); err != nil {
-		return 1, err
+	for _, c := range []struct {
+		name       string
+		hub, spoke *template
+	}{{"full", &full, &spoke}, {"least", &least, nil}} {
+		s, err := deploy.Load(filepath.Join("testdata", c.name+".yaml"), nil)
+		if err != nil {
+			return 1, err
+		}
+		out := filepath.Join(dir, c.name)
+		app := awscdk.NewApp(&awscdk.AppProps{Context: &cdk.Context, Outdir: jsii.String(out)})
+		awscdk.Aspects_Of(app).Add(cdknag.NewAwsSolutionsChecks(&cdknag.NagPackProps{Verbose: jsii.Bool(true), Reports: jsii.Bool(true)}), nil)
+		newHub(app, s, dist)
+		for _, one := range s.Spokes {
+			newSpoke(app, s, one)
+		}
+		app.Synth(nil)
+		if err := c.hub.read(out, stackName); err != nil {
+			return 1, err
+		}
+		if c.spoke != nil {
+			if err := c.spoke.read(out, spokeStack(s.Spokes[0])); err != nil {
+				return 1, err
+			}
+		}
 	}
-	var all struct{ Resources map[string]resource }
-	if err := json.Unmarshal(data, &all); err != nil {
-		return 1, err
-	}
-	resources = all.Resources
 	return run(), nil
+}
+
+// read reads a synthesized stack and what cdk-nag found in it.
+func (t *template) read(dir, stack string) error {
+	data, err := os.ReadFile(filepath.Join(dir, stack+".template.json"))
+	if err != nil {
+		return err
+	}
+	t.raw = data
+	if err := json.Unmarshal(data, t); err != nil {
+		return err
+	}
+	t.nag, err = findings(filepath.Join(dir, "AwsSolutions-"+stack+"-NagReport.csv"))
+	return err
 }
 
 // fakeDist writes what `make build` writes, with other content.
@@ -82,164 +131,75 @@ func fakeDist(dir string) error {
 	if err := os.WriteFile(filepath.Join(dir, "source", "eks-upgrade"), []byte("a program"), 0o755); err != nil {
 		return err
 	}
-	for _, phase := range upgrade.Phases() {
-		if err := os.WriteFile(filepath.Join(dir, string(phase)+".zip"), []byte("the zip of "+phase), 0o644); err != nil {
+	for _, f := range access.Functions() {
+		if err := os.WriteFile(zipOf(dir, f.Name), []byte("the zip of "+f.Name), 0o644); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// holds turns the panic of an assertion into a failure of the test.
-func holds(t *testing.T, assertion func()) {
-	t.Helper()
-	defer func() {
-		if r := recover(); r != nil {
-			t.Errorf("%v", r)
+// of returns the resources of a type, by logical id.
+func (t template) of(kind string) map[string]resource {
+	out := map[string]resource{}
+	for id, r := range t.Resources {
+		if r.Type == kind {
+			out[id] = r
 		}
-	}()
-	assertion()
+	}
+	return out
 }
 
 // named returns the resource of a type whose property has a value.
-func named(t *testing.T, kind, property, value string) resource {
-	t.Helper()
-	for _, r := range resources {
+func (t template) named(tb testing.TB, kind, property, value string) resource {
+	tb.Helper()
+	for _, r := range t.Resources {
 		if r.Type == kind && r.Properties[property] == value {
 			return r
 		}
 	}
-	t.Fatalf("there is no %s with %s %q", kind, property, value)
+	tb.Fatalf("there is no %s with %s %q", kind, property, value)
 	return resource{}
 }
 
-func TestEveryFolderOfLambdasIsAFunction(t *testing.T) {
-	entries, err := os.ReadDir("../lambdas")
+// at returns what is in a value: "Environment.Variables", "Targets.0.Arn".
+func at(value any, path string) any {
+	for _, key := range strings.Split(path, ".") {
+		switch v := value.(type) {
+		case map[string]any:
+			value = v[key]
+		case []any:
+			var i int
+			if _, err := fmt.Sscan(key, &i); err != nil || i >= len(v) {
+				return nil
+			}
+			value = v[i]
+		default:
+			return nil
+		}
+	}
+	return value
+}
+
+// list returns what CloudFormation writes as one value or as a list of them.
+func list(v any) []any {
+	if l, ok := v.([]any); ok {
+		return l
+	}
+	if v == nil {
+		return nil
+	}
+	return []any{v}
+}
+
+// written returns a value as one line; texts as they are.
+func written(v any) string {
+	if s, ok := v.(string); ok {
+		return s
+	}
+	data, err := json.Marshal(v)
 	if err != nil {
-		t.Fatal(err)
+		return err.Error()
 	}
-	var folders, functions []string
-	for _, e := range entries {
-		folders = append(folders, "eks-upgrade-"+e.Name())
-	}
-	for _, r := range resources {
-		if r.Type == "AWS::Lambda::Function" {
-			functions = append(functions, r.Properties["FunctionName"].(string))
-		}
-	}
-	slices.Sort(functions)
-	if !slices.Equal(folders, functions) {
-		t.Errorf("the folders are %v, the functions %v", folders, functions)
-	}
-}
-
-func TestFunctions(t *testing.T) {
-	for _, phase := range upgrade.Phases() {
-		t.Run(string(phase), func(t *testing.T) {
-			holds(t, func() {
-				template.HasResourceProperties(jsii.String("AWS::Lambda::Function"), map[string]any{
-					"FunctionName": functionName(phase), "Architectures": []string{"arm64"}, "Runtime": "provided.al2023", "Timeout": timeout(phase),
-					"TracingConfig": map[string]any{"Mode": "Active"},
-				})
-			})
-			holds(t, func() {
-				template.HasResourceProperties(jsii.String("AWS::Logs::LogGroup"), map[string]any{
-					"LogGroupName": "/aws/lambda/" + functionName(phase), "RetentionInDays": 180})
-			})
-		})
-	}
-}
-
-func TestConfigurationOfFunctionsIsValid(t *testing.T) {
-	for _, phase := range upgrade.Phases() {
-		environment := named(t, "AWS::Lambda::Function", "FunctionName", functionName(phase)).Properties["Environment"].(map[string]any)
-		var environ []string
-		for name, value := range environment["Variables"].(map[string]any) {
-			environ = append(environ, name+"="+value.(string))
-		}
-		c, err := config.Load(environ)
-		if err != nil {
-			t.Errorf("%s: %v", phase, err)
-			continue
-		}
-		named(t, "AWS::S3::Bucket", "BucketName", c.Bucket)
-		named(t, "AWS::SNS::Topic", "TopicName", c.Notification.Topic[strings.LastIndex(c.Notification.Topic, ":")+1:])
-		for _, table := range []string{c.Tables.Leases, c.Tables.Records, c.Tables.Approvals} {
-			named(t, "AWS::DynamoDB::Table", "TableName", table)
-		}
-		named(t, "AWS::CodeBuild::Project", "Name", c.Terraform.Project)
-	}
-}
-
-func TestTables(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		keys []string
-	}{{"eks-upgrade-leases", []string{"cluster"}}, {"eks-upgrade-records", []string{"upgrade", "key"}}, {"eks-upgrade-approvals", []string{"upgrade"}}} {
-		t.Run(c.name, func(t *testing.T) {
-			table := named(t, "AWS::DynamoDB::Table", "TableName", c.name)
-			if table.DeletionPolicy != "Retain" || table.UpdateReplacePolicy != "Retain" {
-				t.Errorf("it goes with the stack: %q, %q", table.DeletionPolicy, table.UpdateReplacePolicy)
-			}
-			var keys []map[string]any
-			for i, key := range c.keys {
-				keys = append(keys, map[string]any{"AttributeName": key, "KeyType": []string{"HASH", "RANGE"}[i]})
-			}
-			holds(t, func() {
-				template.HasResourceProperties(jsii.String("AWS::DynamoDB::Table"), map[string]any{
-					"TableName": c.name, "BillingMode": "PAY_PER_REQUEST", "KeySchema": keys,
-					"PointInTimeRecoverySpecification": map[string]any{"PointInTimeRecoveryEnabled": true},
-				})
-			})
-		})
-	}
-}
-
-func TestBucketIsClosedVersionedAndTLSOnly(t *testing.T) {
-	holds(t, func() {
-		template.HasResource(jsii.String("AWS::S3::Bucket"), map[string]any{
-			"DeletionPolicy": "Retain",
-			"Properties": map[string]any{
-				"BucketName":              "eks-upgrade-artifacts-123456789012-eu-west-1",
-				"VersioningConfiguration": map[string]any{"Status": "Enabled"},
-				"BucketEncryption": map[string]any{"ServerSideEncryptionConfiguration": []any{
-					map[string]any{"ServerSideEncryptionByDefault": map[string]any{"SSEAlgorithm": "AES256"}}}},
-				"PublicAccessBlockConfiguration": map[string]any{"BlockPublicAcls": true, "BlockPublicPolicy": true, "IgnorePublicAcls": true, "RestrictPublicBuckets": true},
-			},
-		})
-	})
-	holds(t, func() {
-		template.HasResource(jsii.String("AWS::S3::BucketPolicy"), map[string]any{
-			"DeletionPolicy": "Retain",
-			"Properties": map[string]any{"PolicyDocument": map[string]any{"Statement": assertions.Match_ArrayWith(&[]any{
-				assertions.Match_ObjectLike(&map[string]any{"Effect": "Deny", "Action": "s3:*", "Principal": map[string]any{"AWS": "*"},
-					"Condition": map[string]any{"Bool": map[string]any{"aws:SecureTransport": "false"}}}),
-			})}},
-		})
-	})
-}
-
-func TestProjectsRunTheScripts(t *testing.T) {
-	for name, spec := range map[string]string{"eks-upgrade-provision": scripts.ProvisionBuildspec, "eks-upgrade-scan": scripts.ScanBuildspec} {
-		source := named(t, "AWS::CodeBuild::Project", "Name", name).Properties["Source"].(map[string]any)
-		if source["BuildSpec"] != spec {
-			t.Errorf("%s has another buildspec than scripts:\n%v", name, source["BuildSpec"])
-		}
-	}
-	// Where perception looks for the scanners' output: scans/<build id>/.
-	holds(t, func() {
-		template.HasResourceProperties(jsii.String("AWS::CodeBuild::Project"), map[string]any{"Name": "eks-upgrade-scan",
-			"Artifacts": map[string]any{"Type": "S3", "Location": "eks-upgrade-artifacts-123456789012-eu-west-1", "Path": "scans", "NamespaceType": "BUILD_ID", "Name": "/", "Packaging": "NONE"}})
-	})
-}
-
-func TestStateMachineIsTheDocument(t *testing.T) {
-	holds(t, func() {
-		template.HasResourceProperties(jsii.String("AWS::StepFunctions::StateMachine"), map[string]any{
-			"StateMachineName": "eks-upgrade", "StateMachineType": "STANDARD", "DefinitionString": string(statemachine.Upgrade),
-			"TracingConfiguration": map[string]any{"Enabled": true},
-			// The data of executions holds task tokens.
-			"LoggingConfiguration": map[string]any{"Level": "ALL", "IncludeExecutionData": false},
-		})
-	})
+	return string(data)
 }
