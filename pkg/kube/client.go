@@ -6,9 +6,6 @@ import (
 	"net/http"
 	"sync"
 
-	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
-	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -27,7 +24,7 @@ import (
 type Client struct {
 	cluster  string
 	config   *rest.Config
-	typed    *rest.RESTClient
+	rest     *rest.RESTClient
 	dynamic  dynamic.Interface
 	metadata metadata.Interface
 
@@ -50,7 +47,7 @@ func New(config *rest.Config, cluster string, limits Limits) (*Client, error) {
 		return nil, upgrade.KindKubernetesUnexpected.Errorf(op, "%w", err)
 	}
 	c := &Client{cluster: cluster, config: config}
-	if c.typed, err = typedClient(config, httpClient); err != nil {
+	if c.rest, err = restClient(config, httpClient); err != nil {
 		return nil, upgrade.KindKubernetesUnexpected.Errorf(op, "%w", err)
 	}
 	if c.dynamic, err = dynamic.NewForConfigAndClient(config, httpClient); err != nil {
@@ -62,22 +59,12 @@ func New(config *rest.Config, cluster string, limits Limits) (*Client, error) {
 	return c, nil
 }
 
-// typedClient reads the few typed objects by protobuf, which is several times
-// cheaper than JSON for large lists.
-func typedClient(config *rest.Config, httpClient *http.Client) (*rest.RESTClient, error) {
+// restClient reads JSON; of Kubernetes' own types it knows only the errors.
+func restClient(config *rest.Config, httpClient *http.Client) (*rest.RESTClient, error) {
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, appsv1.AddToScheme, policyv1.AddToScheme} {
-		if err := add(scheme); err != nil {
-			return nil, err
-		}
-	}
 	metav1.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
 	config = rest.CopyConfig(config)
-	config.ContentConfig = rest.ContentConfig{
-		AcceptContentTypes:   runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON,
-		ContentType:          runtime.ContentTypeProtobuf,
-		NegotiatedSerializer: serializer.NewCodecFactory(scheme).WithoutConversion(),
-	}
+	config.ContentConfig = rest.ContentConfig{ContentType: runtime.ContentTypeJSON, NegotiatedSerializer: serializer.NewCodecFactory(scheme).WithoutConversion()}
 	return rest.UnversionedRESTClientForConfigAndClient(config, httpClient)
 }
 
@@ -97,7 +84,7 @@ func (c *Client) Dynamic() dynamic.Interface { return c.dynamic }
 // https://kubernetes.io/docs/concepts/cluster-administration/compatibility-version/
 func (c *Client) Version(ctx context.Context) (git string, minor upgrade.Version, err error) {
 	op := "read the version of " + c.cluster
-	data, err := c.typed.Get().AbsPath("/version").SetHeader("Accept", runtime.ContentTypeJSON).DoRaw(ctx)
+	data, err := c.rest.Get().AbsPath("/version").SetHeader("Accept", runtime.ContentTypeJSON).DoRaw(ctx)
 	if err != nil {
 		return "", upgrade.Version{}, Wrap(op, err)
 	}

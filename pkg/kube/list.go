@@ -2,14 +2,13 @@ package kube
 
 import (
 	"context"
+	"encoding/json"
 
-	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
-	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube/objects"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
@@ -76,66 +75,70 @@ func (c *Client) Objects(ctx context.Context, resource Resource, namespace strin
 	return items, err
 }
 
-// typedList is a list type of the typed client with its items.
-type typedList interface {
-	runtime.Object
-	metav1.ListInterface
-}
-
-// list reads all pages of a typed list; items takes them out of one page.
-func list[L typedList, T any](ctx context.Context, c *Client, path, resource, namespace, selector string, empty func() L, items func(L) []T) ([]T, error) {
+// list reads all pages of a resource as the parts that T has.
+func list[T any](ctx context.Context, c *Client, path, resource string) ([]T, error) {
 	var all []T
-	err := pages(ctx, "list "+resource+" of "+c.cluster, metav1.ListOptions{LabelSelector: selector}, func() { all = nil },
-		func(ctx context.Context, o metav1.ListOptions) (metav1.ListInterface, error) {
-			page := empty()
-			err := c.typed.Get().AbsPath(path).NamespaceIfScoped(namespace, namespace != "").Resource(resource).
-				SpecificallyVersionedParams(&o, metav1.ParameterCodec, metav1.SchemeGroupVersion).Do(ctx).Into(page)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, items(page)...)
-			return page, nil
-		})
+	op := "list " + resource + " of " + c.cluster
+	err := pages(ctx, op, metav1.ListOptions{}, func() { all = nil }, func(ctx context.Context, o metav1.ListOptions) (metav1.ListInterface, error) {
+		var page objects.List[T]
+		err := c.read(ctx, op, c.rest.Get().AbsPath(path).Resource(resource).SpecificallyVersionedParams(&o, metav1.ParameterCodec, metav1.SchemeGroupVersion), &page)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.Items...)
+		return &page, nil
+	})
 	return all, err
 }
 
-// Nodes returns all nodes.
-func (c *Client) Nodes(ctx context.Context) ([]corev1.Node, error) {
-	return list(ctx, c, "/api/v1", "nodes", "", "", func() *corev1.NodeList { return &corev1.NodeList{} }, func(l *corev1.NodeList) []corev1.Node { return l.Items })
+// read decodes the answer to a request. encoding/json passes over what the
+// target has no field for.
+func (c *Client) read(ctx context.Context, op string, request *rest.Request, into any) error {
+	result := request.Do(ctx)
+	if err := result.Error(); err != nil { // as the server words it: Raw does not read that
+		return err
+	}
+	data, err := result.Raw()
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		return upgrade.KindKubernetesUnexpected.Errorf(op, "the answer cannot be read: %w", err)
+	}
+	return nil
 }
 
-// Pods returns the pods of a namespace, or of all with "", that a label
-// selector matches; "" matches all.
-func (c *Client) Pods(ctx context.Context, namespace, selector string) ([]corev1.Pod, error) {
-	return list(ctx, c, "/api/v1", "pods", namespace, selector, func() *corev1.PodList { return &corev1.PodList{} }, func(l *corev1.PodList) []corev1.Pod { return l.Items })
+// Nodes returns all nodes.
+func (c *Client) Nodes(ctx context.Context) ([]objects.Node, error) {
+	return list[objects.Node](ctx, c, "/api/v1", "nodes")
 }
 
 // Deployments returns all Deployments.
-func (c *Client) Deployments(ctx context.Context) ([]appsv1.Deployment, error) {
-	return list(ctx, c, "/apis/apps/v1", "deployments", "", "", func() *appsv1.DeploymentList { return &appsv1.DeploymentList{} }, func(l *appsv1.DeploymentList) []appsv1.Deployment { return l.Items })
+func (c *Client) Deployments(ctx context.Context) ([]objects.Deployment, error) {
+	return list[objects.Deployment](ctx, c, "/apis/apps/v1", "deployments")
 }
 
 // StatefulSets returns all StatefulSets.
-func (c *Client) StatefulSets(ctx context.Context) ([]appsv1.StatefulSet, error) {
-	return list(ctx, c, "/apis/apps/v1", "statefulsets", "", "", func() *appsv1.StatefulSetList { return &appsv1.StatefulSetList{} }, func(l *appsv1.StatefulSetList) []appsv1.StatefulSet { return l.Items })
+func (c *Client) StatefulSets(ctx context.Context) ([]objects.StatefulSet, error) {
+	return list[objects.StatefulSet](ctx, c, "/apis/apps/v1", "statefulsets")
 }
 
 // DaemonSets returns all DaemonSets.
-func (c *Client) DaemonSets(ctx context.Context) ([]appsv1.DaemonSet, error) {
-	return list(ctx, c, "/apis/apps/v1", "daemonsets", "", "", func() *appsv1.DaemonSetList { return &appsv1.DaemonSetList{} }, func(l *appsv1.DaemonSetList) []appsv1.DaemonSet { return l.Items })
+func (c *Client) DaemonSets(ctx context.Context) ([]objects.DaemonSet, error) {
+	return list[objects.DaemonSet](ctx, c, "/apis/apps/v1", "daemonsets")
 }
 
 // DisruptionBudgets returns all PodDisruptionBudgets.
-func (c *Client) DisruptionBudgets(ctx context.Context) ([]policyv1.PodDisruptionBudget, error) {
-	return list(ctx, c, "/apis/policy/v1", "poddisruptionbudgets", "", "", func() *policyv1.PodDisruptionBudgetList { return &policyv1.PodDisruptionBudgetList{} }, func(l *policyv1.PodDisruptionBudgetList) []policyv1.PodDisruptionBudget { return l.Items })
+func (c *Client) DisruptionBudgets(ctx context.Context) ([]objects.PodDisruptionBudget, error) {
+	return list[objects.PodDisruptionBudget](ctx, c, "/apis/policy/v1", "poddisruptionbudgets")
 }
 
 // Service reads one Service. It is NotFound when it is not there.
-func (c *Client) Service(ctx context.Context, name upgrade.ObjectName) (*corev1.Service, error) {
-	var service corev1.Service
-	err := c.typed.Get().AbsPath("/api/v1").Namespace(name.Namespace).Resource("services").Name(name.Name).Do(ctx).Into(&service)
-	if err != nil {
-		return nil, Wrap("get Service "+name.String()+" of "+c.cluster, err)
+func (c *Client) Service(ctx context.Context, name upgrade.ObjectName) (*objects.Service, error) {
+	var service objects.Service
+	op := "get Service " + name.String() + " of " + c.cluster
+	if err := c.read(ctx, op, c.rest.Get().AbsPath("/api/v1").Namespace(name.Namespace).Resource("services").Name(name.Name), &service); err != nil {
+		return nil, Wrap(op, err)
 	}
 	return &service, nil
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"slices"
 
-	apidiscovery "k8s.io/api/apidiscovery/v2"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
@@ -76,11 +75,11 @@ func (c *Client) Resources(ctx context.Context) (Resources, error) {
 	var found Resources
 	for _, path := range []string{"/api", "/apis"} {
 		op := "list the APIs of " + c.cluster
-		data, err := c.typed.Get().AbsPath(path).SetHeader("Accept", acceptDiscovery).DoRaw(ctx)
+		data, err := c.rest.Get().AbsPath(path).SetHeader("Accept", acceptDiscovery).DoRaw(ctx)
 		if err != nil {
 			return Resources{}, Wrap(op, err)
 		}
-		var list apidiscovery.APIGroupDiscoveryList
+		var list discovery
 		if err := json.Unmarshal(data, &list); err != nil {
 			return Resources{}, upgrade.KindKubernetesUnavailable.Errorf(op, "the answer to %s cannot be read: %w", path, err)
 		}
@@ -96,15 +95,34 @@ func (c *Client) Resources(ctx context.Context) (Resources, error) {
 	return found, nil
 }
 
-func (r *Resources) add(list apidiscovery.APIGroupDiscoveryList) {
+// discovery is the part of an APIGroupDiscoveryList that is read.
+// Source: https://pkg.go.dev/k8s.io/api/apidiscovery/v2
+type discovery struct {
+	Kind  string
+	Items []struct {
+		Metadata struct{ Name string }
+		Versions []struct {
+			Version   string
+			Freshness string
+			Resources []struct {
+				Resource     string
+				ResponseKind *struct{ Kind string }
+				Scope        string
+				Verbs        []string
+			}
+		}
+	}
+}
+
+func (r *Resources) add(list discovery) {
 	for _, group := range list.Items {
 		for _, version := range group.Versions {
-			if version.Freshness == apidiscovery.DiscoveryFreshnessStale {
-				r.Unanswered = append(r.Unanswered, schema.GroupVersion{Group: group.Name, Version: version.Version}.String())
+			if version.Freshness == "Stale" {
+				r.Unanswered = append(r.Unanswered, schema.GroupVersion{Group: group.Metadata.Name, Version: version.Version}.String())
 			}
 			for _, x := range version.Resources {
-				resource := Resource{Group: group.Name, Version: version.Version, Name: x.Resource,
-					Namespaced: x.Scope == apidiscovery.ScopeNamespace, Verbs: x.Verbs}
+				resource := Resource{Group: group.Metadata.Name, Version: version.Version, Name: x.Resource,
+					Namespaced: x.Scope == "Namespaced", Verbs: x.Verbs}
 				if x.ResponseKind != nil {
 					resource.Kind = x.ResponseKind.Kind
 				}

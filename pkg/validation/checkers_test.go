@@ -8,11 +8,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	cw "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
-	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube/objects"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/provision"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/validation"
@@ -101,12 +100,12 @@ func TestClusterGone(t *testing.T) {
 	}
 }
 
-func node(name string, conditions ...corev1.NodeCondition) corev1.Node {
-	return corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}, Status: corev1.NodeStatus{Conditions: conditions}}
+func node(name string, conditions ...objects.NodeCondition) objects.Node {
+	return objects.Node{ObjectMeta: metav1.ObjectMeta{Name: name}, Status: objects.NodeStatus{Conditions: conditions}}
 }
 
-func ready(status corev1.ConditionStatus) corev1.NodeCondition {
-	return corev1.NodeCondition{Type: corev1.NodeReady, Status: status, Reason: "Why"}
+func ready(status string) objects.NodeCondition {
+	return objects.NodeCondition{Type: objects.NodeReady, Status: status, Reason: "Why"}
 }
 
 func TestNodesReady(t *testing.T) {
@@ -115,10 +114,10 @@ func TestNodesReady(t *testing.T) {
 		status upgrade.Status
 		text   string
 	}{
-		"all ready":        {map[string]kubernetes{"g": {nodes: []corev1.Node{node("a", ready("True")), node("b", ready("True"))}}}, upgrade.Pass, "2 nodes"},
-		"one not":          {map[string]kubernetes{"g": {nodes: []corev1.Node{node("a", ready("True")), node("b", ready("False"))}}}, upgrade.Fail, "1 of 2 nodes are not Ready: b is Ready=False Why"},
-		"one unknown":      {map[string]kubernetes{"g": {nodes: []corev1.Node{node("a", ready("Unknown"))}}}, upgrade.Fail, "Ready=Unknown"},
-		"one says nothing": {map[string]kubernetes{"g": {nodes: []corev1.Node{node("a")}}}, upgrade.Fail, "says nothing"},
+		"all ready":        {map[string]kubernetes{"g": {nodes: []objects.Node{node("a", ready("True")), node("b", ready("True"))}}}, upgrade.Pass, "2 nodes"},
+		"one not":          {map[string]kubernetes{"g": {nodes: []objects.Node{node("a", ready("True")), node("b", ready("False"))}}}, upgrade.Fail, "1 of 2 nodes are not Ready: b is Ready=False Why"},
+		"one unknown":      {map[string]kubernetes{"g": {nodes: []objects.Node{node("a", ready("Unknown"))}}}, upgrade.Fail, "Ready=Unknown"},
+		"one says nothing": {map[string]kubernetes{"g": {nodes: []objects.Node{node("a")}}}, upgrade.Fail, "says nothing"},
 		"no nodes":         {map[string]kubernetes{"g": {}}, upgrade.Inconclusive, "no nodes"},
 		"an error":         {map[string]kubernetes{"g": {err: errDown}}, upgrade.Inconclusive, ""},
 		"no connection":    {nil, upgrade.Inconclusive, ""},
@@ -131,23 +130,23 @@ func TestNodesReady(t *testing.T) {
 }
 
 // deployment wants two replicas of generation 3.
-func deployment(name string, observed int64, updated, ready int32) appsv1.Deployment {
-	return appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "web", Name: name, Generation: 3}, Spec: appsv1.DeploymentSpec{Replicas: aws.Int32(2)},
-		Status: appsv1.DeploymentStatus{ObservedGeneration: observed, UpdatedReplicas: updated, ReadyReplicas: ready}}
+func deployment(name string, observed int64, updated, ready int32) objects.Deployment {
+	return objects.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "web", Name: name, Generation: 3}, Spec: objects.AppSpec{Replicas: aws.Int32(2)},
+		Status: objects.ReplicaStatus{ObservedGeneration: observed, UpdatedReplicas: updated, ReadyReplicas: ready}}
 }
 
 func TestWorkloadsReady(t *testing.T) {
 	fine := deployment("a", 3, 2, 2)
-	one := func(ds ...appsv1.Deployment) map[string]kubernetes {
+	one := func(ds ...objects.Deployment) map[string]kubernetes {
 		return map[string]kubernetes{"g": {deployments: ds}}
 	}
 	daemon := func(wanted, updated, ready int32) map[string]kubernetes {
-		return map[string]kubernetes{"g": {daemonSets: []appsv1.DaemonSet{{ObjectMeta: metav1.ObjectMeta{Namespace: "web", Name: "d"},
-			Status: appsv1.DaemonSetStatus{DesiredNumberScheduled: wanted, UpdatedNumberScheduled: updated, NumberReady: ready}}}}}
+		return map[string]kubernetes{"g": {daemonSets: []objects.DaemonSet{{ObjectMeta: metav1.ObjectMeta{Namespace: "web", Name: "d"},
+			Status: objects.DaemonSetStatus{DesiredNumberScheduled: wanted, UpdatedNumberScheduled: updated, NumberReady: ready}}}}}
 	}
-	stateful := func(strategy appsv1.StatefulSetUpdateStrategyType, updated int32) map[string]kubernetes {
-		return map[string]kubernetes{"g": {statefulSets: []appsv1.StatefulSet{{ObjectMeta: metav1.ObjectMeta{Namespace: "web", Name: "s"},
-			Spec: appsv1.StatefulSetSpec{UpdateStrategy: appsv1.StatefulSetUpdateStrategy{Type: strategy}}, Status: appsv1.StatefulSetStatus{ReadyReplicas: 1, UpdatedReplicas: updated}}}}}
+	stateful := func(strategy string, updated int32) map[string]kubernetes {
+		return map[string]kubernetes{"g": {statefulSets: []objects.StatefulSet{{ObjectMeta: metav1.ObjectMeta{Namespace: "web", Name: "s"},
+			Spec: objects.AppSpec{UpdateStrategy: objects.UpdateStrategy{Type: strategy}}, Status: objects.ReplicaStatus{ReadyReplicas: 1, UpdatedReplicas: updated}}}}}
 	}
 	with := func(g, b kubernetes) map[string]kubernetes { return map[string]kubernetes{"g": g, "b": b} }
 	for what, c := range map[string]struct {
@@ -160,19 +159,19 @@ func TestWorkloadsReady(t *testing.T) {
 		"fewer ready than wanted":           {one(fine, deployment("b", 3, 2, 1)), "", upgrade.Fail, "1 of 2 applications are not ready: Deployment web/b has 1 of 2 replicas ready"},
 		"an old generation":                 {one(deployment("b", 2, 2, 2)), "", upgrade.Fail, "not yet observed"},
 		"still rolling out":                 {one(deployment("b", 3, 1, 2)), "", upgrade.Fail, "1 of 2 replicas of the present version"},
-		"scaled to none":                    {one(appsv1.Deployment{Spec: appsv1.DeploymentSpec{Replicas: aws.Int32(0)}}), "", upgrade.Pass, ""},
-		"one replica is the default":        {one(appsv1.Deployment{Status: appsv1.DeploymentStatus{UpdatedReplicas: 1}}), "", upgrade.Fail, "0 of 1 replicas ready"},
+		"scaled to none":                    {one(objects.Deployment{Spec: objects.AppSpec{Replicas: aws.Int32(0)}}), "", upgrade.Pass, ""},
+		"one replica is the default":        {one(objects.Deployment{Status: objects.ReplicaStatus{UpdatedReplicas: 1}}), "", upgrade.Fail, "0 of 1 replicas ready"},
 		"a daemon set that is ready":        {daemon(3, 3, 3), "", upgrade.Pass, ""},
 		"a daemon set that is not":          {daemon(3, 3, 2), "", upgrade.Fail, "DaemonSet web/d has 2 of 3"},
-		"a stateful set that is ready":      {stateful(appsv1.RollingUpdateStatefulSetStrategyType, 1), "", upgrade.Pass, ""},
-		"a stateful set that rolls":         {stateful(appsv1.RollingUpdateStatefulSetStrategyType, 0), "", upgrade.Fail, "present version"},
-		"a stateful set rolled by people":   {stateful(appsv1.OnDeleteStatefulSetStrategyType, 0), "", upgrade.Pass, ""},
+		"a stateful set that is ready":      {stateful("RollingUpdate", 1), "", upgrade.Pass, ""},
+		"a stateful set that rolls":         {stateful("RollingUpdate", 0), "", upgrade.Fail, "present version"},
+		"a stateful set rolled by people":   {stateful(objects.OnDelete, 0), "", upgrade.Pass, ""},
 		"no applications":                   {one(), "", upgrade.Inconclusive, "no applications"},
 		"an error":                          {map[string]kubernetes{"g": {err: errDown}}, "", upgrade.Inconclusive, ""},
-		"all of the other cluster":          {with(kubernetes{deployments: []appsv1.Deployment{fine}}, kubernetes{deployments: []appsv1.Deployment{deployment("a", 3, 0, 0)}}), "b", upgrade.Pass, ""},
-		"one of the other cluster missing":  {with(kubernetes{deployments: []appsv1.Deployment{fine}}, kubernetes{deployments: []appsv1.Deployment{fine, deployment("z", 3, 2, 2)}}), "b", upgrade.Fail, "1 applications of b are missing: Deployment web/z"},
-		"nothing here, something there":     {with(kubernetes{}, kubernetes{deployments: []appsv1.Deployment{fine}}), "b", upgrade.Inconclusive, "no applications"},
-		"nothing to compare with":           {with(kubernetes{deployments: []appsv1.Deployment{fine}}, kubernetes{}), "b", upgrade.Inconclusive, "to compare with"},
+		"all of the other cluster":          {with(kubernetes{deployments: []objects.Deployment{fine}}, kubernetes{deployments: []objects.Deployment{deployment("a", 3, 0, 0)}}), "b", upgrade.Pass, ""},
+		"one of the other cluster missing":  {with(kubernetes{deployments: []objects.Deployment{fine}}, kubernetes{deployments: []objects.Deployment{fine, deployment("z", 3, 2, 2)}}), "b", upgrade.Fail, "1 applications of b are missing: Deployment web/z"},
+		"nothing here, something there":     {with(kubernetes{}, kubernetes{deployments: []objects.Deployment{fine}}), "b", upgrade.Inconclusive, "no applications"},
+		"nothing to compare with":           {with(kubernetes{deployments: []objects.Deployment{fine}}, kubernetes{}), "b", upgrade.Inconclusive, "to compare with"},
 		"the other cluster does not answer": {one(fine), "b", upgrade.Inconclusive, ""},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -283,7 +282,7 @@ func TestWeightsHold(t *testing.T) {
 }
 
 func TestHealthCheckIsAsGoodAsItsWorstPart(t *testing.T) {
-	fine := kubernetes{nodes: []corev1.Node{node("a", ready("True"))}, deployments: []appsv1.Deployment{deployment("a", 3, 2, 2)}}
+	fine := kubernetes{nodes: []objects.Node{node("a", ready("True"))}, deployments: []objects.Deployment{deployment("a", 3, 2, 2)}}
 	for what, c := range map[string]struct {
 		k      map[string]kubernetes
 		lb     balancers

@@ -14,9 +14,8 @@ import (
 	cw "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
-	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube/objects"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/validation"
 )
@@ -44,21 +43,21 @@ func (a account) DescribeCluster(_ context.Context, in *eks.DescribeClusterInput
 
 // kubernetes is one API server.
 type kubernetes struct {
-	nodes        []corev1.Node
-	deployments  []appsv1.Deployment
-	statefulSets []appsv1.StatefulSet
-	daemonSets   []appsv1.DaemonSet
+	nodes        []objects.Node
+	deployments  []objects.Deployment
+	statefulSets []objects.StatefulSet
+	daemonSets   []objects.DaemonSet
 	err          error
 }
 
-func (k kubernetes) Nodes(context.Context) ([]corev1.Node, error) { return k.nodes, k.err }
-func (k kubernetes) Deployments(context.Context) ([]appsv1.Deployment, error) {
+func (k kubernetes) Nodes(context.Context) ([]objects.Node, error) { return k.nodes, k.err }
+func (k kubernetes) Deployments(context.Context) ([]objects.Deployment, error) {
 	return k.deployments, k.err
 }
-func (k kubernetes) StatefulSets(context.Context) ([]appsv1.StatefulSet, error) {
+func (k kubernetes) StatefulSets(context.Context) ([]objects.StatefulSet, error) {
 	return k.statefulSets, k.err
 }
-func (k kubernetes) DaemonSets(context.Context) ([]appsv1.DaemonSet, error) {
+func (k kubernetes) DaemonSets(context.Context) ([]objects.DaemonSet, error) {
 	return k.daemonSets, k.err
 }
 

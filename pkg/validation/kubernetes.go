@@ -5,18 +5,16 @@ import (
 	"fmt"
 	"strings"
 
-	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
-
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube/objects"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
 // Cluster reads one cluster.
 type Cluster interface {
-	Nodes(ctx context.Context) ([]corev1.Node, error)
-	Deployments(ctx context.Context) ([]appsv1.Deployment, error)
-	StatefulSets(ctx context.Context) ([]appsv1.StatefulSet, error)
-	DaemonSets(ctx context.Context) ([]appsv1.DaemonSet, error)
+	Nodes(ctx context.Context) ([]objects.Node, error)
+	Deployments(ctx context.Context) ([]objects.Deployment, error)
+	StatefulSets(ctx context.Context) ([]objects.StatefulSet, error)
+	DaemonSets(ctx context.Context) ([]objects.DaemonSet, error)
 }
 
 // Connect connects to the API server of an EKS cluster.
@@ -50,12 +48,12 @@ func (n NodesReady) Check(ctx context.Context, _ upgrade.Run, _ upgrade.Plan, c 
 	return pass("%d nodes are Ready", len(nodes)), nil
 }
 
-func notReady(node corev1.Node) string {
+func notReady(node objects.Node) string {
 	for _, condition := range node.Status.Conditions {
-		if condition.Type != corev1.NodeReady {
+		if condition.Type != objects.NodeReady {
 			continue
 		}
-		if condition.Status == corev1.ConditionTrue {
+		if condition.Status == objects.True {
 			return ""
 		}
 		return strings.TrimSpace(fmt.Sprintf("is Ready=%s %s", condition.Status, condition.Reason))
@@ -136,7 +134,7 @@ func (w WorkloadsReady) applications(ctx context.Context, cluster string) ([]app
 	}
 	for _, s := range statefulSets {
 		updated := s.Status.UpdatedReplicas
-		if s.Spec.UpdateStrategy.Type == appsv1.OnDeleteStatefulSetStrategyType {
+		if s.Spec.UpdateStrategy.Type == objects.OnDelete {
 			updated = replicas(s.Spec.Replicas) // people replace the pods themselves
 		}
 		apps = append(apps, application{"StatefulSet " + s.Namespace + "/" + s.Name,
@@ -144,7 +142,7 @@ func (w WorkloadsReady) applications(ctx context.Context, cluster string) ([]app
 	}
 	for _, d := range daemonSets {
 		wanted, updated := d.Status.DesiredNumberScheduled, d.Status.UpdatedNumberScheduled
-		if d.Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType {
+		if d.Spec.UpdateStrategy.Type == objects.OnDelete {
 			updated = wanted
 		}
 		apps = append(apps, application{"DaemonSet " + d.Namespace + "/" + d.Name,

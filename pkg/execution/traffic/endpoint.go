@@ -3,14 +3,13 @@ package traffic
 import (
 	"context"
 
-	corev1 "k8s.io/api/core/v1"
-
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube/objects"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
 // Services reads the Services of one cluster.
 type Services interface {
-	Service(ctx context.Context, name upgrade.ObjectName) (*corev1.Service, error)
+	Service(ctx context.Context, name upgrade.ObjectName) (*objects.Service, error)
 }
 
 // LoadBalancers finds the load balancers of Services; it implements Endpoints.
@@ -32,7 +31,7 @@ func (l LoadBalancers) Hostname(ctx context.Context, cluster string, name upgrad
 	}
 	ingress := service.Status.LoadBalancer.Ingress
 	switch {
-	case service.Spec.Type != corev1.ServiceTypeLoadBalancer:
+	case service.Spec.Type != objects.LoadBalancer:
 		return "", upgrade.KindLoadBalancerMissing.Errorf("find the load balancer", "Service %s of %s has type %s", name, cluster, service.Spec.Type).
 			WithRemedy("name a Service of type LoadBalancer in traffic.service")
 	case len(ingress) == 0:

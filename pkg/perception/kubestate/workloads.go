@@ -5,10 +5,10 @@ import (
 	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube/objects"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
@@ -27,15 +27,15 @@ func nodes(ctx context.Context, client *kube.Client) ([]upgrade.Node, error) {
 		if err != nil {
 			return nil, upgrade.KindSourceUnreadable.Errorf("read the kubelet's version of node "+n.Name, "%w", err)
 		}
-		out = append(out, upgrade.Node{Name: n.Name, NodeGroup: n.Labels[nodeGroupLabel], Zone: n.Labels[corev1.LabelTopologyZone],
-			InstanceType: n.Labels[corev1.LabelInstanceTypeStable], KubeletVersion: kubelet, Ready: ready(n), Unschedulable: n.Spec.Unschedulable})
+		out = append(out, upgrade.Node{Name: n.Name, NodeGroup: n.Labels[nodeGroupLabel], Zone: n.Labels[objects.LabelZone],
+			InstanceType: n.Labels[objects.LabelInstanceType], KubeletVersion: kubelet, Ready: ready(n), Unschedulable: n.Spec.Unschedulable})
 	}
 	return out, nil
 }
 
-func ready(n corev1.Node) bool {
-	return slices.ContainsFunc(n.Status.Conditions, func(c corev1.NodeCondition) bool {
-		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
+func ready(n objects.Node) bool {
+	return slices.ContainsFunc(n.Status.Conditions, func(c objects.NodeCondition) bool {
+		return c.Type == objects.NodeReady && c.Status == objects.True
 	})
 }
 
