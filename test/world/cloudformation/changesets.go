@@ -64,10 +64,13 @@ func (s *Service) CreateChangeSet(c *wire.Call, in *cfn.CreateChangeSetInput) (*
 		return nil, invalid("1 validation error detected: Value '%s' at 'changeSetName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*", aws.ToString(in.ChangeSetName))
 	}
 	switch {
-	case in.ChangeSetType == types.ChangeSetTypeImport, aws.ToBool(in.ImportExistingResources), len(in.ResourcesToImport) > 0:
-		return nil, notServed("the import of resources")
-	case aws.ToBool(in.IncludeNestedStacks), in.DeploymentMode != "", in.DeploymentConfig != nil:
-		return nil, notServed("nested stacks, DeploymentMode and DeploymentConfig")
+	case in.ChangeSetType == types.ChangeSetTypeImport, len(in.ResourcesToImport) > 0:
+		return nil, notServed("change sets of the type IMPORT")
+	case in.DeploymentMode != "":
+		return nil, notServed("the deployment mode " + string(in.DeploymentMode))
+	}
+	if err := checkConfig(in.DeploymentConfig); err != nil {
+		return nil, err
 	}
 	creating := in.ChangeSetType == types.ChangeSetTypeCreate
 	var st *stack
@@ -92,6 +95,7 @@ func (s *Service) CreateChangeSet(c *wire.Call, in *cfn.CreateChangeSetInput) (*
 	if err != nil {
 		return nil, err
 	}
+	made.adopt = aws.ToBool(in.ImportExistingResources)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if creating {
@@ -157,7 +161,7 @@ func (s *Service) DescribeChangeSet(_ *wire.Call, in *cfn.DescribeChangeSetInput
 		return nil, err
 	}
 	return &cfn.DescribeChangeSetOutput{Capabilities: set.in.capabilities, ChangeSetId: &set.id, ChangeSetName: &set.name, Changes: page, NextToken: next, CreationTime: &set.created,
-		Description: set.description, ExecutionStatus: set.execution, IncludeNestedStacks: aws.Bool(false), NotificationARNs: set.in.notifications, OnStackFailure: set.onFailure,
+		Description: set.description, ExecutionStatus: set.execution, IncludeNestedStacks: aws.Bool(false), ImportExistingResources: &set.in.adopt, NotificationARNs: set.in.notifications, OnStackFailure: set.onFailure,
 		Parameters: parametersOf(set.in), RollbackConfiguration: set.rollback, StackId: &st.id, StackName: &st.name, Status: set.status, StatusReason: text(set.reason), Tags: set.in.tags}, nil
 }
 

@@ -102,6 +102,7 @@ func (s *Service) create(st *stack, scope *template.Scope, in input, id string, 
 		r.attempt = replaced.attempt + 1
 	}
 	x := s.context(st, in, id, r.attempt)
+	adopted := false
 	return &step{logical: id, after: r.dependsOn,
 		run: func() (time.Duration, error) {
 			s.mu.Lock()
@@ -123,6 +124,13 @@ func (s *Service) create(st *stack, scope *template.Scope, in input, id string, 
 					return 0, err
 				}
 			}
+			if id, ok := s.adoptable(x, typ, in, definition, properties); ok && replaced == nil {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				r.properties, r.physical, adopted = properties, id, true
+				s.set(st, r, types.ResourceStatusImportInProgress, "Resource import started.")
+				return typ.Duration(), nil
+			}
 			physical, err := typ.Create(x, properties)
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -139,14 +147,45 @@ func (s *Service) create(st *stack, scope *template.Scope, in input, id string, 
 		},
 		ready: func() (bool, error) { return s.read(st, x, typ, r) },
 		ended: func(err error) {
-			if err != nil {
+			switch {
+			case err != nil:
 				s.set(st, r, failed, reasonOf(err))
-				return
+			case adopted:
+				s.set(st, r, types.ResourceStatusImportComplete, "Resource import completed.")
+			default:
+				s.set(st, r, complete, "")
 			}
-			s.set(st, r, complete, "")
 		},
 		cancelled: func() { s.set(st, r, failed, "Resource creation cancelled") },
 	}
+}
+
+// adoptable finds the resource of a custom name that is there and no stack's,
+// which a change set that imports existing resources takes instead of making
+// one. It must be one that is kept when the stack goes (source: "Import AWS
+// resources into a CloudFormation stack automatically"). Resources whose
+// physical id is not their name are not found.
+func (s *Service) adoptable(x *resource.Context, typ resource.Type, in input, definition template.Resource, properties map[string]any) (string, bool) {
+	id, named := properties[typ.NameProperty()].(string)
+	if !in.adopt || !named || definition.DeletionPolicy == "Delete" || s.owned(definition.Type, id) {
+		return "", false
+	}
+	_, err := typ.Read(x, id, properties)
+	return id, err == nil
+}
+
+// owned reports whether a resource is of a stack.
+func (s *Service) owned(typ, physical string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, st := range s.stacks {
+		for _, r := range st.resources {
+			if r.typ == typ && r.physical == physical && r.status != types.ResourceStatusDeleteComplete && r.status != types.ResourceStatusDeleteSkipped {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // renamed refuses to replace a resource by one of the same name.

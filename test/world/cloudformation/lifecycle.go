@@ -77,6 +77,11 @@ func (s *Service) created(st *stack, in input, failed []string) {
 	}
 	s.status(st, types.StackStatusRollbackInProgress, reason+" Rollback requested by user.")
 	s.mu.Unlock()
+	s.takeBack(st, doomed)
+}
+
+// takeBack deletes what a creation that failed has made.
+func (s *Service) takeBack(st *stack, doomed []*resourceState) {
 	s.remove(st, doomed, onCreate, nil, func(failed []string) {
 		s.mu.Lock()
 		defer s.mu.Unlock()

@@ -142,6 +142,7 @@ type input struct {
 	capabilities  []types.Capability
 	tags          []types.Tag
 	notifications []string
+	adopt         bool // resources of the template that are there and not a stack's
 }
 
 // resourceState is a resource of a stack.

@@ -21,6 +21,14 @@ func checkName(name *string) error {
 	return nil
 }
 
+// checkConfig refuses the deployments that do not wait for their resources.
+func checkConfig(c *types.DeploymentConfig) error {
+	if c != nil && (c.Mode == types.DeploymentConfigModeExpress || c.DisableRollback != nil) {
+		return notServed("the deployment mode EXPRESS")
+	}
+	return nil
+}
+
 // newStack makes a stack without resources; s.mu is held.
 func (s *Service) newStack(name string) *stack {
 	st := &stack{name: name, id: s.arn("stack/" + name + "/" + s.newID()), created: s.clock.Now(), resources: map[string]*resourceState{}, imports: map[string]bool{}}
@@ -36,8 +44,11 @@ func (s *Service) CreateStack(c *wire.Call, in *cfn.CreateStackInput) (*cfn.Crea
 	if in.OnFailure != "" && in.DisableRollback != nil {
 		return nil, invalid("You can specify either DisableRollback or OnFailure, but not both.")
 	}
-	if in.StackPolicyURL != nil || in.DeploymentConfig != nil {
-		return nil, notServed("StackPolicyURL and DeploymentConfig")
+	if in.StackPolicyURL != nil {
+		return nil, notServed("StackPolicyURL")
+	}
+	if err := checkConfig(in.DeploymentConfig); err != nil {
+		return nil, err
 	}
 	if err := s.absent(*in.StackName); err != nil {
 		return nil, err
@@ -102,8 +113,11 @@ func (s *Service) current(name *string) (*stack, input, error) {
 
 // UpdateStack implements the API operation.
 func (s *Service) UpdateStack(c *wire.Call, in *cfn.UpdateStackInput) (*cfn.UpdateStackOutput, error) {
-	if in.StackPolicyURL != nil || in.StackPolicyDuringUpdateURL != nil || in.StackPolicyDuringUpdateBody != nil || in.DeploymentConfig != nil {
-		return nil, notServed("StackPolicyURL, StackPolicyDuringUpdate and DeploymentConfig")
+	if in.StackPolicyURL != nil || in.StackPolicyDuringUpdateURL != nil || in.StackPolicyDuringUpdateBody != nil {
+		return nil, notServed("StackPolicyURL and StackPolicyDuringUpdate")
+	}
+	if err := checkConfig(in.DeploymentConfig); err != nil {
+		return nil, err
 	}
 	st, before, err := s.current(in.StackName)
 	if err != nil {
@@ -144,6 +158,9 @@ func (s *Service) UpdateStack(c *wire.Call, in *cfn.UpdateStackInput) (*cfn.Upda
 
 // DeleteStack implements the API operation; what is not there is no error.
 func (s *Service) DeleteStack(c *wire.Call, in *cfn.DeleteStackInput) (*cfn.DeleteStackOutput, error) {
+	if err := checkConfig(in.DeploymentConfig); err != nil {
+		return nil, err
+	}
 	if in.DeletionMode == types.DeletionModeForceDeleteStack {
 		return nil, notServed("the deletion mode FORCE_DELETE_STACK")
 	}
@@ -282,4 +299,38 @@ func (s *Service) GetStackPolicy(_ *wire.Call, in *cfn.GetStackPolicyInput) (*cf
 		return nil, err
 	}
 	return &cfn.GetStackPolicyOutput{StackPolicyBody: text(st.policy)}, nil
+}
+
+// RollbackStack implements the API operation: it takes back what a stack whose
+// rollback was disabled has kept after a failure.
+func (s *Service) RollbackStack(c *wire.Call, in *cfn.RollbackStackInput) (*cfn.RollbackStackOutput, error) {
+	if err := checkConfig(in.DeploymentConfig); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st, err := s.find(in.StackName)
+	if err != nil {
+		return nil, err
+	}
+	if role := aws.ToString(in.RoleARN); role != "" {
+		st.role = role
+	}
+	switch st.status {
+	case types.StackStatusCreateFailed:
+		st.who, st.token, st.retainExceptOnCreate = callerOf(c, st.role), in.ClientRequestToken, aws.ToBool(in.RetainExceptOnCreate)
+		s.operation(st, types.OperationTypeRollback)
+		s.status(st, types.StackStatusRollbackInProgress, "User Initiated")
+		doomed := st.sorted()
+		s.clock.AfterFunc(0, func() { s.takeBack(st, doomed) })
+	case types.StackStatusUpdateFailed:
+		st.who, st.token = callerOf(c, st.role), in.ClientRequestToken
+		s.operation(st, types.OperationTypeRollback)
+		s.status(st, types.StackStatusUpdateRollbackInProgress, "User Initiated")
+		snapshot := st.snapshot
+		s.clock.AfterFunc(0, func() { s.restore(st, snapshot) })
+	default:
+		return nil, invalid("Stack:%s is in %s state and can not be rolled back.", st.id, st.status)
+	}
+	return &cfn.RollbackStackOutput{StackId: &st.id, OperationId: st.lastOperation()}, nil
 }

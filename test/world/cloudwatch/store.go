@@ -58,6 +58,7 @@ type Service struct {
 	events          Emitter
 
 	mu          sync.Mutex
+	dashboards  map[string]dashboard
 	metrics     map[string]*metric
 	alarms      map[string]*alarm
 	undelivered []error

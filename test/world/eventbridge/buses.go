@@ -24,6 +24,7 @@ type bus struct {
 	kmsKey      *string
 	created     time.Time
 	tags        map[string]string
+	policy      []statement
 }
 
 func (s *Service) newBus(name string) *bus {
@@ -80,7 +81,15 @@ func (s *Service) DescribeEventBus(_ *wire.Call, in *awseb.DescribeEventBusInput
 	if err != nil {
 		return nil, err
 	}
-	return &awseb.DescribeEventBusOutput{Name: &b.name, Arn: &b.arn, Description: b.description, KmsKeyIdentifier: b.kmsKey, CreationTime: &b.created, LastModifiedTime: &b.created}, nil
+	policy, err := policyText(b.policy)
+	if err != nil {
+		return nil, err
+	}
+	var text *string
+	if policy != "" {
+		text = &policy
+	}
+	return &awseb.DescribeEventBusOutput{Policy: text, Name: &b.name, Arn: &b.arn, Description: b.description, KmsKeyIdentifier: b.kmsKey, CreationTime: &b.created, LastModifiedTime: &b.created}, nil
 }
 
 // ListEventBuses lists the buses by name.

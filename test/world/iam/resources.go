@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	awseks "github.com/aws/aws-sdk-go-v2/service/eks"
+	awseb "github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	awskms "github.com/aws/aws-sdk-go-v2/service/kms"
 	awslambda "github.com/aws/aws-sdk-go-v2/service/lambda"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
@@ -55,6 +56,8 @@ func (j *Judge) policyOf(need authz.Need) *policy.Source {
 				p := out.Attributes["Policy"]
 				return &p
 			})
+	case service == "events" && strings.HasPrefix(parts[5], "event-bus/"):
+		text = peek(j, "eventbridge", "DescribeEventBus", &awseb.DescribeEventBusInput{Name: &need.Resource}, func(out *awseb.DescribeEventBusOutput) *string { return out.Policy })
 	case service == "kms" && strings.HasPrefix(parts[5], "key/"):
 		text = peek(j, "kms", "GetKeyPolicy", &awskms.GetKeyPolicyInput{KeyId: &need.Resource}, func(out *awskms.GetKeyPolicyOutput) *string { return out.Policy })
 	}

@@ -37,6 +37,7 @@ func (s *Service) PutLogEvents(_ *wire.Call, in *sdk.PutLogEventsInput) (*sdk.Pu
 	for _, message := range taken.messages {
 		s.extract(taken.metrics, taken.group.name, taken.group.class, message)
 	}
+	s.measure(taken.metrics, taken.filters, taken.messages)
 	return out, nil
 }
 
@@ -44,6 +45,7 @@ func (s *Service) PutLogEvents(_ *wire.Call, in *sdk.PutLogEventsInput) (*sdk.Pu
 type batch struct {
 	group    *group
 	metrics  Metrics
+	filters  map[string]*metricFilter
 	messages []string
 }
 
@@ -61,7 +63,7 @@ func (s *Service) put(in *sdk.PutLogEventsInput) (batch, *sdk.PutLogEventsOutput
 	if err := checkBatch(in.LogEvents); err != nil {
 		return batch{}, nil, err
 	}
-	taken := batch{group: g, metrics: s.metrics}
+	taken := batch{group: g, metrics: s.metrics, filters: g.filters}
 	now := s.clock.Now()
 	expired := now.Add(-maxAge)
 	if g.retention > 0 {

@@ -21,10 +21,11 @@ type Service struct {
 	clock           clock.Clock
 	account, region string
 
-	mu      sync.Mutex
-	groups  map[string]*group
-	seq     int64   // of events: makes their ids
-	metrics Metrics // nil: events stay text
+	mu       sync.Mutex
+	groups   map[string]*group
+	seq      int64   // of events: makes their ids
+	metrics  Metrics // nil: events stay text
+	policies map[string]types.ResourcePolicy
 }
 
 type group struct {
@@ -36,6 +37,7 @@ type group struct {
 	protected bool
 	tags      map[string]string
 	streams   map[string]*stream
+	filters   map[string]*metricFilter // replaced, never changed
 }
 
 type stream struct {
@@ -74,9 +76,10 @@ func (s *Service) Write(groupName, streamName string, at time.Time, message stri
 		st = g.newStream(streamName, now)
 	}
 	s.add(st, at.UnixMilli(), now, message)
-	to, class := s.metrics, g.class
+	to, class, filters := s.metrics, g.class, g.filters
 	s.mu.Unlock()
 	s.extract(to, groupName, class, message)
+	s.measure(to, filters, []string{message})
 }
 
 // Text returns the messages of a stream, one a line; "" when there is none.

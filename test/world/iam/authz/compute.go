@@ -152,5 +152,5 @@ var logs = merge(
 		"DeleteMetricFilter", "AssociateKmsKey", "DisassociateKmsKey", "StartQuery", "ListTagsLogGroup", "TagLogGroup", "UntagLogGroup"),
 	same("logs", stream, "DeleteLogStream", "PutLogEvents", "GetLogEvents"),
 	same("logs", field("ResourceArn"), "TagResource", "UntagResource", "ListTagsForResource"),
-	same("logs", anything, "GetQueryResults", "StopQuery", "DescribeQueries", "DescribeDestinations", "DescribeExportTasks"),
+	same("logs", anything, "GetQueryResults", "StopQuery", "DescribeQueries", "DescribeDestinations", "DescribeExportTasks", "PutResourcePolicy", "DeleteResourcePolicy", "DescribeResourcePolicies"),
 )

@@ -79,12 +79,23 @@ var ec2 = merge(
 		"RebootInstances":       on("ec2:RebootInstances", owned("instance", "InstanceIds")),
 		"CreateTags":            on("ec2:CreateTags", anything),
 		"DeleteTags":            on("ec2:DeleteTags", anything),
+		"CreateSecurityGroup":   on("ec2:CreateSecurityGroup", arn("ec2:security-group/*")),
 		"GetLaunchTemplateData": on("ec2:GetLaunchTemplateData", owned("instance", "InstanceId")),
 	},
+	same("ec2", arn("ec2:security-group/{GroupId}"), "DeleteSecurityGroup", "AuthorizeSecurityGroupIngress", "AuthorizeSecurityGroupEgress", "RevokeSecurityGroupIngress", "RevokeSecurityGroupEgress"),
 	same("ec2", template, "CreateLaunchTemplateVersion", "ModifyLaunchTemplate", "DeleteLaunchTemplate", "DeleteLaunchTemplateVersions"),
 )
 
 func alarms(path string) resources { return each("cloudwatch", "alarm:%s", path) }
+
+// dashboards have no region in their ARN.
+func dashboards(r Request) []string {
+	var out []string
+	for _, name := range append(r.texts("DashboardName"), r.texts("DashboardNames")...) {
+		out = append(out, "arn:aws:cloudwatch::"+r.Account+":dashboard/"+name)
+	}
+	return orAnything(out)
+}
 
 var cloudwatch = merge(
 	map[string]Rule{
@@ -98,6 +109,7 @@ var cloudwatch = merge(
 		"EnableAlarmActions":   on("cloudwatch:EnableAlarmActions", alarms("AlarmNames")),
 		"DisableAlarmActions":  on("cloudwatch:DisableAlarmActions", alarms("AlarmNames")),
 	},
+	same("cloudwatch", dashboards, "PutDashboard", "GetDashboard", "DeleteDashboards"),
 	same("cloudwatch", field("ResourceARN"), "TagResource", "UntagResource", "ListTagsForResource"),
 	same("cloudwatch", anything, "GetMetricData", "GetMetricStatistics", "ListMetrics", "DescribeAlarmsForMetric", "ListDashboards", "DescribeAnomalyDetectors"),
 )
@@ -148,6 +160,7 @@ var events = merge(
 		"CreateEventBus":   on("events:CreateEventBus", arn("events:event-bus/{Name}")),
 		"DeleteEventBus":   on("events:DeleteEventBus", arn("events:event-bus/{Name}")),
 		"DescribeEventBus": on("events:DescribeEventBus", func(r Request) []string { return []string{r.bus(r.text("Name"))} }),
+		"UpdateEventBus":   on("events:UpdateEventBus", func(r Request) []string { return []string{r.bus(r.text("Name"))} }),
 		"CreateArchive":    on("events:CreateArchive", arn("events:archive/{ArchiveName}")),
 	},
 	same("events", rule("Name"), "DescribeRule", "DeleteRule", "EnableRule", "DisableRule"),
