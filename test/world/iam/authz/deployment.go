@@ -29,8 +29,8 @@ func shaped(action string) Rule {
 var cloudformation = merge(
 	map[string]Rule{
 		"CreateStack": shaped("CreateStack"), "UpdateStack": shaped("UpdateStack"), "DeleteStack": shaped("DeleteStack"), "CreateChangeSet": shaped("CreateChangeSet"),
-		"ContinueUpdateRollback": shaped("ContinueUpdateRollback"),
-		"DescribeChangeSet":      reviewed("DescribeChangeSet"), "ExecuteChangeSet": reviewed("ExecuteChangeSet"), "DeleteChangeSet": reviewed("DeleteChangeSet"),
+		"RollbackStack": shaped("RollbackStack"), "ContinueUpdateRollback": shaped("ContinueUpdateRollback"),
+		"DescribeChangeSet": reviewed("DescribeChangeSet"), "ExecuteChangeSet": reviewed("ExecuteChangeSet"), "DeleteChangeSet": reviewed("DeleteChangeSet"),
 	},
 	same("cloudformation", stack, "DescribeStacks", "DescribeStackEvents", "DescribeStackResource", "DescribeStackResources", "DescribeEvents", "ListStackResources", "ListChangeSets",
 		"GetTemplate", "GetTemplateSummary", "GetStackPolicy", "SetStackPolicy", "UpdateTerminationProtection", "CancelUpdateStack"),
