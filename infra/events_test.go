@@ -55,7 +55,9 @@ func TestRulesHaveThePatternsOfTheFolder(t *testing.T) {
 }
 
 func TestRulesDoWhatTheyAreFor(t *testing.T) {
-	target := func(name string) any { return at(least.named(t, "AWS::Events::Rule", "Name", name).Properties, "Targets.0") }
+	target := func(name string) any {
+		return at(least.named(t, "AWS::Events::Rule", "Name", name).Properties, "Targets.0")
+	}
 	start := target("eks-upgrade-requested")
 	if at(start, "InputPath") != "$.detail" || !strings.Contains(written(at(start, "Arn")), "Live") || at(start, "RoleArn") == nil {
 		t.Errorf("a request starts %v", start)
