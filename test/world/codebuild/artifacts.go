@@ -62,7 +62,7 @@ func (r *runner) upload() *failure {
 	prefix := strings.TrimPrefix(path.Join(folder, name), "/")
 	out := &types.BuildArtifacts{Location: ptr(strings.TrimSuffix("arn:aws:s3:::"+*a.Location+"/"+prefix, "/")), EncryptionDisabled: a.EncryptionDisabled}
 	put := func(key string, data []byte) error {
-		return r.service.opts.Artifacts.Put(r.ctx, *a.Location, key, data)
+		return r.service.opts.Artifacts.Put(r.ctx, value(b.ServiceRole), *a.Location, key, data)
 	}
 	if a.Packaging == types.ArtifactPackagingZip {
 		data, err := zipped(files)

@@ -290,12 +290,14 @@ func TestSourceFolderIsCopied(t *testing.T) {
 type bucket struct {
 	mu      sync.Mutex
 	objects map[string]string
+	role    string // that put the last one
 	err     error
 }
 
-func (b *bucket) Put(_ context.Context, name, key string, data []byte) error {
+func (b *bucket) Put(_ context.Context, role, name, key string, data []byte) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.role = role
 	if b.err == nil {
 		b.objects[name+"/"+key] = string(data)
 	}
@@ -317,6 +319,9 @@ func TestArtifactsAreUploaded(t *testing.T) {
 	prefix := "artifacts/runs/" + uuid + "/plan"
 	if d := cmp.Diff(map[string]string{prefix + "/a/b/x.json": "1", prefix + "/y.json": "2"}, store.objects); d != "" {
 		t.Error(d)
+	}
+	if store.role != "arn:aws:iam::123456789012:role/build" {
+		t.Errorf("they were put by %q", store.role)
 	}
 	if *b.Artifacts.Location != "arn:aws:s3:::"+prefix {
 		t.Errorf("location = %s", *b.Artifacts.Location)

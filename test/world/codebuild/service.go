@@ -36,7 +36,8 @@ const (
 
 // Bucket stores artifacts.
 type Bucket interface {
-	Put(ctx context.Context, bucket, key string, data []byte) error
+	// Put writes an object as the service role of a build.
+	Put(ctx context.Context, role, bucket, key string, data []byte) error
 }
 
 // Bus receives events: EventBridge.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	sdks3 "github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world"
@@ -128,14 +129,16 @@ func (s *Services) Close() {
 }
 
 // bucket takes the artifacts of builds to S3.
-type bucket struct{ client *sdks3.Client }
+type bucket struct{ world *world.World }
 
-func newBucket(w *world.World) bucket {
-	return bucket{sdks3.NewFromConfig(w.FunctionConfig("codebuild"), func(o *sdks3.Options) { o.UsePathStyle = true })}
-}
+func newBucket(w *world.World) bucket { return bucket{w} }
 
 // Put implements codebuild.Bucket.
-func (b bucket) Put(ctx context.Context, name, key string, data []byte) error {
-	_, err := b.client.PutObject(ctx, &sdks3.PutObjectInput{Bucket: aws.String(name), Key: aws.String(key), Body: bytes.NewReader(data)})
+func (b bucket) Put(ctx context.Context, role, name, key string, data []byte) error {
+	cfg := b.world.FunctionConfig("codebuild")
+	c := b.world.STS().Issue(role, "AWSCodeBuild")
+	cfg.Credentials = credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey, c.SessionToken)
+	client := sdks3.NewFromConfig(cfg, func(o *sdks3.Options) { o.UsePathStyle = true })
+	_, err := client.PutObject(ctx, &sdks3.PutObjectInput{Bucket: aws.String(name), Key: aws.String(key), Body: bytes.NewReader(data)})
 	return err
 }
