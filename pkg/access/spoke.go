@@ -41,12 +41,18 @@ func spokeStatements(name string, spoke Names) []Statement {
 	if !known {
 		own = builds[name]
 	}
-	return slices.DeleteFunc(own(spoke), func(s Statement) bool {
+	statements := slices.DeleteFunc(own(spoke), func(s Statement) bool {
 		return slices.ContainsFunc(s.Actions, func(action string) bool {
 			service, _, _ := strings.Cut(action, ":")
 			return !slices.Contains(inSpokes, service)
 		})
 	})
+	for _, s := range statements {
+		for i, on := range s.Resources { // there the role has another name
+			s.Resources[i] = strings.ReplaceAll(on, "/"+name+"/", "/"+SpokeRoleName(name)+"/")
+		}
+	}
+	return statements
 }
 
 // spokes allows a role of the hub to take on its roles in the spokes, and no

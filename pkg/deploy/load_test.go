@@ -110,8 +110,8 @@ func TestOverridesWinAndAreReadAsTheirKeyWants(t *testing.T) {
 }
 
 func TestConfigIsFlattened(t *testing.T) {
-	got, err := load(t, least+"config:\n  verify: {healthMaxAge: 3m}\n  a: {b: [1, x], c: 0.5, d: true}\n", nil)
-	want := map[string]string{"verify.healthMaxAge": "3m", "a.b": "1,x", "a.c": "0.5", "a.d": "true"}
+	got, err := load(t, least+"config:\n  verify: {healthMaxAge: 3m}\n  traffic: {steps: [50, 100], maxErrorRate: 0.5}\n  security: {redact: ['a,b']}\n", nil)
+	want := map[string]string{"verify.healthMaxAge": "3m", "traffic.steps": "50,100", "traffic.maxErrorRate": "0.5", "security.redact": `["a,b"]`}
 	if diff := cmp.Diff(want, got.Parameters()); diff != "" || err != nil {
 		t.Error(err, diff)
 	}
@@ -174,7 +174,11 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		"an entry that is not allowed":   {least + "accessEntries: [other]", []string{`the cluster "other" is not in clusters`}},
 		"a spoke that is the hub":        {least + `spokes: [{account: "123456789012", externalId: abc, clusters: [a], hostedZones: [Z1], roles: [r]}]`, []string{"is the account of the hub"}},
 		"a spoke without an external id": {least + `spokes: [{account: "210987654321", clusters: [a], hostedZones: [Z1], roles: [r]}]`, []string{"spokes[0].externalId: is missing"}},
-		"a secret":                       {least + "config: {notification: {slackWebhook: x}}", []string{"config.notification.slackWebhook: is a secret", "config push"}},
+		"a spoke twice":                  {least + `spokes: [&s {account: "210987654321", externalId: abc, clusters: [a], hostedZones: [Z1], roles: [r]}, *s]`, []string{`spokes[1].account: "210987654321" is named twice`}},
+		"a secret":                       {least + "config: {notification: {webhook: 'https://chat.example.com/x'}}", []string{"config.notification.webhook: is a secret", "config push --secret notification.webhook=@FILE"}},
+		"a setting that is not known":    {least + "config: {traffic: {baek: 20m}}", []string{"config.traffic.baek: is not known", `did you mean "traffic.bake"?`}},
+		"a setting that is wrong":        {least + "config: {traffic: {bake: 1s}}", []string{"config.traffic.bake", "give 1m to 168h"}},
+		"a resource of its own":          {least + "config: {bucket: another}", []string{"config.bucket: names something that this deployment makes itself"}},
 		"two problems, both are in":      {least + "stuckHours: 0\nnoncurrentDays: 0", []string{"stuckHours", "noncurrentDays"}},
 		"unknown and of the wrong type":  {least + "stuckHour: 1\nalertEmails: 7", []string{"stuckHour: is not known", "alertEmails: source data must be an array"}},
 		"no YAML":                        {"a: [", []string{"deploy.example.yaml"}},

@@ -15,6 +15,7 @@ import (
 	"time"
 	_ "time/tzdata" // a schedule's time zone is known on every machine
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
@@ -269,49 +270,35 @@ func (s *Settings) checkSpokes(c *checker) {
 		if one.Account == s.Account {
 			c.say(field+".account", "is the account of the hub", "add its clusters to clusters")
 		}
-		if slices.ContainsFunc(s.Spokes[:i], func(other Spoke) bool { return other.Account == one.Account && other.Region == one.Region }) {
-			c.say(field+".account", fmt.Sprintf("%q is named twice", one.Account), "name its clusters in one place")
+		if slices.ContainsFunc(s.Spokes[:i], func(other Spoke) bool { return other.Account == one.Account }) {
+			c.say(field+".account", fmt.Sprintf("%q is named twice", one.Account), "name its clusters in one place: its roles are for all regions")
 		}
 	}
 }
-
-// secretName finds settings whose value is not for a template.
-var secretName = regexp.MustCompile(`(?i)(secret|token|password|passwd|credential|apikey|api_key|webhook|privatekey)`)
 
 func (s Settings) checkConfig(c *checker) {
-	values := s.Parameters()
+	values, problems := config.ReadTree(s.Config, "deploy.yaml")
+	for _, err := range problems {
+		if own, ok := errors.AsType[*upgrade.Error](err); ok {
+			c.say("config."+own.Field, own.Message, own.Remedy)
+		}
+	}
 	for _, key := range slices.Sorted(maps.Keys(values)) {
+		setting, _ := config.Find(key)
 		switch {
-		case secretName.MatchString(key):
-			c.say("config."+key, "is a secret, and a template is no place for it", "remove it and store it with: eks-upgrade config push")
+		case setting.Secret:
+			c.say("config."+key, "is a secret, and a template is no place for it", "remove it and store it with: eks-upgrade config push --secret "+key+"=@FILE")
 		case values[key] == "":
 			c.say("config."+key, "is empty", "give a value or remove it")
+		case setting.Resource:
+			c.say("config."+key, "names something that this deployment makes itself", "remove it")
 		}
 	}
 }
 
-// Parameters returns the settings of the agent by key: "verify.healthMaxAge".
+// Parameters returns the settings of the agent by key, as parameters hold them:
+// "verify.healthMaxAge".
 func (s Settings) Parameters() map[string]string {
-	out := map[string]string{}
-	var walk func(prefix string, values map[string]any)
-	walk = func(prefix string, values map[string]any) {
-		for key, value := range values {
-			switch v := value.(type) {
-			case map[string]any:
-				walk(prefix+key+".", v)
-			case []any:
-				items := make([]string, len(v))
-				for i := range v {
-					items[i] = fmt.Sprint(v[i])
-				}
-				out[prefix+key] = strings.Join(items, ",")
-			case nil:
-				out[prefix+key] = ""
-			default:
-				out[prefix+key] = fmt.Sprint(v)
-			}
-		}
-	}
-	walk("", s.Config)
-	return out
+	values, _ := config.ReadTree(s.Config, "deploy.yaml") // problems were said by Load
+	return values
 }
