@@ -50,6 +50,9 @@ func (k Kind) parse(raw any, textual bool) (value any, ok bool) {
 		}
 		return k.parseText(text)
 	case Integer:
+		if n, is := raw.(float64); is { // 5.0, as JSON has it
+			return int(n), n == math.Trunc(n) && math.Abs(n) < 1<<53
+		}
 		value, ok = raw.(int)
 	case Number:
 		switch n := raw.(type) {

@@ -78,6 +78,24 @@ func Read(ctx context.Context, from Sources) (Config, []error) {
 	return c, l.problems
 }
 
+// ReadTree reads settings that stand in another file, as YAML decodes them, and
+// returns them as texts by key, and everything that is wrong. origin
+// names the file; required settings may be missing.
+func ReadTree(tree map[string]any, origin string) (map[string]string, []error) {
+	l := newLoader()
+	l.partial = true
+	from := func(string) string { return origin }
+	l.walk("", tree, func(key string, value any) { l.take(key, value, false, origin) }, from)
+	c := l.config()
+	texts := map[string]string{}
+	for _, s := range settings {
+		if c.Origin(s.Key) == origin {
+			texts[s.Key] = TextOf(s.Value(c))
+		}
+	}
+	return texts, l.problems
+}
+
 // loader gathers the values of all layers, and what is wrong with them.
 type loader struct {
 	values   *koanf.Koanf // canonical values by key

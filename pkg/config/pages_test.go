@@ -52,8 +52,8 @@ func TestTheExampleHasEverySetting(t *testing.T) {
 	}, func(s config.Setting) string {
 		lines := []string{s.About}
 		switch {
-		case s.Required && s.Default == nil:
-			lines = append(lines, "Required; a deployment gives it by the environment.")
+		case s.Resource:
+			lines = append(lines, "A deployment gives it to its functions by the environment.")
 		case len(s.Choices) > 0:
 			lines = append(lines, "One of: "+strings.Join(s.Choices, ", ")+".")
 		case s.Limits() != "":
@@ -93,7 +93,8 @@ The settings of the agent come from five layers. Each overrides the ones before 
 5. the request of an upgrade, which ` + "`upgrade.*` and `traffic.*`" + ` are the defaults of.
 
 A deployed agent gets the names of its resources by the environment and everything else from parameters: ` + "`/eks-upgrade/config/`" + ` with the key,
-its dots as slashes. It reads them when a function's process starts, so a change holds for every function within the life of a process;
+its dots as slashes. The stack itself stores the names of resources there, for the command line, and what stands below ` + "`config`" + ` in ` + "`deploy.yaml`" + `;
+keep a setting in one place, there or in the file that you push. A function reads them when a function's process starts, so a change holds for every function within the life of a process;
 to have it at once, deploy anew.
 
 Unknown names, wrong values and values that do not fit together are refused, in every layer, all of them at once, each with the key, where it
@@ -162,6 +163,8 @@ func defaultOf(s config.Setting) string {
 
 func allowed(s config.Setting) string {
 	switch {
+	case s.Resource:
+		return "a deployment gives it"
 	case s.Secret:
 		return "a secret"
 	case len(s.Choices) > 0:

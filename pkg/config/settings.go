@@ -19,6 +19,7 @@ type Setting struct {
 	Kind     Kind
 	Default  any      // of the kind's Go type; nil: none
 	Required bool     // there must be a value
+	Resource bool     // names something that a deployment makes, and gives to its functions by the environment
 	Secret   bool     // the value is never shown, and is a SecureString among parameters
 	Choices  []string // the only texts that are valid
 	Pattern  string   // a text, or each text of a list, matches it as a whole; an optional text may be empty too
@@ -46,30 +47,30 @@ const (
 var requests = upgrade.StandardDefaults()
 
 var settings = []Setting{
-	{Key: "bucket", Kind: Text, Required: true, field: func(c *Config) any { return &c.Bucket },
+	{Key: "bucket", Kind: Text, Resource: true, Required: true, field: func(c *Config) any { return &c.Bucket },
 		About:   "S3 bucket of snapshots, plans and reports.",
 		Pattern: `[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]`, Example: "eks-upgrade-artifacts-123456789012-eu-west-1", Remedy: "give the name of the agent's S3 bucket"},
 
-	{Key: "tables.leases", Kind: Text, Default: "eks-upgrade-leases", field: func(c *Config) any { return &c.Tables.Leases },
+	{Key: "tables.leases", Kind: Text, Resource: true, Default: "eks-upgrade-leases", field: func(c *Config) any { return &c.Tables.Leases },
 		About: "DynamoDB table of the leases: who may change which cluster.", Pattern: tablePattern, Required: true, Remedy: "give the name of a DynamoDB table"},
-	{Key: "tables.records", Kind: Text, Default: "eks-upgrade-records", field: func(c *Config) any { return &c.Tables.Records },
+	{Key: "tables.records", Kind: Text, Resource: true, Default: "eks-upgrade-records", field: func(c *Config) any { return &c.Tables.Records },
 		About: "DynamoDB table of what every upgrade did.", Pattern: tablePattern, Required: true, Remedy: "give the name of a DynamoDB table"},
-	{Key: "tables.approvals", Kind: Text, Default: "eks-upgrade-approvals", field: func(c *Config) any { return &c.Tables.Approvals },
+	{Key: "tables.approvals", Kind: Text, Resource: true, Default: "eks-upgrade-approvals", field: func(c *Config) any { return &c.Tables.Approvals },
 		About: "DynamoDB table of the open approvals, with their task tokens.", Pattern: tablePattern, Required: true, Remedy: "give the name of a DynamoDB table"},
-	{Key: "tables.connections", Kind: Text, Default: "eks-upgrade-connections", field: func(c *Config) any { return &c.Tables.Connections },
+	{Key: "tables.connections", Kind: Text, Resource: true, Default: "eks-upgrade-connections", field: func(c *Config) any { return &c.Tables.Connections },
 		About: "DynamoDB table of those who listen to the progress stream.", Pattern: tablePattern, Required: true, Remedy: "give the name of a DynamoDB table"},
 
-	{Key: "events.bus", Kind: Text, Default: "", field: func(c *Config) any { return &c.Events.Bus },
+	{Key: "events.bus", Kind: Text, Resource: true, Default: "", field: func(c *Config) any { return &c.Events.Bus },
 		About:   "EventBridge bus on which the agent publishes its progress. Empty: it publishes nothing.",
 		Pattern: `[A-Za-z0-9._/-]{1,256}`, Example: "eks-upgrade", Remedy: "give the name of an EventBridge bus"},
-	{Key: "approval.url", Kind: Text, Default: "", field: func(c *Config) any { return &c.Approval.URL }, check: ifSet(secureAddress),
+	{Key: "approval.url", Kind: Text, Resource: true, Default: "", field: func(c *Config) any { return &c.Approval.URL }, check: ifSet(secureAddress),
 		About:   "Base URL of the approval API, for the links in approval requests. Empty: they tell the way by the command line only.",
 		Pattern: textPattern, Example: "https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com", Remedy: "give an https address"},
-	{Key: "stream.url", Kind: Text, Default: "", field: func(c *Config) any { return &c.Stream.URL }, check: ifSet(secureAddress),
+	{Key: "stream.url", Kind: Text, Resource: true, Default: "", field: func(c *Config) any { return &c.Stream.URL }, check: ifSet(secureAddress),
 		About:   "Callback URL (@connections) of the WebSocket API that streams progress. Empty: nothing is streamed.",
 		Pattern: textPattern, Example: "https://f6g7h8i9j0.execute-api.eu-west-1.amazonaws.com/live", Remedy: "give an https address"},
 
-	{Key: "notification.topic", Kind: Text, Required: true, field: func(c *Config) any { return &c.Notification.Topic },
+	{Key: "notification.topic", Kind: Text, Resource: true, Required: true, field: func(c *Config) any { return &c.Notification.Topic },
 		About:   "ARN of the SNS topic for people: approval requests and alerts.",
 		Pattern: `arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}`, Example: "arn:aws:sns:eu-west-1:123456789012:eks-upgrade-alerts", Remedy: "give the ARN of the SNS topic that people listen to"},
 	{Key: "notification.webhook", Kind: Text, Default: "", Secret: true, field: func(c *Config) any { return &c.Notification.Webhook }, check: ifSet(secureAddress),
@@ -126,7 +127,7 @@ var settings = []Setting{
 	{Key: "kubernetes.slice", Kind: Duration, Default: minute, field: func(c *Config) any { return &c.Kubernetes.Slice },
 		About: "How long one call of the function delivers workloads before it reports progress. The function's own timeout is 5 minutes.", Least: 5 * second, Most: 3 * minute, Remedy: "give 5s to 3m"},
 
-	{Key: "terraform.project", Kind: Text, Default: "eks-upgrade-provision", Required: true, field: func(c *Config) any { return &c.Terraform.Project },
+	{Key: "terraform.project", Kind: Text, Resource: true, Default: "eks-upgrade-provision", Required: true, field: func(c *Config) any { return &c.Terraform.Project },
 		About: "CodeBuild project that makes green clusters.", Pattern: projectPattern, Remedy: "give the name of a CodeBuild project"},
 	{Key: "terraform.timeout", Kind: Duration, Default: hour, field: func(c *Config) any { return &c.Terraform.Timeout },
 		About: "How long making a green cluster may take, in whole minutes: the build and the step.", Least: 10 * minute, Most: 8 * hour, check: wholeMinutes, Remedy: "give 10m to 8h, in whole minutes"},

@@ -15,13 +15,14 @@ import (
 
 func (a *app) configPullCommand() *cobra.Command {
 	var path string
-	var force bool
+	var force, all bool
 	c := &cobra.Command{
 		Use:   "pull [FILE]",
 		Short: "Write the stored settings as a configuration file",
 		Long: `Write the settings that are stored in Systems Manager as a configuration file: to
 FILE, or to the standard output. A secret is left out; a comment says that it is
-stored.
+stored. The names of resources are left out too, because each deployment stores
+its own.
 
 Exit codes:
   0    written
@@ -39,7 +40,7 @@ Exit codes:
 			}
 			var stored []config.Setting
 			for _, s := range config.Settings() {
-				if given(read, s) {
+				if given(read, s) && (all || !s.Resource) {
 					stored = append(stored, s)
 				}
 			}
@@ -60,6 +61,7 @@ Exit codes:
 		},
 	}
 	addPathFlag(c, &path)
+	c.Flags().BoolVar(&all, "all", false, "with the names of resources")
 	c.Flags().BoolVar(&force, "force", false, "replace the file when there is one")
 	return c
 }
@@ -89,7 +91,8 @@ func (a *app) configDiffCommand() *cobra.Command {
 		Long: `Compare a configuration file with the settings that are stored in Systems
 Manager. Values that mean the same, such as 60s and 1m, are equal. Secrets are
 compared without being shown; one that is stored and not in the file is no
-difference, because it does not belong into the file.
+difference, because it does not belong into the file. Nor is the name of a
+resource, which the deployment stores.
 
 ` + fileArgument + `
 

@@ -56,7 +56,7 @@ Exit codes:
 	flags.StringVar(&f.key, "kms-key", defaultKey, "KMS key of secrets: id, ARN or alias")
 	flags.StringArrayVar(&f.secrets, "secret", nil, "a secret, KEY=@FILE or KEY=- (can be repeated)")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show what would be written, and write nothing")
-	flags.BoolVar(&f.prune, "prune", false, "delete what is stored and not in the file, but for secrets; asks first")
+	flags.BoolVar(&f.prune, "prune", false, "delete what is stored and not in the file, but for secrets and names of resources; asks first")
 	flags.BoolVar(&f.yes, "yes", false, "do not ask")
 	addOutputFlag(c, &f.output)
 	return c

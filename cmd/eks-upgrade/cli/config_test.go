@@ -125,18 +125,20 @@ const someSettings = "traffic:\n  bake: 20m\n  steps: [50, 100]\nlogging:\n  lev
 func TestSettingsArePushedComparedAndPulled(t *testing.T) {
 	w := newSettingsWorld(t)
 	file := w.file("config.yaml", someSettings)
-	want := map[string]string{"traffic.bake": "20m (String)", "traffic.steps": "50,100 (String)", "logging.level": "debug (String)", "security.redact": `["a,b"] (String)`}
+	w.put("events.bus", "eks-upgrade", types.ParameterTypeString) // the deployment's own
+	want := map[string]string{"events.bus": "eks-upgrade (String)", "traffic.bake": "20m (String)", "traffic.steps": "50,100 (String)", "logging.level": "debug (String)", "security.redact": `["a,b"] (String)`}
 
 	w.says(w.run(exitFailed, "", "diff", file), "create", "traffic.bake", "20m")
 	w.says(w.run(exitOK, "", "push", file, "--dry-run"), "Changes to be stored below /eks-upgrade/config/: 4.")
-	w.is(nil)
-	w.says(w.run(exitOK, "", "push", file), "Changes stored below /eks-upgrade/config/: 4.")
+	w.is(map[string]string{"events.bus": want["events.bus"]})
+	w.says(w.run(exitOK, "", "push", file, "--prune"), "Changes stored below /eks-upgrade/config/: 4.")
 	w.is(want)
 	w.says(w.run(exitOK, "", "push", file), "Changes stored below /eks-upgrade/config/: 0.")
 	w.says(w.run(exitOK, "", "diff", file), "are equal")
 
 	pulled := filepath.Join(w.dir, "pulled.yaml")
 	w.says(w.run(exitOK, "", "pull", pulled), "4 settings were written")
+	w.says(w.run(exitOK, "", "pull", "--all"), "bus: eks-upgrade")
 	w.says(w.run(exitUsage, "", "pull", pulled), "exists", "--force")
 	w.run(exitOK, "", "pull", pulled, "--force")
 	w.says(w.run(exitOK, "", "diff", pulled), "are equal")

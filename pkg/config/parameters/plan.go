@@ -34,8 +34,9 @@ type Change struct {
 // Diff compares settings, as texts by key, with what is stored below a path,
 // and returns the changes that make the stored ones equal, in the order of
 // keys. Values that mean the same are equal: "60s" and "1m". An empty text is
-// wanted to be not stored: parameters cannot be empty. A stored secret that
-// nothing is said of is left alone.
+// wanted to be not stored: parameters cannot be empty. A stored secret, and the
+// name of a resource, which the deployment stores, are left alone when nothing is
+// said of them.
 func Diff(path string, wanted map[string]string, stored []config.Parameter) []Change {
 	var changes []Change
 	seen := map[string]bool{}
@@ -47,7 +48,7 @@ func Diff(path string, wanted map[string]string, stored []config.Parameter) []Ch
 		c := Change{Key: key, Name: p.Name, Secret: s.Secret || p.Secure || !known && config.SecretName(key),
 			Stored: p.Value, Wanted: value, Action: Update, value: value}
 		switch {
-		case !keep && s.Secret && p.Secure:
+		case !keep && (s.Secret && p.Secure || s.Resource):
 			continue
 		case !keep || value == "":
 			c.Action = Delete
