@@ -23,6 +23,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/report"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/statemachine"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/functions"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/rehearsal"
 )
 
@@ -44,6 +45,12 @@ func TestMain(m *testing.M) {
 		fmt.Fprintf(os.Stderr, "build eks-upgrade: %v\n%s", err, out)
 	} else {
 		code = m.Run()
+	}
+	if code == 0 && whole() {
+		for _, wrong := range unexercised() {
+			fmt.Fprintln(os.Stderr, wrong)
+			code = 1
+		}
 	}
 	os.RemoveAll(dir)
 	os.Exit(code)
@@ -70,7 +77,11 @@ func TestRehearsals(t *testing.T) {
 			name = "good-path"
 		}
 		t.Run(name, func(t *testing.T) {
-			data, states := rehearse(t, c.inject)
+			data, states := rehearse(t, func(o *rehearsal.Options) {
+				if c.inject != "" {
+					o.Inject = []string{c.inject}
+				}
+			})
 			r := data.Result
 			if r.Outcome != c.outcome {
 				t.Fatalf("outcome %s (%s; not read: %v), want %s", r.Outcome, r.Reason, r.NotRead, c.outcome)
@@ -92,8 +103,30 @@ func TestRehearsals(t *testing.T) {
 	}
 }
 
+// TestFunctionsAsProcesses upgrades with each function running from its zip, as
+// on AWS: the path and the calls are those of the handlers in process.
+func TestFunctionsAsProcesses(t *testing.T) {
+	dir := t.TempDir()
+	names, err := functions.Build(t.Context(), dir, functions.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, states := rehearse(t, func(o *rehearsal.Options) { o.Functions = dir })
+	if r := data.Result; r.Outcome != upgrade.Succeeded || r.Weights == nil || *r.Weights != upgrade.AllGreen {
+		t.Fatalf("outcome %s (%s; not read: %v), weights %v", r.Outcome, r.Reason, r.NotRead, r.Weights)
+	}
+	if data.Requests.Total == 0 || data.Requests.Failed > 0 {
+		t.Errorf("%d of %d requests failed: %+v", data.Requests.Failed, data.Requests.Total, data.Failures)
+	}
+	for _, v := range data.Invariants {
+		t.Error(v)
+	}
+	golden(t, "good-path", path(t, states)+"\n"+calls(data.Calls))
+	t.Logf("%d functions as processes, %s of real time", len(names), data.Real.Round(time.Second))
+}
+
 // rehearse runs one rehearsal of the smaller application.
-func rehearse(t *testing.T, inject string) (report.Data, []string) {
+func rehearse(t *testing.T, change func(*rehearsal.Options)) (report.Data, []string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
 	defer cancel()
@@ -102,8 +135,10 @@ func rehearse(t *testing.T, inject string) (report.Data, []string) {
 	o := rehearsal.Options{Manifests: []string{"../testdata/clusters/online-boutique"}, Dir: t.TempDir(), Executable: executable, Seed: 1,
 		Bake: 3 * time.Minute, Soak: 5 * time.Minute,
 		Approve: func(_ context.Context, a rehearsal.Approval) (upgrade.ApprovalAnswer, error) {
+			seen(t, a.Assessment)
 			return upgrade.ApprovalAnswer{PlanHash: a.PlanHash, Approved: true, By: "test"}, nil
 		},
+		Usage: permitted(t),
 		Events: func(e progress.Event) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -114,9 +149,7 @@ func rehearse(t *testing.T, inject string) (report.Data, []string) {
 				t.Logf("%s %-9s %-16s %-12s %s", e.Time.Format("15:04:05"), e.Kind, e.Step, e.Status, e.Text)
 			}
 		}}
-	if inject != "" {
-		o.Inject = []string{inject}
-	}
+	change(&o)
 	data, err := rehearsal.Run(ctx, o)
 	if err != nil {
 		t.Fatal(err)

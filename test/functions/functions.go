@@ -4,9 +4,11 @@ package functions
 
 import (
 	"archive/zip"
+	"compress/flate"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path"
@@ -68,7 +70,7 @@ func failure(err error) error {
 	return err
 }
 
-// pack stores the bootstrap without compressing it: the zip is read once, here.
+// pack compresses the bootstrap a little: the zip is sent and read once, here.
 func pack(from, to string) error {
 	data, err := os.ReadFile(from)
 	if err != nil {
@@ -79,7 +81,8 @@ func pack(from, to string) error {
 		return err
 	}
 	w := zip.NewWriter(out)
-	header := &zip.FileHeader{Name: "bootstrap", Method: zip.Store}
+	w.RegisterCompressor(zip.Deflate, func(out io.Writer) (io.WriteCloser, error) { return flate.NewWriter(out, flate.BestSpeed) })
+	header := &zip.FileHeader{Name: "bootstrap", Method: zip.Deflate}
 	header.SetMode(0o755)
 	entry, err := w.CreateHeader(header)
 	if err == nil {

@@ -37,7 +37,7 @@ func blueGoesLast(ctx context.Context, c *Checker, call world.CallRecord) error 
 			return fmt.Errorf("%s still has the weight %d", c.Cluster, a.Weight)
 		}
 	}
-	steps, err := c.Store.Steps(ctx, c.Upgrade)
+	steps, err := c.Store.Steps(ctx, c.Upgrade())
 	if err != nil {
 		return err
 	}
@@ -52,14 +52,14 @@ func blueGoesLast(ctx context.Context, c *Checker, call world.CallRecord) error 
 	if err != nil || !found {
 		return err // the missing gate is invariant 7's
 	}
-	approval, found, err := c.Store.Approval(ctx, c.Upgrade, gate.PlanHash)
+	approval, found, err := c.Store.Approval(ctx, c.Upgrade(), gate.PlanHash)
 	if err != nil {
 		return err
 	}
 	if c.Request.Approval.Mode == upgrade.ApprovalRequired && (!found || !approval.Approved || approval.UsedAt.IsZero()) {
 		return fmt.Errorf("plan %.12s has no approval that was used", gate.PlanHash)
 	}
-	h, found, err := c.Store.Health(ctx, c.Upgrade, c.Green)
+	h, found, err := c.Store.Health(ctx, c.Upgrade(), c.Green)
 	if err != nil {
 		return err
 	}
@@ -81,13 +81,13 @@ func gateBeforeTheAct(ctx context.Context, c *Checker, call world.CallRecord) er
 
 // gate returns the gate of the forward decommission step.
 func (c *Checker) gate(ctx context.Context) (upgrade.Gate, bool, error) {
-	steps, err := c.Store.Steps(ctx, c.Upgrade)
+	steps, err := c.Store.Steps(ctx, c.Upgrade())
 	if err != nil {
 		return upgrade.Gate{}, false, err
 	}
 	for _, s := range steps {
 		if s.Kind == upgrade.StepDecommission && s.Mode == upgrade.Forward {
-			return c.Store.Gate(ctx, c.Upgrade, s.Step)
+			return c.Store.Gate(ctx, c.Upgrade(), s.Step)
 		}
 	}
 	return upgrade.Gate{}, false, nil
@@ -123,8 +123,8 @@ func changesNeedTheLease(ctx context.Context, c *Checker, call world.CallRecord)
 	if err != nil {
 		return err
 	}
-	if owner != c.Upgrade {
-		return fmt.Errorf("%s changes, but the lease is of %q", c.Upgrade, owner)
+	if owner != c.Upgrade() {
+		return fmt.Errorf("%s changes, but the lease is of %q", c.Upgrade(), owner)
 	}
 	return nil
 }

@@ -63,8 +63,8 @@ type Options struct {
 	Store       Store
 	Leases      table.API // to read the lease table by
 	LeaseTable  string
-	Upgrade     string // execution name
-	Cluster     string // blue
+	Upgrade     func() string // the execution's name; empty before it has started
+	Cluster     string        // blue
 	Green       string
 	Request     upgrade.Request
 	HealthLimit time.Duration // age up to which a verdict is fresh

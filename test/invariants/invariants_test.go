@@ -49,7 +49,7 @@ func newScene() *scene {
 	s.steps = []upgrade.StepRecord{{Step: "soak", Kind: upgrade.StepSoak, Mode: upgrade.Forward, VerifiedAt: upgrade.At(noon)},
 		{Step: "decommission-blue", Kind: upgrade.StepDecommission, Mode: upgrade.Forward}}
 	request := upgrade.Request{Cluster: "shop", Traffic: upgrade.Traffic{Record: "shop.example.com"}}.WithDefaults()
-	s.c = Watch(s, Options{DNS: s, Store: s, Leases: s, LeaseTable: "leases", Upgrade: "u", Cluster: "shop", Green: "shop-green", Request: request,
+	s.c = Watch(s, Options{DNS: s, Store: s, Leases: s, LeaseTable: "leases", Upgrade: func() string { return "u" }, Cluster: "shop", Green: "shop-green", Request: request,
 		HealthLimit: 5 * time.Minute, Version: func(name string) (upgrade.Version, bool) { v, known := s.versions[name]; return v, known }})
 	return s
 }

@@ -49,7 +49,7 @@ func risesOnlyWhenHealthy(ctx context.Context, c *Checker, call world.CallRecord
 		if next.Of(side) <= before.Of(side) {
 			continue
 		}
-		h, found, err := c.Store.Health(ctx, c.Upgrade, cluster)
+		h, found, err := c.Store.Health(ctx, c.Upgrade(), cluster)
 		if err != nil {
 			return err
 		}

@@ -80,7 +80,7 @@ func (s *stage) result(ctx context.Context, n *narrator, e *asl.Execution, began
 		}
 		missing = "the report of the upgrade: " + err.Error()
 	}
-	r := upgrade.Result{Upgrade: executionName, Cluster: Cluster, Green: Green, From: s.o.From, Target: s.o.Target, Outcome: upgrade.Failed,
+	r := upgrade.Result{Upgrade: s.name(), Cluster: Cluster, Green: Green, From: s.o.From, Target: s.o.Target, Outcome: upgrade.Failed,
 		StartedAt: upgrade.At(began), EndedAt: upgrade.At(s.clock.Now()), Steps: []upgrade.StepRecord{}, NotRead: []string{missing}}
 	if err := e.Err(); err != nil {
 		r.Reason = err.Error()

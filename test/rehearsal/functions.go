@@ -60,7 +60,7 @@ func (s *stage) registerFunctions(ctx context.Context) error {
 
 func register[O any](ctx context.Context, s *stage, phase upgrade.Phase, make start.New[O]) error {
 	name := "eks-upgrade-" + string(phase)
-	cfg := s.as(name)
+	cfg := s.asFunction(name)
 	cfg.HTTPClient = s.balancers.client(cfg.HTTPClient)
 	handler, err := make(ctx, cfg, s.config, s.clock)
 	if err != nil {

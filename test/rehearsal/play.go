@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -24,7 +25,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/traffic"
 )
 
-// executionName is the upgrade's id: there is one upgrade in a rehearsal.
+// executionName is the upgrade's id where the rehearsal itself starts it.
 const executionName = "rehearsal"
 
 // userTimeout is how long a user waits for an answer, in real time. It is long
@@ -52,10 +53,11 @@ func (s *stage) upgrade(ctx context.Context) (report.Data, error) {
 	}
 	store := artifacts.New(awsclient.S3(s.as("narrator")), s.config.Bucket)
 	n := &narrator{store: store, notify: s.say, plans: map[upgrade.Mode]upgrade.Plan{}, over: make(chan struct{})}
-	s.world.StepFunctions().OnEvent(func(_ string, e asl.Event) { n.hear(e) })
-	if err := s.registerFunctions(ctx); err != nil {
-		return report.Data{}, err
-	}
+	s.world.StepFunctions().OnEvent(func(arn string, e asl.Event) {
+		if s.begins(arn) {
+			n.hear(e)
+		}
+	})
 	request := s.request()
 	checker := s.watch(request)
 	firstCall := len(s.world.Calls())
@@ -66,15 +68,16 @@ func (s *stage) upgrade(ctx context.Context) (report.Data, error) {
 			}
 		}
 	}
-	s.say(progress.Event{Time: upgrade.At(s.clock.Now()), Kind: progress.Started, Run: &progress.RunInfo{Upgrade: executionName, Cluster: Cluster, Green: Green,
-		From: s.o.From, Target: s.o.Target, Strategy: request.Strategy, Speed: s.o.Speed}})
 	began := s.clock.Now()
-	execution, err := s.startExecution(ctx, request)
+	execution, err := s.start(ctx, request)
 	if err != nil {
 		return report.Data{}, err
 	}
 	if err := s.follow(ctx, execution, n); err != nil {
 		return report.Data{}, err
+	}
+	if s.o.Usage != nil {
+		s.o.Usage(s.world.Judge().Usage())
 	}
 	data := s.collect(ctx, n, execution, began, firstCall)
 	data.Invariants = checker.Violations()
@@ -85,7 +88,7 @@ func (s *stage) upgrade(ctx context.Context) (report.Data, error) {
 // prepare makes the agent's resources, blue with its workloads, and the users.
 func (s *stage) prepare(ctx context.Context) error {
 	s.setup("simulated AWS at %s", s.world.URL())
-	if err := s.createAgentResources(ctx, s.config); err != nil {
+	if err := s.createOwners(ctx); err != nil {
 		return err
 	}
 	s.setup("starting cluster %s, Kubernetes %s: etcd, kube-apiserver, kube-controller-manager, kube-scheduler", Cluster, s.o.From)
@@ -111,6 +114,9 @@ func (s *stage) prepare(ctx context.Context) error {
 	if err := s.createRecord(ctx, hostname(Cluster, s.o.service.Namespace, s.o.service.Name)); err != nil {
 		return err
 	}
+	if err := s.deploy(ctx); err != nil {
+		return err
+	}
 	s.meter.namespace = s.config.Metrics.Namespace
 	s.background(s.meter.run)
 	s.load, err = traffic.Start(traffic.Options{Records: authority{s.route53}, Clock: s.clock, Name: Record, Address: s.balancers.lookup,
@@ -127,7 +133,7 @@ func (s *stage) as(name string) aws.Config { return s.world.FunctionConfig(name)
 func (s *stage) watch(request upgrade.Request) *invariants.Checker {
 	db := dynamodb.NewFromConfig(s.as(invariants.Caller))
 	return invariants.Watch(s.world, invariants.Options{DNS: s.route53, Store: records.New(db, s.config.Tables.Records, s.clock),
-		Leases: db, LeaseTable: s.config.Tables.Leases, Upgrade: executionName, Cluster: Cluster, Green: Green, Request: request,
+		Leases: db, LeaseTable: s.config.Tables.Leases, Upgrade: s.name, Cluster: Cluster, Green: Green, Request: request,
 		HealthLimit: s.config.Verify.HealthMaxAge.D() + time.Minute,
 		Version: func(name string) (upgrade.Version, bool) {
 			c, known := s.eks.Cluster(name)
@@ -139,21 +145,56 @@ func (s *stage) watch(request upgrade.Request) *invariants.Checker {
 		}})
 }
 
-func (s *stage) startExecution(ctx context.Context, request upgrade.Request) (*asl.Execution, error) {
-	input, err := json.Marshal(request)
-	if err != nil {
-		return nil, err
+// start starts the upgrade, or waits until what Options.Start set going has.
+func (s *stage) start(ctx context.Context, request upgrade.Request) (*asl.Execution, error) {
+	s.say(progress.Event{Time: upgrade.At(s.clock.Now()), Kind: progress.Started, Run: &progress.RunInfo{Upgrade: executionName, Cluster: Cluster, Green: Green,
+		From: s.o.From, Target: s.o.Target, Strategy: request.Strategy, Speed: s.o.Speed}})
+	begin := s.startExecution
+	if s.o.Start != nil {
+		begin = func(ctx context.Context, request upgrade.Request) error { return s.o.Start(ctx, s.site(), request) }
 	}
-	out, err := sfn.NewFromConfig(s.as("person")).StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: &s.machine,
-		Name: aws.String(executionName), Input: aws.String(string(input))})
-	if err != nil {
+	if err := begin(ctx, request); err != nil {
 		return nil, fmt.Errorf("start the upgrade: %w", err)
 	}
-	e, found := s.world.StepFunctions().Execution(aws.ToString(out.ExecutionArn))
+	select {
+	case <-s.begun:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("the upgrade has not started: %w", ctx.Err())
+	}
+	e, found := s.world.StepFunctions().Execution(s.execution)
 	if !found {
-		return nil, fmt.Errorf("execution %s cannot be found", aws.ToString(out.ExecutionArn))
+		return nil, fmt.Errorf("execution %s cannot be found", s.execution)
 	}
 	return e, nil
+}
+
+func (s *stage) startExecution(ctx context.Context, request upgrade.Request) error {
+	input, err := json.Marshal(request)
+	if err != nil {
+		return err
+	}
+	_, err = sfn.NewFromConfig(s.as("person")).StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: &s.machine,
+		Name: aws.String(executionName), Input: aws.String(string(input))})
+	return err
+}
+
+// begins notes the first execution, which is the one that is rehearsed, and
+// reports whether arn is its.
+func (s *stage) begins(arn string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.execution == "" {
+		s.execution = arn
+		close(s.begun)
+	}
+	return s.execution == arn
+}
+
+// name is the upgrade's id: the execution's name; empty before it has started.
+func (s *stage) name() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.execution[strings.LastIndex(s.execution, ":")+1:]
 }
 
 // followPoll is how often people see the counters, in real time.
@@ -180,7 +221,7 @@ func (s *stage) follow(ctx context.Context, e *asl.Execution, n *narrator) error
 		if answered || n.current() != upgrade.PhaseApprove {
 			continue
 		}
-		pending, found, err := questions.Pending(ctx, executionName)
+		pending, found, err := questions.Pending(ctx, s.name())
 		if err != nil {
 			return err
 		}
@@ -206,15 +247,16 @@ func (s *stage) answer(ctx context.Context, pending approval.Pending, n *narrato
 	if err != nil {
 		return err
 	}
-	answer, err := s.o.Approve(ctx, Approval{Upgrade: executionName, PlanHash: pending.PlanHash, Plan: plan, Assessment: assessment, ExpiresAt: pending.ExpiresAt.Time})
+	question := Approval{Upgrade: s.name(), PlanHash: pending.PlanHash, Plan: plan, Assessment: assessment, ExpiresAt: pending.ExpiresAt.Time}
+	answer, err := s.o.Approve(ctx, question)
 	if err != nil {
 		return err
 	}
-	output, err := json.Marshal(answer)
-	if err != nil {
-		return err
+	if s.o.Answer != nil {
+		err = s.o.Answer(ctx, s.site(), question, answer)
+	} else {
+		err = s.sendAnswer(ctx, pending.TaskToken, answer)
 	}
-	_, err = sfn.NewFromConfig(s.as("person")).SendTaskSuccess(ctx, &sfn.SendTaskSuccessInput{TaskToken: &pending.TaskToken, Output: aws.String(string(output))})
 	if err != nil {
 		return fmt.Errorf("answer the approval: %w", err)
 	}
@@ -224,4 +266,13 @@ func (s *stage) answer(ctx context.Context, pending approval.Pending, n *narrato
 	}
 	s.say(progress.Event{Time: upgrade.At(s.clock.Now()), Kind: progress.Approval, Phase: upgrade.PhaseApprove, Text: fmt.Sprintf("%s %s plan %.12s", answer.By, verb, pending.PlanHash)})
 	return nil
+}
+
+func (s *stage) sendAnswer(ctx context.Context, token string, answer upgrade.ApprovalAnswer) error {
+	output, err := json.Marshal(answer)
+	if err != nil {
+		return err
+	}
+	_, err = sfn.NewFromConfig(s.as("person")).SendTaskSuccess(ctx, &sfn.SendTaskSuccessInput{TaskToken: &token, Output: aws.String(string(output))})
+	return err
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/report"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/cluster"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/iam"
 )
 
 // What a rehearsal is made of, and what its parts are called.
@@ -54,6 +55,23 @@ type Options struct {
 	Dir          string        // where logs and artifacts go; made when missing
 	Executable   string        // the eks-upgrade binary that CodeBuild runs
 
+	// Functions is a folder with the functions' zips for this machine, built with
+	// the tag worldclock (test/functions): each function is then a process. Empty:
+	// their handlers run in process.
+	Functions string
+	// Deploy, if set, makes the agent instead of the rehearsal: its tables, bucket,
+	// topic, projects, functions and state machine, under their standard names. Blue
+	// is there by then, with its workloads and its record.
+	Deploy func(context.Context, Site) error
+	// Start, if set, sets the upgrade going instead of the rehearsal, which waits
+	// for the first execution.
+	Start func(context.Context, Site, upgrade.Request) error
+	// Answer, if set, tells the agent the person's answer instead of the rehearsal,
+	// which tells it to the state machine.
+	Answer func(context.Context, Site, Approval, upgrade.ApprovalAnswer) error
+
+	// Usage receives at the end what each role did with its permissions; may be nil.
+	Usage func([]iam.Usage)
 	// Approve asks a person; the simulated clock is held meanwhile.
 	Approve func(ctx context.Context, a Approval) (upgrade.ApprovalAnswer, error)
 	// Events receives what happens, in order, one at a time; may be nil.

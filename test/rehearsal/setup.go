@@ -51,7 +51,6 @@ var addons = []string{"vpc-cni", "coredns", "kube-proxy"}
 const (
 	clusterRole  = "arn:aws:iam::123456789012:role/shop-cluster"
 	nodeRole     = "arn:aws:iam::123456789012:role/shop-nodes"
-	buildRole    = "arn:aws:iam::123456789012:role/eks-upgrade-build"
 	machineRole  = "arn:aws:iam::123456789012:role/eks-upgrade-machine"
 	machineName  = "eks-upgrade"
 	scanProject  = "eks-upgrade-scan" // as the state machine names it
@@ -86,7 +85,7 @@ func (s *stage) createAgentResources(ctx context.Context, cfg config.Config) err
 	}
 	builds := codebuild.NewFromConfig(s.aws)
 	for project, spec := range map[string]string{cfg.Terraform.Project: scripts.ProvisionBuildspec, scanProject: scripts.ScanBuildspec} {
-		if _, err := builds.CreateProject(ctx, &codebuild.CreateProjectInput{Name: &project, ServiceRole: aws.String(buildRole),
+		if _, err := builds.CreateProject(ctx, &codebuild.CreateProjectInput{Name: &project, ServiceRole: aws.String(s.names().Role(project)),
 			Source:           &cbtypes.ProjectSource{Type: cbtypes.SourceTypeGithub, Location: aws.String(sourceLocation), Buildspec: &spec},
 			Artifacts:        &cbtypes.ProjectArtifacts{Type: cbtypes.ArtifactsTypeS3, Name: aws.String("/"), Location: &cfg.Bucket, Path: aws.String("scans"), NamespaceType: cbtypes.ArtifactNamespaceBuildId, Packaging: cbtypes.ArtifactPackagingNone},
 			Environment:      &cbtypes.ProjectEnvironment{Type: cbtypes.EnvironmentTypeArmContainer, ComputeType: cbtypes.ComputeTypeBuildGeneral1Small, Image: aws.String(buildImage)},

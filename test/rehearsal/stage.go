@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	sdkbuild "github.com/aws/aws-sdk-go-v2/service/codebuild"
+	cbtypes "github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
@@ -66,12 +67,14 @@ type stage struct {
 	events sync.Mutex  // one event at a time
 	killed atomic.Bool // green's API server was
 
-	mu      sync.Mutex
-	faults  []string       // that were put in
-	created []func() error // run once green's control plane is there
-	shifted []func(upgrade.Weights)
-	history []split
+	mu        sync.Mutex
+	faults    []string       // that were put in
+	execution string         // ARN
+	created   []func() error // run once green's control plane is there
+	shifted   []func(upgrade.Weights)
+	history   []split
 
+	begun  chan struct{} // closed when the execution is known
 	work   sync.WaitGroup
 	ctx    context.Context // of what runs in the background
 	cancel context.CancelCauseFunc
@@ -89,13 +92,13 @@ func newStage(o Options, assets cluster.Assets) (*stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stage{o: o, clock: clk, balancers: balancers{address: map[string]string{}}}
+	s := &stage{o: o, clock: clk, balancers: balancers{address: map[string]string{}}, begun: make(chan struct{})}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
-	if s.proxy, err = s.balancers.serveProxy(); err != nil {
+	if s.proxy, err = newProxy(s.balancers.lookup); err != nil {
 		return nil, err
 	}
-	if s.world, err = world.New(world.Options{Clock: clk, Hold: clk.Hold, Seed: o.Seed, IAM: o.IAM,
-		FunctionEnv: map[string]string{"HTTP_PROXY": s.proxy.url}}); err != nil {
+	if s.world, err = world.New(world.Options{Clock: clk, Hold: clk.Hold, Seed: o.Seed, IAM: true,
+		FunctionEnv: map[string]string{"HTTP_PROXY": s.proxy.url()}}); err != nil {
 		return nil, errors.Join(err, s.proxy.close())
 	}
 	s.aws = s.world.AWSConfig()
@@ -119,9 +122,7 @@ func (s *stage) addServices() error {
 	}
 	s.services = full.Add(s.world, full.Options{Clusters: announcing{eksbackend.New(s.fleet), s}, Hold: s.clock.Hold, Seed: s.o.Seed, TempDir: s.o.Dir,
 		Sources: map[string]string{sourceLocation: source},
-		// Builds are the account's administrator, as the handlers are: who creates a
-		// cluster may use it.
-		BuildEnv: map[string]string{"EKS_UPGRADE": s.o.Executable, "POLL_INTERVAL": "200ms", "AWS_ACCESS_KEY_ID": "ASIAWORLDCODEBUILD00", "AWS_SECRET_ACCESS_KEY": world.Secret}})
+		BuildEnv: map[string]string{"EKS_UPGRADE": s.o.Executable, "POLL_INTERVAL": "200ms"}})
 	s.ec2, s.eks, s.route53, s.builds = s.services.EC2, s.services.EKS, s.services.Route53, s.services.CodeBuild
 	s.route53.OnChange(s.changed)
 	s.config, err = config.Load(s.environment())
@@ -186,6 +187,9 @@ func (s *stage) keepBuildLogs() error {
 	var text strings.Builder
 	for _, project := range []string{scanProject, s.config.Terraform.Project} {
 		out, err := api.ListBuildsForProject(context.Background(), &sdkbuild.ListBuildsForProjectInput{ProjectName: &project})
+		if _, missing := errors.AsType[*cbtypes.ResourceNotFoundException](err); missing {
+			continue // it did not come so far
+		}
 		if err != nil {
 			return err
 		}

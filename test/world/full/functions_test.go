@@ -1,14 +1,11 @@
 package full_test
 
 import (
-	"archive/zip"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -37,9 +34,14 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/report"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/start"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/statemachine"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/functions"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/full"
 )
+
+// begin is far from the present: a process that told the time by the machine
+// would be seen.
+var begin = time.Date(2031, 5, 1, 12, 0, 0, 0, time.UTC)
 
 const (
 	bucket = "artifacts"
@@ -57,8 +59,7 @@ type agent struct {
 
 func deploy(t *testing.T) *agent {
 	t.Helper()
-	// Processes tell the time by the machine, so the world begins now.
-	clk, err := clock.NewFast(time.Now(), 100)
+	clk, err := clock.NewFast(begin, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +139,7 @@ func register[O any](ctx context.Context, a *agent, phase upgrade.Phase, make st
 }
 
 // processes creates the same functions from the zips of lambdas/.
-func (a *agent) processes(zips map[upgrade.Phase][]byte) {
+func (a *agent) processes(dir string, names []string) {
 	a.t.Helper()
 	api := lambda.NewFromConfig(a.cfg)
 	variables := map[string]string{}
@@ -146,8 +147,10 @@ func (a *agent) processes(zips map[upgrade.Phase][]byte) {
 		k, v, _ := strings.Cut(pair, "=")
 		variables[k] = v
 	}
-	for phase, code := range zips {
-		name := "eks-upgrade-" + string(phase)
+	for _, phase := range names {
+		code, err := os.ReadFile(filepath.Join(dir, phase+".zip"))
+		a.must(code, err)
+		name := "eks-upgrade-" + phase
 		a.must(api.CreateFunction(a.t.Context(), &lambda.CreateFunctionInput{FunctionName: &name, Role: aws.String("arn:aws:iam::123456789012:role/" + name), Runtime: lambdatypes.RuntimeProvidedal2023,
 			Handler: aws.String("bootstrap"), Timeout: aws.Int32(900), MemorySize: aws.Int32(512), Environment: &lambdatypes.Environment{Variables: variables}, Code: &lambdatypes.FunctionCode{ZipFile: code}}))
 		if err := lambda.NewFunctionActiveV2Waiter(api, func(o *lambda.FunctionActiveV2WaiterOptions) {
@@ -156,40 +159,6 @@ func (a *agent) processes(zips map[upgrade.Phase][]byte) {
 			a.t.Fatal(err)
 		}
 	}
-}
-
-// build builds functions of production for this machine. The flags are the
-// Makefile's, but for -trimpath and CGO_ENABLED=0, which would compile all
-// packages once more for this test alone.
-func build(t *testing.T, phases ...upgrade.Phase) map[upgrade.Phase][]byte {
-	t.Helper()
-	dir, zips := t.TempDir(), map[upgrade.Phase][]byte{}
-	args := []string{"build", "-tags", "lambda.norpc", "-buildvcs=false", "-ldflags", "-s -w -buildid=", "-o", dir + "/"}
-	for _, phase := range phases {
-		args = append(args, "../../../lambdas/"+string(phase))
-	}
-	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	for _, phase := range phases {
-		data, err := os.ReadFile(filepath.Join(dir, string(phase)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var buf bytes.Buffer
-		z := zip.NewWriter(&buf)
-		h := &zip.FileHeader{Name: "bootstrap", Method: zip.Deflate}
-		h.SetMode(0o755)
-		w, err := z.CreateHeader(h)
-		if err == nil {
-			_, err = w.Write(data)
-		}
-		if err = errors.Join(err, z.Close()); err != nil {
-			t.Fatal(err)
-		}
-		zips[phase] = buf.Bytes()
-	}
-	return zips
 }
 
 // run runs the machine of production and returns the path through its states,
@@ -242,7 +211,12 @@ func TestProcessesAndHandlersTakeTheSamePath(t *testing.T) {
 	handlers.inProcess()
 	path, status, failure := handlers.run(request)
 	processes := deploy(t)
-	processes.processes(build(t, upgrade.PhaseLease, upgrade.PhasePerceive, upgrade.PhaseReport))
+	dir := t.TempDir()
+	names, err := functions.Build(t.Context(), dir, functions.Options{Names: []string{"lease", "perceive", "report"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	processes.processes(dir, names)
 	path2, status2, failure2 := processes.run(request)
 	if d := cmp.Diff(path, path2); d != "" || status != status2 || failure != failure2 {
 		t.Errorf("in process %s %s, as processes %s %s\n%s", status, failure, status2, failure2, d)
@@ -254,6 +228,16 @@ func TestProcessesAndHandlersTakeTheSamePath(t *testing.T) {
 	out, err := cloudwatchlogs.NewFromConfig(processes.cfg).FilterLogEvents(t.Context(), &cloudwatchlogs.FilterLogEventsInput{LogGroupName: &group, FilterPattern: aws.String(`"Init Duration"`)})
 	if err != nil || len(out.Events) == 0 {
 		t.Errorf("%+v, %v", out, err)
+	}
+	logs := cloudwatchlogs.NewFromConfig(processes.cfg)
+	lines, err := logs.FilterLogEvents(t.Context(), &cloudwatchlogs.FilterLogEventsInput{LogGroupName: &group, FilterPattern: aws.String(`"\"time\":"`)})
+	if err != nil || len(lines.Events) == 0 {
+		t.Errorf("no line of the handler in the log: %v", err)
+	}
+	for _, e := range lines.Events {
+		if line := aws.ToString(e.Message); !strings.Contains(line, begin.Format(`"time":"2006-01-02T15:`)) {
+			t.Errorf("a process does not tell the world's time: %s", line)
+		}
 	}
 	callers := map[string]bool{}
 	for _, c := range processes.Calls() {
