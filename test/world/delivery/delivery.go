@@ -31,6 +31,7 @@ const (
 	Topic        Kind = "SNS topic"
 	Bus          Kind = "event bus"
 	Project      Kind = "CodeBuild project"
+	Queue        Kind = "SQS queue"
 )
 
 // KindOf tells a target's kind by its ARN; "" for those that are not simulated.
@@ -47,6 +48,8 @@ func KindOf(arn string) Kind {
 		return Function
 	case p[2] == "sns":
 		return Topic
+	case p[2] == "sqs":
+		return Queue
 	case p[2] == "events" && resource("event-bus/"):
 		return Bus
 	case p[2] == "codebuild" && resource("project/"):
@@ -88,6 +91,8 @@ type Request struct {
 	Name string
 	// SourceArn is the rule or schedule that delivers.
 	SourceArn string
+	// Group is the message group id for a queue.
+	Group string
 	// Source and DetailType are of the event for an event bus.
 	Source, DetailType string
 }
@@ -107,7 +112,7 @@ const (
 )
 
 // Deliver sends a request until it is accepted, cannot be accepted, or the
-// policy ends, counted from since; the last error goes to drop then.
+// policy ends, counted from since; the last error goes to drop then, as a GivenUp.
 func (s Sender) Deliver(r Request, p Policy, since time.Time, drop func(error)) {
 	s.attempt(func() error { return s.Send(r) }, p, since, 0, drop)
 }
@@ -125,8 +130,18 @@ func (s Sender) attempt(f func() error, p Policy, since time.Time, failures int,
 	info := wire.Describe(err)
 	again := info.Status >= 500 || info.Status == 429 || strings.HasPrefix(info.Code, "Throttl") || strings.HasPrefix(info.Code, "TooManyRequests")
 	pause := min(firstPause<<min(failures, 20), longestPause)
-	if !again || failures >= p.Retries || s.Clock.Now().Add(pause).Sub(since) > p.Age {
-		drop(err)
+	given := &GivenUp{Err: err, Retries: failures}
+	switch {
+	case !again:
+		drop(given)
+		return
+	case failures >= p.Retries:
+		given.Condition = RetriesExhausted
+		drop(given)
+		return
+	case s.Clock.Now().Add(pause).Sub(since) > p.Age:
+		given.Condition = AgeExceeded
+		drop(given)
 		return
 	}
 	s.Clock.AfterFunc(pause, func() { s.attempt(f, p, since, failures+1, drop) })
@@ -148,6 +163,8 @@ func (s Sender) Send(r Request) error {
 		service, operation, in = "lambda", "Invoke", &lambda.InvokeInput{FunctionName: &r.ARN, Payload: r.Payload, InvocationType: lambdatypes.InvocationTypeEvent}
 	case Topic:
 		service, operation, in = "sns", "Publish", &sns.PublishInput{TopicArn: &r.ARN, Message: &text}
+	case Queue:
+		service, operation, in = "sqs", "SendMessage", message(r.ARN, text, r.Group, nil)
 	case Bus:
 		return s.put(r)
 	case Project:

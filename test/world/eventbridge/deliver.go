@@ -33,9 +33,18 @@ func checkTarget(t types.Target) error {
 	kind := delivery.KindOf(*t.Arn)
 	switch {
 	case kind == "":
-		return validation("Parameter %s is not valid. Reason: the simulated AWS delivers to state machines, Lambda functions, SNS topics, event buses and CodeBuild projects.", *t.Arn)
+		return validation("Parameter %s is not valid. Reason: the simulated AWS delivers to state machines, Lambda functions, SNS topics, SQS queues, event buses and CodeBuild projects.", *t.Arn)
 	case kind.NeedsRole() && t.RoleArn == nil && kind != delivery.Bus:
 		return validation("RoleArn is required for target %s.", *t.Arn)
+	}
+	if t.SqsParameters != nil && kind != delivery.Queue {
+		return validation("Parameter SqsParameters is not valid. Reason: the target %s is no queue.", *t.Arn)
+	}
+	if kind == delivery.Queue && strings.HasSuffix(*t.Arn, ".fifo") && (t.SqsParameters == nil || aws.ToString(t.SqsParameters.MessageGroupId) == "") {
+		return validation("Parameter(s) SqsParameters must be specified for target: %s.", *t.Id)
+	}
+	if d := t.DeadLetterConfig; d != nil && d.Arn != nil && !delivery.IsQueue(*d.Arn) {
+		return validation("Parameter DeadLetterConfig.Arn is not valid. Reason: %s is not the ARN of a standard SQS queue.", *d.Arn)
 	}
 	given := 0
 	for _, set := range []bool{t.Input != nil, t.InputPath != nil, t.InputTransformer != nil} {
@@ -122,6 +131,9 @@ func (d *task) run() {
 		return
 	}
 	r := delivery.Request{ARN: *d.target.Arn, Role: aws.ToString(d.target.RoleArn), SourceArn: d.ruleArn, Payload: payload, Name: name[:min(len(name), 80)]}
+	if q := d.target.SqsParameters; q != nil {
+		r.Group = aws.ToString(q.MessageGroupId)
+	}
 	p := delivery.DefaultPolicy
 	if given := d.target.RetryPolicy; given != nil {
 		p = p.With(given.MaximumRetryAttempts, given.MaximumEventAgeInSeconds)
@@ -147,8 +159,17 @@ func (d *task) forward() {
 	}
 }
 
-// drop gives the delivery up.
+// drop gives the delivery up: the event goes to the target's dead letters, with
+// what happened as attributes (source: "Using dead-letter queues to process
+// undelivered events in EventBridge").
 func (d *task) drop(err error) {
+	if dead := d.target.DeadLetterConfig; dead != nil && aws.ToString(dead.Arn) != "" {
+		attributes := delivery.Reasons(err)
+		attributes["RULE_ARN"], attributes["TARGET_ARN"] = d.ruleArn, *d.target.Arn
+		if lost := d.s.sender.Bury(*dead.Arn, "", d.ruleArn, string(d.text), attributes); lost != nil {
+			err = fmt.Errorf("%w; to its dead letters: %w", err, lost)
+		}
+	}
 	d.s.mu.Lock()
 	defer d.s.mu.Unlock()
 	d.s.undelivered = append(d.s.undelivered, fmt.Errorf("eventbridge: event %s by rule %s to %s: %w", d.event.ID, d.ruleName, *d.target.Arn, err))

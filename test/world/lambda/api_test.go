@@ -119,9 +119,9 @@ func TestWhatCreateFunctionRefuses(t *testing.T) {
 		"layers": {func(in *sdk.CreateFunctionInput) {
 			in.Layers = []string{"arn:aws:lambda:eu-west-1:123456789012:layer:l:1"}
 		}, "InvalidParameterValueException", "no layers"},
-		"a dead letter queue": {func(in *sdk.CreateFunctionInput) {
-			in.DeadLetterConfig = &types.DeadLetterConfig{TargetArn: aws.String("arn:aws:sqs:eu-west-1:123456789012:q")}
-		}, "InvalidParameterValueException", "sends to sns only"},
+		"dead letters to a bucket": {func(in *sdk.CreateFunctionInput) {
+			in.DeadLetterConfig = &types.DeadLetterConfig{TargetArn: aws.String("arn:aws:s3:::bucket")}
+		}, "InvalidParameterValueException", "sends to sqs, sns only"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := input("worker", zip)

@@ -11,7 +11,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/delivery"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
 
@@ -202,6 +205,9 @@ func (q *queued) send(to, role, condition string, e envelope, text string) error
 		return q.s.enqueue(request{ref: to, payload: []byte(text)})
 	case "sns":
 		return q.s.call("sns", "Publish", role, &sns.PublishInput{TopicArn: &to, Message: &text})
+	case "sqs":
+		address := delivery.QueueURL(to)
+		return q.s.call("sqs", "SendMessage", role, &sqs.SendMessageInput{QueueUrl: &address, MessageBody: &text})
 	}
 	detail := "Lambda Function Invocation Result - Failure"
 	if condition == conditionSuccess {
@@ -211,9 +217,9 @@ func (q *queued) send(to, role, condition string, e envelope, text string) error
 		Resources: []string{to, e.RequestContext.FunctionArn}, Time: ptr(q.s.o.Clock.Now())}}})
 }
 
-// bury sends the event itself to the dead letter topic, with what happened as
-// attributes.
-func (q *queued) bury(topic, role, condition string, r *Result) error {
+// bury sends the event itself to the dead letter queue or topic, with what
+// happened as attributes.
+func (q *queued) bury(to, role, condition string, r *Result) error {
 	text := string(q.payload)
 	if text == "" {
 		text = "{}"
@@ -224,9 +230,21 @@ func (q *queued) bury(topic, role, condition string, r *Result) error {
 	} else {
 		code = "429"
 	}
-	attribute := func(kind, v string) snstypes.MessageAttributeValue {
-		return snstypes.MessageAttributeValue{DataType: &kind, StringValue: &v}
+	kinds := map[string][2]string{"RequestID": {"String", q.id}, "ErrorCode": {"Number", code}, "ErrorMessage": {"String", why[:min(len(why), 1024)]}}
+	if strings.Split(to, ":")[2] == "sqs" {
+		address, attributes := delivery.QueueURL(to), map[string]sqstypes.MessageAttributeValue{}
+		for name, v := range kinds {
+			if v[1] != "" {
+				attributes[name] = sqstypes.MessageAttributeValue{DataType: &v[0], StringValue: &v[1]}
+			}
+		}
+		return q.s.call("sqs", "SendMessage", role, &sqs.SendMessageInput{QueueUrl: &address, MessageBody: &text, MessageAttributes: attributes})
 	}
-	return q.s.call("sns", "Publish", role, &sns.PublishInput{TopicArn: &topic, Message: &text, MessageAttributes: map[string]snstypes.MessageAttributeValue{
-		"RequestID": attribute("String", q.id), "ErrorCode": attribute("Number", code), "ErrorMessage": attribute("String", why[:min(len(why), 1024)])}})
+	attributes := map[string]snstypes.MessageAttributeValue{}
+	for name, v := range kinds {
+		if v[1] != "" {
+			attributes[name] = snstypes.MessageAttributeValue{DataType: &v[0], StringValue: &v[1]}
+		}
+	}
+	return q.s.call("sns", "Publish", role, &sns.PublishInput{TopicArn: &to, Message: &text, MessageAttributes: attributes})
 }

@@ -187,8 +187,8 @@ func TestEventInvokeConfigs(t *testing.T) {
 	wantError(t, err, "ResourceNotFoundException", "The function arn:aws:lambda:eu-west-1:123456789012:function:worker:$LATEST doesn't have an EventInvokeConfig", 404)
 	_, err = f.PutFunctionEventInvokeConfig(ctx, &sdk.PutFunctionEventInvokeConfigInput{FunctionName: name, MaximumRetryAttempts: aws.Int32(3)})
 	wantError(t, err, "ValidationException", "maximumRetryAttempts", 400)
-	_, err = f.PutFunctionEventInvokeConfig(ctx, &sdk.PutFunctionEventInvokeConfigInput{FunctionName: name, DestinationConfig: &types.DestinationConfig{OnFailure: &types.OnFailure{Destination: aws.String("arn:aws:sqs:eu-west-1:123456789012:q")}}})
-	wantError(t, err, "InvalidParameterValueException", "sends to sns, events, lambda only", 400)
+	_, err = f.PutFunctionEventInvokeConfig(ctx, &sdk.PutFunctionEventInvokeConfigInput{FunctionName: name, DestinationConfig: &types.DestinationConfig{OnFailure: &types.OnFailure{Destination: aws.String("arn:aws:s3:::bucket")}}})
+	wantError(t, err, "InvalidParameterValueException", "sends to sqs, sns, events, lambda only", 400)
 	out, err := f.PutFunctionEventInvokeConfig(ctx, &sdk.PutFunctionEventInvokeConfigInput{FunctionName: name, MaximumRetryAttempts: aws.Int32(0)})
 	if err != nil || *out.FunctionArn != f.lambda.ARN("worker")+":$LATEST" || *out.MaximumRetryAttempts != 0 {
 		t.Fatalf("%+v, %v", out, err)

@@ -79,7 +79,7 @@ func (s *Service) check(in settings) error {
 		return err
 	}
 	if in.deadLetter != nil && value(in.deadLetter.TargetArn) != "" {
-		if err := s.checkDestination(*in.deadLetter.TargetArn, "sns"); err != nil {
+		if err := s.checkDestination(*in.deadLetter.TargetArn, "sqs", "sns"); err != nil {
 			return err
 		}
 	}

@@ -40,7 +40,7 @@ func (c *eventConfig) limits() (retries int, age time.Duration) {
 }
 
 // destinations are the services that the simulated Lambda can send to.
-var destinations = []string{"sns", "events", "lambda"}
+var destinations = []string{"sqs", "sns", "events", "lambda"}
 
 // checkDestination refuses targets that nothing would ever arrive at.
 func (s *Service) checkDestination(arn string, allowed ...string) error {
@@ -50,6 +50,9 @@ func (s *Service) checkDestination(arn string, allowed ...string) error {
 	}
 	if !slices.Contains(allowed, parts[2]) {
 		return invalid("the simulated Lambda sends to %s only, not to %s", strings.Join(allowed, ", "), arn)
+	}
+	if parts[2] == "sqs" && strings.HasSuffix(arn, ".fifo") {
+		return invalid("The provided destination config DestinationConfig is invalid: FIFO queues are not supported.")
 	}
 	if s.o.Mux == nil && parts[2] != "lambda" {
 		return invalid("the simulated Lambda has no way to %s", arn)

@@ -241,6 +241,9 @@ func (s *Service) checkTarget(t *types.Target) error {
 	case !roleSyntax.MatchString(aws.ToString(t.RoleArn)):
 		return validation("The execution role you provide must allow AWS EventBridge Scheduler to assume the role.")
 	}
+	if d := t.DeadLetterConfig; d != nil && !delivery.IsQueue(aws.ToString(d.Arn)) {
+		return validation("Provided Arn is not a valid ARN of a standard SQS queue: %s", aws.ToString(d.Arn))
+	}
 	arn := aws.ToString(t.Arn)
 	if universal(arn) {
 		if _, _, err := s.universal(t); err != nil {
@@ -253,7 +256,9 @@ func (s *Service) checkTarget(t *types.Target) error {
 		return validation("Provided Arn is not in correct format or is of a target that the simulated AWS does not have: %s", arn)
 	case kind == delivery.Bus && t.EventBridgeParameters == nil:
 		return validation("EventBridgeParameters must be specified for an event bus as a target.")
-	case kind != delivery.Topic && t.Input != nil && !json.Valid([]byte(*t.Input)):
+	case kind == delivery.Queue && strings.HasSuffix(arn, ".fifo") && (t.SqsParameters == nil || aws.ToString(t.SqsParameters.MessageGroupId) == ""):
+		return validation("SqsParameters must be specified for a FIFO queue as a target.")
+	case kind != delivery.Topic && kind != delivery.Queue && t.Input != nil && !json.Valid([]byte(*t.Input)):
 		return validation("Invalid RequestJson provided. Reason: the Input of target %s is not well-formed JSON.", arn)
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/scheduler/types"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/delivery"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
 
 func (e *entry) halt() {
@@ -78,6 +79,9 @@ func (s *Service) strike(e *entry, generation int, due time.Time) {
 	now := s.clock.Now()
 	policy := delivery.DefaultPolicy.With(target.RetryPolicy.MaximumRetryAttempts, target.RetryPolicy.MaximumEventAgeInSeconds)
 	drop := func(err error) {
+		if lost := s.bury(target, err, arn, id, due); lost != nil {
+			err = fmt.Errorf("%w; to its dead letters: %w", err, lost)
+		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.undelivered = append(s.undelivered, fmt.Errorf("scheduler: schedule %s to %s: %w", name, *target.Arn, err))
@@ -101,10 +105,31 @@ func (s *Service) strike(e *entry, generation int, due time.Time) {
 	if delivery.KindOf(r.ARN) == delivery.StateMachine {
 		r.Name = id // so that a repeated delivery starts no second execution
 	}
+	if p := target.SqsParameters; p != nil {
+		r.Group = aws.ToString(p.MessageGroupId)
+	}
 	if p := target.EventBridgeParameters; p != nil {
 		r.Source, r.DetailType = aws.ToString(p.Source), aws.ToString(p.DetailType)
 	}
 	s.sender.Deliver(r, policy, now, drop)
+}
+
+// bury sends what could not be delivered to the target's dead letters, by the
+// schedule's role (source: "Configuring a dead-letter queue for EventBridge
+// Scheduler").
+func (s *Service) bury(target types.Target, err error, arn, id string, due time.Time) error {
+	if target.DeadLetterConfig == nil || aws.ToString(target.DeadLetterConfig.Arn) == "" {
+		return nil
+	}
+	attributes := delivery.Reasons(err)
+	attributes["ERROR_CODE"] = wire.Describe(err).Code
+	attributes["SCHEDULE_ARN"], attributes["TARGET_ARN"], attributes["EXECUTION_ID"] = arn, *target.Arn, id
+	attributes["SCHEDULED_TIME"], attributes["IS_PAYLOAD_TRUNCATED"] = due.UTC().Format(time.RFC3339), "false"
+	body := aws.ToString(target.Input)
+	if body == "" {
+		body = string(s.payload(target, arn, id, due))
+	}
+	return s.sender.Bury(*target.DeadLetterConfig.Arn, *target.RoleArn, arn, body, attributes)
 }
 
 // keywords fills in the context attributes of an Input (source: "Adding context

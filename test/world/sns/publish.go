@@ -1,20 +1,17 @@
 package sns
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/delivery"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
 
@@ -168,7 +165,7 @@ func printable(s string) bool {
 	return first != ' '
 }
 
-// publish keeps a message and sends it to the functions that want it.
+// publish keeps a message and sends it to the functions and queues that want it.
 func (s *Service) publish(arn *string, d draft) (id string, err error) {
 	bodies, err := d.bodies()
 	if err != nil {
@@ -186,52 +183,19 @@ func (s *Service) publish(arn *string, d draft) (id string, err error) {
 	s.messages = append(s.messages, m)
 	var to []subscription
 	for _, sub := range s.subscriptions {
-		if sub.topic == t.arn && sub.protocol == "lambda" && sub.filter.wants(m.Body, m.Attributes) {
+		if sub.topic == t.arn && (sub.protocol == "lambda" || sub.protocol == "sqs") && sub.filter.wants(m.Body, m.Attributes) {
 			to = append(to, *sub)
 		}
 	}
 	s.mu.Unlock()
-	if body, ok := bodies["lambda"]; ok {
-		m.Body = body
-	}
 	for _, sub := range to {
-		s.deliver(sub, m)
+		own := m
+		if body, ok := bodies[sub.protocol]; ok {
+			own.Body = body
+		}
+		s.deliver(sub, own, aws.ToString(d.group))
 	}
 	return m.ID, nil
-}
-
-// retries is how SNS tries Lambda again: 100,015 times over 23 days (source:
-// "Amazon SNS message delivery retries").
-var retries = delivery.Policy{Retries: 100_015, Age: 23 * 24 * time.Hour}
-
-// deliver hands a message to a function's queue, as the SNS event of Lambda.
-// Signatures are not simulated: their place is taken as in Lambda's test event.
-func (s *Service) deliver(sub subscription, m Message) {
-	attributes := map[string]any{}
-	for name, a := range m.Attributes {
-		value := aws.ToString(a.StringValue)
-		if a.BinaryValue != nil {
-			value = base64.StdEncoding.EncodeToString(a.BinaryValue)
-		}
-		attributes[name] = map[string]any{"Type": aws.ToString(a.DataType), "Value": value}
-	}
-	var subject any
-	if m.Subject != "" {
-		subject = m.Subject
-	}
-	const example = "EXAMPLE"
-	drop := func(err error) { s.failed(fmt.Errorf("sns: message %s to %s: %w", m.ID, sub.endpoint, err)) }
-	payload, err := json.Marshal(map[string]any{"Records": []any{map[string]any{
-		"EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": sub.arn,
-		"Sns": map[string]any{"Type": "Notification", "MessageId": m.ID, "TopicArn": m.TopicArn, "Subject": subject, "Message": m.Body,
-			"Timestamp": m.Time.UTC().Format("2006-01-02T15:04:05.000Z"), "SignatureVersion": "1", "Signature": example, "SigningCertUrl": example, "UnsubscribeUrl": example,
-			"MessageAttributes": attributes},
-	}}})
-	if err != nil {
-		drop(err)
-		return
-	}
-	s.sender.Deliver(delivery.Request{ARN: sub.endpoint, SourceArn: m.TopicArn, Payload: payload}, retries, s.clock.Now(), drop)
 }
 
 func (s *Service) failed(err error) {

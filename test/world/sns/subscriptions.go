@@ -98,7 +98,9 @@ func (sub *subscription) set(name, value string) error {
 		}
 	case "DeliveryPolicy", "SubscriptionRoleArn":
 	case "RedrivePolicy":
-		return invalid("RedrivePolicy: the simulated AWS has no queues")
+		if _, err := deadLetters(value); err != nil {
+			return err
+		}
 	default:
 		return invalid("AttributeName")
 	}
