@@ -18,10 +18,12 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/apigateway"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/bedrock"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/budgets"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/cloudformation"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/cloudwatch"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/comprehend"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/dynamodb"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/ecr"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/elasticache"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/eventbridge"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/iam"
@@ -172,6 +174,8 @@ func (w *World) addServices() {
 		Functions: w.lambda, Mux: w.mux, Events: w.events, Logs: w.logs})
 	w.cloudformation = cloudformation.New(o.Clock, o.Account, o.Region, w.mux)
 	w.mux.Register("cloudformation", w.cloudformation)
+	w.mux.Register("budgets", budgets.New(o.Clock, o.Account))
+	w.mux.Register("ecr", ecr.New(o.Clock, o.Account, o.Region))
 	w.mux.Register("kms", w.kms)
 	w.mux.Register("s3", w.s3)
 	w.mux.Register("ssm", w.ssm)
