@@ -65,7 +65,15 @@ func With(ctx context.Context, log zerolog.Logger, f Fields) context.Context {
 	if f.Lambda != nil {
 		c = c.Bool("coldStart", f.Lambda.ColdStart)
 	}
-	return c.Logger().WithContext(ctx)
+	return context.WithValue(c.Logger().WithContext(ctx), fieldsKey{}, f)
+}
+
+type fieldsKey struct{}
+
+// FieldsOf returns the fields of the last With.
+func FieldsOf(ctx context.Context) Fields {
+	f, _ := ctx.Value(fieldsKey{}).(Fields)
+	return f
 }
 
 // TraceID returns the root of an X-Ray trace header

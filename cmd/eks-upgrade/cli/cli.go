@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -16,11 +17,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress/live"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/report"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/awsclient"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/rehearsal"
 )
 
@@ -55,6 +56,9 @@ type app struct {
 	provision  func(ctx context.Context, location string, out io.Writer) error
 	aws        func(context.Context) (aws.Config, error) // of the environment
 
+	runID     string // names this run, in its log and in CloudTrail
+	calledAWS bool
+
 	started bool                      // the arguments were good; a command runs
 	live    atomic.Pointer[live.View] // what draws on the terminal; nil: nothing
 }
@@ -66,8 +70,10 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 }
 
 func newApp(stdin io.Reader, stdout, stderr io.Writer) *app {
-	return &app{stdin: stdin, stdout: stdout, stderr: stderr, clock: clock.System{}, terminal: isTerminal,
-		programs: findPrograms, injections: rehearsal.Injections(), rehearse: rehearsal.Run, provision: provisionInAWS, aws: awsclient.Load}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, clock: clock.System{}, terminal: isTerminal, runID: newRunID(),
+		programs: findPrograms, injections: rehearsal.Injections(), rehearse: rehearsal.Run, provision: provisionInAWS}
+	a.aws = a.loadAWS
+	return a
 }
 
 func isTerminal(file any) bool {
@@ -81,7 +87,10 @@ type exitCode int
 func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
 
 func (a *app) run(ctx context.Context, args []string) int {
-	err := a.command(args).ExecuteContext(ctx)
+	ctx, err := traced(ctx, a.runID, os.Getenv(levelVariable), a.stderr)
+	if err == nil {
+		err = a.command(args).ExecuteContext(ctx)
+	}
 	var code exitCode
 	switch {
 	case err == nil:
@@ -91,7 +100,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	}
 	code = a.codeOf(ctx, err)
 	if code == exitUsage && upgrade.CodeOf(err) == upgrade.CodeInternal { // cobra's own errors
-		err = &upgrade.Error{Code: upgrade.CodeInvalidRequest, Message: err.Error(), Remedy: "see eks-upgrade --help"}
+		err = upgrade.KindInvalidInput.Field("", "", err.Error(), "see eks-upgrade --help")
 	}
 	a.showError(err, wantsJSON(args))
 	return int(code)
@@ -117,7 +126,8 @@ func (a *app) showError(err error, asJSON bool) {
 			err = errors.Join(err, closeErr)
 		}
 	}
-	fmt.Fprintln(a.stderr, "error: "+progress.Clean(err.Error()))
+	fmt.Fprintln(a.stderr, "error: "+progress.Clean(logging.Redact(err.Error())))
+	a.showRun()
 }
 
 // wantsJSON looks for --output json in the arguments themselves, because an
@@ -156,9 +166,11 @@ func (a *app) command(args []string) *cobra.Command {
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.AddCommand(a.rehearseCommand(), a.worldCommand(), a.provisionCommand(), a.versionCommand(), a.startCommand(), a.statusCommand(), a.configCommand())
+	root.AddCommand(a.approveCommand(), a.watchCommand())
+	root.AddCommand(a.accessCommand(), a.doctorCommand())
 	return root
 }
 
 func usage(field, message, remedy string) error {
-	return &upgrade.Error{Code: upgrade.CodeInvalidRequest, Field: field, Message: message, Remedy: remedy}
+	return upgrade.KindInvalidInput.Field("", field, message, remedy)
 }

@@ -53,7 +53,8 @@ Environment:
 // gives. In CodeBuild its lines are JSON, with the fields of the functions'
 // logs.
 func provisionInAWS(ctx context.Context, location string, out io.Writer) error {
-	fields := logging.Fields{Execution: os.Getenv("EXECUTION"), Cluster: os.Getenv("CLUSTER"), Phase: upgrade.PhaseExecute, Step: os.Getenv("STEP"), Build: os.Getenv("CODEBUILD_BUILD_ID")}
+	fields := logging.Fields{Execution: os.Getenv("EXECUTION"), Cluster: os.Getenv("CLUSTER"), Phase: upgrade.PhaseExecute, Step: os.Getenv("STEP"), Build: os.Getenv("CODEBUILD_BUILD_ID"),
+		Run: logging.FieldsOf(ctx).Run}
 	format := logging.Console
 	if fields.Build != "" {
 		format = logging.JSON

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	smithylogging "github.com/aws/smithy-go/logging"
 	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
@@ -196,5 +197,24 @@ func TestCallsCarryTheTraceOfTheInvocation(t *testing.T) {
 	describe(t.Context(), cfg)
 	if got != trace {
 		t.Errorf("the trace header is %q", got)
+	}
+}
+
+func TestCallsOfARunCarryItsIDToCloudTrail(t *testing.T) {
+	var got string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = r.Header.Get("User-Agent")
+		_, _ = w.Write([]byte(`{}`)) // the client notices
+	}))
+	defer server.Close()
+	environment(t, server.URL)
+	ctx := logging.With(t.Context(), zerolog.Nop(), logging.Fields{Run: "0a1b2c3d4e5f"})
+	cfg, err := awsclient.Load(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	describe(ctx, cfg)
+	if !strings.Contains(got, "app/"+awsclient.AppID("0a1b2c3d4e5f")) {
+		t.Errorf("the user agent is %q", got)
 	}
 }
