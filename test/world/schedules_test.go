@@ -221,7 +221,7 @@ func TestRefusedSchedules(t *testing.T) {
 			in.FlexibleTimeWindow.Mode = schedulertypes.FlexibleTimeWindowModeFlexible
 		}},
 		{"role", "rate(1 hours)", machine, "ValidationException", func(in *scheduler.CreateScheduleInput) { in.Target.RoleArn = aws.String("role") }},
-		{"target", "rate(1 hours)", "arn:aws:sqs:eu-west-1:123456789012:q", "ValidationException", nil},
+		{"target", "rate(1 hours)", "arn:aws:kinesis:eu-west-1:123456789012:stream/s", "ValidationException", nil},
 		{"universal target", "rate(1 hours)", "arn:aws:scheduler:::aws-sdk:ssm:fly", "ValidationException", nil},
 		{"unknown parameter", "rate(1 hours)", "arn:aws:scheduler:::aws-sdk:ssm:putParameter", "ValidationException", nil},
 		{"group", "rate(1 hours)", machine, "ResourceNotFoundException", func(in *scheduler.CreateScheduleInput) { in.GroupName = aws.String("none") }},

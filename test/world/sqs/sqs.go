@@ -317,3 +317,13 @@ func seconds(text string) time.Duration {
 	n, _ := strconv.Atoi(text) // attributes are checked when they are set
 	return time.Duration(n) * time.Second
 }
+
+// Waiting is how many calls wait for messages of a queue.
+func (s *Service) Waiting(name string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if q := s.queues[name]; q != nil {
+		return len(q.waiting)
+	}
+	return 0
+}
