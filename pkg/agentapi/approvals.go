@@ -38,7 +38,7 @@ func (c Approvals) Question(ctx context.Context, upgradeID string) (answer.Quest
 		return answer.Question{}, err
 	}
 	if q.Upgrade != upgradeID || q.Plan.Upgrade != upgradeID || q.Plan.Hash != q.PlanHash {
-		return answer.Question{}, upgrade.Errorf(upgrade.CodePlanMismatch, "read the question", "the plan that was sent is of upgrade %q with the hash %.12s, not of %q with %.12s", q.Plan.Upgrade, q.Plan.Hash, upgradeID, q.PlanHash)
+		return answer.Question{}, upgrade.KindPlanMismatch.Errorf("read the question", "the plan that was sent is of upgrade %q with the hash %.12s, not of %q with %.12s", q.Plan.Upgrade, q.Plan.Hash, upgradeID, q.PlanHash)
 	}
 	return q, nil
 }
@@ -47,7 +47,7 @@ func (c Approvals) Question(ctx context.Context, upgradeID string) (answer.Quest
 func (c Approvals) Answer(ctx context.Context, upgradeID string, a answer.Answer) (answer.Receipt, error) {
 	body, err := json.Marshal(a)
 	if err != nil {
-		return answer.Receipt{}, upgrade.Errorf(upgrade.CodeInternal, "write the answer", "%w", err)
+		return answer.Receipt{}, upgrade.KindAPIUnreadable.Errorf("write the answer", "%w", err)
 	}
 	return call[answer.Receipt](ctx, c, http.MethodPost, upgradeID, body)
 }
@@ -62,7 +62,7 @@ func call[T any](ctx context.Context, c Approvals, method, upgradeID string, bod
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, approval.Link(c.URL, upgradeID), bytes.NewReader(body))
 	if err != nil {
-		return none, upgrade.Errorf(upgrade.CodeInvalidRequest, op, "%w", err)
+		return none, upgrade.KindAPIInvalid.Errorf(op, "%w", err)
 	}
 	r.Header.Set("Accept", "application/json")
 	if body != nil {
@@ -78,12 +78,12 @@ func call[T any](ctx context.Context, c Approvals, method, upgradeID string, bod
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // the token goes to nobody else
 	resp, err := client.Do(r)
 	if err != nil {
-		return none, upgrade.Errorf(upgrade.CodeUnavailable, op, "%w", err)
+		return none, upgrade.KindAPIUnavailable.Errorf(op, "%w", err)
 	}
 	defer resp.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return none, upgrade.Errorf(upgrade.CodeUnavailable, op, "%w", err)
+		return none, upgrade.KindAPIUnavailable.Errorf(op, "%w", err)
 	}
 	if resp.StatusCode != http.StatusOK {
 		return none, refused(op, resp.StatusCode, data)
@@ -95,16 +95,16 @@ func call[T any](ctx context.Context, c Approvals, method, upgradeID string, bod
 // Gateway's own, which says only "Forbidden".
 func refused(op string, status int, data []byte) error {
 	if p, err := upgrade.Decode[answer.Problem](data); err == nil && p.Error.Message != "" {
-		return &upgrade.Error{Code: p.Error.Code, Op: op, Field: p.Error.Field, Message: p.Error.Message, Remedy: p.Error.Remedy}
+		return upgrade.APIError(p.Error.Code, op, p.Error.Field, p.Error.Message, p.Error.Remedy)
 	}
-	e := &upgrade.Error{Code: upgrade.CodeUnavailable, Op: op, Message: fmt.Sprintf("status %d: %s", status, logging.Line(string(data), 200)), Remedy: "try again in a moment"}
+	text := fmt.Sprintf("status %d: %s", status, logging.Line(string(data), 200))
 	switch {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		e.Code, e.Remedy = upgrade.CodePermissionDenied, "allow yourself execute-api:Invoke on the API, or log in anew; where the API takes the tokens of an identity provider, give one in "+BearerVariable
+		return upgrade.KindAPIDenied.Field(op, "", text, "allow yourself execute-api:Invoke on the API, or log in anew; where the API takes the tokens of an identity provider, give one in "+BearerVariable)
 	case status == http.StatusNotFound:
-		e.Code, e.Remedy = upgrade.CodeNotFound, "check the address: it is the stack's output ApprovalURL"
+		return upgrade.KindAPINotFound.Field(op, "", text, "check the address: it is the stack's output ApprovalURL")
 	case status == http.StatusTooManyRequests:
-		e.Code = upgrade.CodeThrottled
+		return upgrade.KindAWSThrottled.Field(op, "", text, "try again in a moment")
 	}
-	return e
+	return upgrade.KindAPIUnavailable.Field(op, "", text, "try again in a moment")
 }

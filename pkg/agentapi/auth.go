@@ -38,11 +38,11 @@ func (a Auth) authorize(ctx context.Context, r *http.Request, body []byte) error
 	}
 	const op = "sign the request"
 	if a.AWS.Credentials == nil {
-		return &upgrade.Error{Code: upgrade.CodePermissionDenied, Op: op, Message: "there are no AWS credentials", Remedy: "log in (AWS_PROFILE, aws sso login), or give a bearer token in " + BearerVariable}
+		return upgrade.KindAPIDenied.Field(op, "", "there are no AWS credentials", "log in (AWS_PROFILE, aws sso login), or give a bearer token in "+BearerVariable)
 	}
 	credentials, err := a.AWS.Credentials.Retrieve(ctx)
 	if err != nil {
-		return &upgrade.Error{Code: upgrade.CodePermissionDenied, Op: op, Err: awserr.Wrap("get AWS credentials", err), Remedy: "log in (AWS_PROFILE, aws sso login), or give a bearer token in " + BearerVariable}
+		return upgrade.KindAPIDenied.Errorf(op, "%w", awserr.Wrap("get AWS credentials", err)).WithRemedy("log in (AWS_PROFILE, aws sso login), or give a bearer token in "+BearerVariable)
 	}
 	region := a.AWS.Region
 	if m := regional.FindStringSubmatch(r.URL.Hostname()); m != nil {
@@ -50,7 +50,7 @@ func (a Auth) authorize(ctx context.Context, r *http.Request, body []byte) error
 	}
 	sum := sha256.Sum256(body)
 	if err := v4.NewSigner().SignHTTP(ctx, credentials, r, hex.EncodeToString(sum[:]), "execute-api", region, a.Clock.Now()); err != nil {
-		return upgrade.Errorf(upgrade.CodeInternal, op, "%w", err)
+		return upgrade.KindAPIUnreadable.Errorf(op, "%w", err)
 	}
 	return nil
 }
@@ -73,5 +73,5 @@ func checkURL(field, address string, schemes ...string) (*url.URL, error) {
 			return u, nil
 		}
 	}
-	return nil, &upgrade.Error{Code: upgrade.CodeInvalidRequest, Field: field, Message: "this is no " + schemes[0] + " address", Remedy: "give it as the stack's outputs have it"}
+	return nil, upgrade.KindAPIInvalid.Field("", field, "this is no "+schemes[0]+" address", "give it as the stack's outputs have it")
 }

@@ -29,7 +29,7 @@ func Output(ctx context.Context, api CloudFormation, stack, name string) (string
 	out, err := api.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &stack})
 	if err != nil {
 		if awserr.Is(err, "ValidationError") { // that is how CloudFormation says that there is none
-			return "", upgrade.Errorf(upgrade.CodeNotFound, op, "%w", err).WithRemedy("choose the region and the account where the agent is (AWS_REGION, AWS_PROFILE), or give the address: --url")
+			return "", upgrade.KindAPINotFound.Errorf(op, "%w", err).WithRemedy("choose the region and the account where the agent is (AWS_REGION, AWS_PROFILE), or give the address: --url")
 		}
 		return "", awserr.Wrap(op, err)
 	}
@@ -40,5 +40,5 @@ func Output(ctx context.Context, api CloudFormation, stack, name string) (string
 			}
 		}
 	}
-	return "", &upgrade.Error{Code: upgrade.CodeNotFound, Op: op, Message: "there is no such output", Remedy: "give the address: --url"}
+	return "", upgrade.KindAPINotFound.Field(op, "", "there is no such output", "give the address: --url")
 }

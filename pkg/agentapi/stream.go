@@ -89,8 +89,11 @@ func (l *Listener) Next(ctx context.Context) (stream.Message, error) {
 }
 
 // Ping keeps the connection from being idle.
-func (l *Listener) Ping(ctx context.Context) error {
-	if err := l.conn.Write(ctx, websocket.MessageText, []byte(`{"action":"ping"}`)); err != nil {
+func (l *Listener) Ping(ctx context.Context) error { return l.Say(ctx, `{"action":"ping"}`) }
+
+// Say sends a message.
+func (l *Listener) Say(ctx context.Context, text string) error {
+	if err := l.conn.Write(ctx, websocket.MessageText, []byte(text)); err != nil {
 		return upgrade.Errorf(upgrade.CodeUnavailable, "listen to the progress stream", "%w", err)
 	}
 	return nil

@@ -201,7 +201,7 @@ func (w *Watch) hear(m stream.Message) (upgrade.Outcome, error) {
 		// Not strict: a newer agent may say more.
 		var p events.Progress
 		if err := json.Unmarshal(m.Detail, &p); err != nil {
-			return "", upgrade.Errorf(upgrade.CodeInternal, "read an event", "%w", err)
+			return "", upgrade.KindAPIUnreadable.Errorf("read an event", "%w", err)
 		}
 		if p.Kind == progress.Summary || w.stale(p) { // how it ended is the other event's to say
 			return "", nil
@@ -210,7 +210,7 @@ func (w *Watch) hear(m stream.Message) (upgrade.Outcome, error) {
 	case names.UpgradeFinished:
 		var f events.Finished
 		if err := json.Unmarshal(m.Detail, &f); err != nil {
-			return "", upgrade.Errorf(upgrade.CodeInternal, "read an event", "%w", err)
+			return "", upgrade.KindAPIUnreadable.Errorf("read an event", "%w", err)
 		}
 		w.Tell(events.Progress{Upgrade: f.Upgrade, Event: progress.Event{Time: upgrade.At(w.Clock.Now()), Kind: progress.Summary, Outcome: f.Outcome, Text: f.Reason}})
 		if w.Upgrade != "" {
