@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -124,24 +125,125 @@ func TestReleaseNotesCanBeBundled(t *testing.T) {
 }
 
 func TestEachSettingIsChecked(t *testing.T) {
-	for variable, wrong := range map[string][]string{
-		"BUCKET":                {"a", "Upper-Case", "under_score", "a/b"},
-		"TOPIC":                 {"eks-upgrade-alerts", "arn:aws:sqs:eu-west-1:123456789012:q"},
-		"TABLES_LEASES":         {"ab", "a b c"},
-		"TABLES_RECORDS":        {"ab"},
-		"TABLES_APPROVALS":      {"ab"},
-		"PROJECTS_PROVISION":    {"a", "-ab"},
-		"PROJECTS_SCAN":         {"a"},
-		"METRICS_NAMESPACE":     {"", ":a", "a b"},
-		"RELEASE_NOTES_URL":     {"", "x", "ftp://x/y", "https://", "https://user:password@x/"},
-		"VERIFY_HEALTH_MAX_AGE": {"60", "59s", "61m", "-5m"},
-		"LOGGING_LEVEL":         {"INFO", "trace"},
-		"LOGGING_FORMAT":        {"xml"},
-	} {
-		for _, value := range wrong {
-			if _, err := config.Load(append(required, config.Prefix+variable+"="+value)); err == nil {
-				t.Errorf("%s=%q was taken", variable, value)
+	wrong := map[string][]string{
+		"bucket":                    {"", "a", "Upper-Case", "under_score", "a/b"},
+		"tables.leases":             {"", "ab", "a b c"},
+		"tables.records":            {"ab"},
+		"tables.approvals":          {"ab"},
+		"tables.connections":        {"ab"},
+		"events.bus":                {"a b", "arn:aws:events:eu-west-1:123456789012:event-bus/eks-upgrade"},
+		"approval.url":              {"x", "ftp://x/y", "https://", "http://api.example.com", "https://api.example.com/#a"},
+		"stream.url":                {"wss://x", "http://api.example.com"},
+		"notification.topic":        {"", "eks-upgrade-alerts", "arn:aws:sqs:eu-west-1:123456789012:q"},
+		"notification.webhook":      {"x", "http://chat.example.com/x", "https://a b"},
+		"security.approvers":        {"*", "**", "lead@example.com,*", "a b"},
+		"security.redact":           {"(", "a*", "x,("},
+		"logging.level":             {"", "INFO", "trace"},
+		"logging.format":            {"xml"},
+		"upgrade.soak":              {"", "-1h", "673h", "1", "forever"},
+		"upgrade.decommission":      {"", "shrug"},
+		"upgrade.approval.mode":     {"maybe"},
+		"upgrade.approval.timeout":  {"59s", "337h"},
+		"traffic.steps":             {"", "10", "100,100", "50,10,100", "0,100", "101", "ten,100", "50.5,100", "[50,100"},
+		"traffic.bake":              {"59s", "169h"},
+		"traffic.ttl":               {"0s", "61m"},
+		"traffic.maxErrorRate":      {"", "-0.1", "1", "NaN", "Inf", "few"},
+		"traffic.minRequests":       {"0", "1.5", "many"},
+		"verify.healthMaxAge":       {"60", "59s", "61m", "-5m"},
+		"verify.patience":           {"59s", "31m"},
+		"verify.probeTimeout":       {"0s", "61s"},
+		"kubernetes.qps":            {"0", "1001", "101"}, // 101: more than burst
+		"kubernetes.burst":          {"0", "2001", "49"},
+		"kubernetes.requestTimeout": {"0s", "5m"},
+		"kubernetes.parallelism":    {"0", "65"},
+		"kubernetes.slice":          {"4s", "3m1s"},
+		"terraform.project":         {"", "a", "-ab"},
+		"terraform.timeout":         {"9m", "9h", "10m30s"},
+		"metrics.namespace":         {"", ":a", "a b"},
+		"metrics.period":            {"59s", "90s", "2h", "11m"}, // 11m: longer than a bake
+		"metrics.maxLag":            {"59s", "61m"},
+		"releaseNotes.url":          {"", "x", "ftp://x/y", "https://", "https://user:password@x/"},
+		"releaseNotes.token":        {"a b", "a\nb"},
+		"releaseNotes.timeout":      {"0s", "6m"},
+	}
+	for _, s := range config.Settings() {
+		if len(wrong[s.Key]) == 0 {
+			t.Errorf("%s is not checked", s.Key)
+		}
+		for _, value := range wrong[s.Key] {
+			_, err := config.Load(append(required, config.Variable(s.Key)+"="+value))
+			if err == nil || !strings.Contains(err.Error(), s.Key) {
+				t.Errorf("%s=%q: %v", s.Key, value, err)
 			}
+		}
+	}
+}
+
+func TestTextsOfEveryKindAreRead(t *testing.T) {
+	for text, want := range map[string]any{
+		"traffic.steps=50,100":             []int{50, 100},
+		"traffic.steps=[50, 100]":          []int{50, 100},
+		"traffic.steps= 50 , 100 ,":        []int{50, 100},
+		"security.redact=ACME-[0-9]+,x":    []string{"ACME-[0-9]+", "x"},
+		`security.redact=["a,b","c"]`:      []string{"a,b", "c"},
+		"security.redact=[a-z]{9}":         []string{"[a-z]{9}"},
+		"security.approvers=":              []string{},
+		"upgrade.soak=1h30m":               upgrade.Duration(90 * time.Minute),
+		"upgrade.decommission=keep":        "keep",
+		"traffic.maxErrorRate=0":           0.0,
+		"traffic.minRequests=7":            7,
+		"notification.webhook=https://a/b": "https://a/b",
+		"approval.url=http://127.0.0.1:80": "http://127.0.0.1:80",
+		"stream.url=http://api.localhost":  "http://api.localhost",
+	} {
+		key, value, _ := strings.Cut(text, "=")
+		c, err := config.Load(append(required, config.Variable(key)+"="+value))
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		s, _ := config.Find(key)
+		if diff := cmp.Diff(want, s.Value(c)); diff != "" {
+			t.Errorf("%s: %s", text, diff)
+		}
+		again, err := s.Parse(config.TextOf(s.Value(c)))
+		if diff := cmp.Diff(want, again); diff != "" || err != nil {
+			t.Errorf("%s does not survive as text %q: %v %s", text, config.TextOf(s.Value(c)), err, diff)
+		}
+	}
+}
+
+func TestParametersAreBetweenTheFileAndTheEnvironment(t *testing.T) {
+	environ := withFile(t, "traffic: {bake: 11m, ttl: 11s}\nupgrade: {soak: 11m}\n", append(required, config.PathVariable+"=/agent", config.Prefix+"UPGRADE_SOAK=13m")...)
+	c, err := config.LoadWith(t.Context(), environ, stored{{Name: "/agent/traffic/ttl", Value: "12s"}, {Name: "/agent/upgrade/soak", Value: "12m"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := fmt.Sprintf("%s %s %s %s", c.Traffic.Bake, c.Traffic.TTL, c.Upgrade.Soak, c.Origin("traffic.ttl"))
+	if got != "11m0s 12s 13m0s parameter /agent/traffic/ttl" {
+		t.Error(got)
+	}
+	requests := c.Requests()
+	if requests.Bake != c.Traffic.Bake || requests.TTL != c.Traffic.TTL || requests.Soak != c.Upgrade.Soak || len(requests.Steps) == 0 || requests.Decommission == "" || requests.Approval.Mode == "" || requests.MinRequests == 0 {
+		t.Errorf("defaults of requests: %+v", requests)
+	}
+	if c, err := config.Load(environ); err != nil || c.Traffic.TTL.D() != 11*time.Second {
+		t.Errorf("without AWS: %s, %v", c.Traffic.TTL, err)
+	}
+	if _, err := config.LoadWith(t.Context(), append(environ, config.PathVariable+"=agent"), stored{}); err == nil || !strings.Contains(err.Error(), `"agent" is no path of parameters`) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestNamesAreNotShared(t *testing.T) {
+	seen := map[string]string{config.FileVariable: "the file", config.PathVariable: "the path"}
+	for _, s := range config.Settings() {
+		if other := seen[config.Variable(s.Key)]; other != "" {
+			t.Errorf("%s and %s are both %s", s.Key, other, config.Variable(s.Key))
+		}
+		seen[config.Variable(s.Key)] = s.Key
+		if key := config.KeyOf("/a/b/", config.ParameterName("/a/b", s.Key)); key != s.Key {
+			t.Errorf("the parameter of %s is of %s", s.Key, key)
 		}
 	}
 }
@@ -151,20 +253,31 @@ func FuzzLoad(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(string(example), "a")
-	f.Add("a: &a [*a]", "b")
-	f.Add("1: {2: 3}", "")
-	f.Add("tables.leases: abc\ntables: {leases: def}", "TABLES_LEASES")
-	f.Fuzz(func(t *testing.T, file, name string) {
-		c, err := config.Load(withFile(t, file, config.Prefix+name+"=abcdef"))
+	f.Add(string(example), "TABLES_LEASES", "abcdef", "traffic/bake", "20m")
+	f.Add("a: &a [*a]", "b", "", "", "")
+	f.Add("1: {2: 3}", "", "\x00", "//", "x")
+	f.Add("tables.leases: abc\ntables: {leases: def}", "TRAFFIC_STEPS", "[50,100]", "security/redact", "[a-z]")
+	f.Add("traffic: {steps: [1.0, 1e2]}\nmetrics: {period: 1h}", "TRAFFIC_MAX_ERROR_RATE", "0x1p-2", "releaseNotes/token", "ghp_abcdefghijklmnopqrstuvwxyz")
+	f.Fuzz(func(t *testing.T, file, name, value, parameter, stored1 string) {
+		environ := withFile(t, file, append(required, config.Prefix+name+"="+value, config.PathVariable+"="+config.DefaultPath)...)
+		c, err := config.LoadWith(t.Context(), environ, stored{{Name: config.DefaultPath + parameter, Value: stored1, Secure: true}})
 		if err != nil {
 			if upgrade.CodeOf(err) != upgrade.CodeInvalidRequest {
 				t.Errorf("error %v", err)
 			}
 			return
 		}
-		if c.Bucket == "" || c.Notification.Topic == "" || c.Tables.Leases == "" || c.Verify.HealthMaxAge <= 0 || c.Logging.Level == "" {
-			t.Errorf("a setting is missing in %+v", c)
+		if err := c.Requests().Validate(); err != nil {
+			t.Errorf("requests would fail: %v", err)
+		}
+		for _, s := range config.Settings() {
+			text := config.TextOf(s.Value(c))
+			if s.Required && text == "" {
+				t.Errorf("%s is missing", s.Key)
+			}
+			if again, err := s.Parse(text); err != nil || config.TextOf(again) != text {
+				t.Errorf("%s does not survive as text %q: %v", s.Key, text, err)
+			}
 		}
 	})
 }

@@ -67,11 +67,13 @@ func Read(ctx context.Context, from Sources) (Config, []error) {
 	l.partial = from.Partial
 	if from.File != "" {
 		l.readFile(from.File)
+		l.end()
 	}
 	if from.Path != "" {
 		if err := l.readParameters(ctx, from.Path, from.Parameters); err != nil {
 			l.problems = append(l.problems, err)
 		}
+		l.end()
 	}
 	l.environment(from.Environ)
 	c := l.config()
@@ -98,7 +100,8 @@ func ReadTree(tree map[string]any, origin string) (map[string]string, []error) {
 
 // loader gathers the values of all layers, and what is wrong with them.
 type loader struct {
-	values   *koanf.Koanf // canonical values by key
+	values   *koanf.Koanf   // of the layers so far, by key and of the kinds' Go types
+	layer    map[string]any // of the layer that is being read
 	origins  map[string]string
 	problems []error
 	notices  []Notice
@@ -106,22 +109,26 @@ type loader struct {
 }
 
 func newLoader() *loader {
-	l := &loader{values: koanf.New("."), origins: map[string]string{}}
+	l := &loader{values: koanf.New("."), layer: map[string]any{}, origins: map[string]string{}}
 	for _, s := range settings {
 		if s.Default != nil {
 			l.put(s, s.Default, "default")
 		}
 	}
+	l.end()
 	return l
 }
 
 func (l *loader) put(s Setting, value any, origin string) {
-	// A map of one known key always loads.
-	if err := l.values.Load(confmap.Provider(map[string]any{s.Key: value}, "."), nil); err != nil {
-		l.wrong(s.Key, origin, err.Error(), "")
-		return
+	l.layer[s.Key], l.origins[s.Key] = value, origin
+}
+
+// end ends a layer: what it holds is over what the ones before it hold.
+func (l *loader) end() {
+	if err := l.values.Load(confmap.Provider(l.layer, "."), nil); err != nil {
+		l.wrong("", "", err.Error(), "report the bug with this line") // known keys always load
 	}
-	l.origins[s.Key] = origin
+	l.layer = map[string]any{}
 }
 
 func (l *loader) wrong(key, origin, message, remedy string) {
@@ -168,7 +175,7 @@ func (l *loader) take(key string, raw any, textual bool, origin string) {
 
 // plainSecret notes a secret that stands where others can read it.
 func (l *loader) plainSecret(key, origin, where string) {
-	if s, ok := Find(key); ok && s.Secret && l.origins[key] == origin && l.values.Get(key) != "" {
+	if s, ok := Find(key); ok && s.Secret && l.origins[key] == origin && l.layer[key] != "" {
 		l.notices = append(l.notices, Notice{Key: key, Origin: origin, Message: "is a secret that stands in plain " + where,
 			Remedy: fmt.Sprintf("keep it as a SecureString: eks-upgrade config push --secret %s=@FILE", key)})
 	}
@@ -177,6 +184,7 @@ func (l *loader) plainSecret(key, origin, where string) {
 // config makes the configuration of the values, and adds what is wrong with
 // them together.
 func (l *loader) config() Config {
+	l.end()
 	c := Config{origins: l.origins}
 	for _, s := range settings {
 		value := l.values.Get(s.Key)

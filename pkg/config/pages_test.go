@@ -93,9 +93,9 @@ The settings of the agent come from five layers. Each overrides the ones before 
 5. the request of an upgrade, which ` + "`upgrade.*` and `traffic.*`" + ` are the defaults of.
 
 A deployed agent gets the names of its resources by the environment and everything else from parameters: ` + "`/eks-upgrade/config/`" + ` with the key,
-its dots as slashes. The stack itself stores the names of resources there, for the command line, and what stands below ` + "`config`" + ` in ` + "`deploy.yaml`" + `;
-keep a setting in one place, there or in the file that you push. A function reads them when a function's process starts, so a change holds for every function within the life of a process;
-to have it at once, deploy anew.
+its dots as slashes. The stack itself stores the names of resources there, for the command line, and what stands below ` + "`config`" + ` in
+` + "`deploy.yaml`" + `; keep a setting in one place, there or in the file that you push. A function reads its settings when its process starts, so a
+change holds for new processes; to have it everywhere at once, deploy again.
 
 Unknown names, wrong values and values that do not fit together are refused, in every layer, all of them at once, each with the key, where it
 comes from and what to do. A function with a wrong configuration does not start.
