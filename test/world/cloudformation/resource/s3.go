@@ -10,6 +10,7 @@ import (
 )
 
 type bucket struct {
+	AccessControl                  *string
 	BucketName                     *string
 	BucketEncryption               *bucketEncryption
 	LifecycleConfiguration         *lifecycle
@@ -67,6 +68,9 @@ func init() {
 			in := &s3.CreateBucketInput{Bucket: name}
 			if x.Region != "us-east-1" {
 				in.CreateBucketConfiguration = &types.CreateBucketConfiguration{LocationConstraint: types.BucketLocationConstraint(x.Region)}
+			}
+			if p.AccessControl != nil && *p.AccessControl != "Private" {
+				return "", refuse("AccessControl " + *p.AccessControl)
 			}
 			if err := do(x, in); err != nil {
 				return "", err
