@@ -269,7 +269,7 @@ func TestReportFromBeforeStaysWhileItRuns(t *testing.T) {
 func TestApprovalFitsTheTerminal(t *testing.T) {
 	asked := Approval{Plan: upgrade.Plan{Strategy: upgrade.BlueGreen, Cluster: "shop", Green: "shop-green"}, Assessment: upgrade.Assessment{Findings: []upgrade.Finding{{
 		Check: "release-notes", Title: "A change", Severity: upgrade.High, Evidence: strings.Repeat("word --a-flag ", 30), Remedy: "read it"}}}}
-	text := approvalText(asked, 60)
+	text := approvalText(asked, 60, "the upgrade's own time")
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\n")
 		if len(line) > 60 {
