@@ -1,6 +1,7 @@
 package events_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/events"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/metrics"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
@@ -281,6 +283,26 @@ func TestAFailureToPublishIsThePublishersOwn(t *testing.T) {
 				t.Errorf("%d calls, %d events told", b.calls, len(b.details))
 			}
 		})
+	}
+}
+
+func TestLostEventsAreCounted(t *testing.T) {
+	b := &bus{fail: func(int, *eventbridge.PutEventsInput) (*eventbridge.PutEventsOutput, error) {
+		return nil, errors.New("no route to host")
+	}}
+	var lines bytes.Buffer
+	recorder := metrics.NewSink(&lines, clock.NewVirtual(start)).Start()
+	if _, err := events.Around(publisher(b), func(context.Context, upgrade.PerceiveInput) (upgrade.PerceiveOutput, error) {
+		return upgrade.PerceiveOutput{}, nil
+	})(metrics.With(t.Context(), recorder), upgrade.PerceiveInput{Run: run, Source: upgrade.SourceAWS}); err != nil {
+		t.Fatal(err)
+	}
+	if err := recorder.Flush(nil); err != nil {
+		t.Fatal(err)
+	}
+	var line map[string]any
+	if err := json.Unmarshal(lines.Bytes(), &line); err != nil || line[metrics.EventFailures] != 2. {
+		t.Errorf("%s, %v", lines.String(), err)
 	}
 }
 
