@@ -20,6 +20,7 @@ type bucketConfig struct {
 	publicAccess *types.PublicAccessBlockConfiguration
 	ownership    *types.OwnershipControls
 	policy       *string
+	logging      *types.LoggingEnabled
 }
 
 // with calls f with a bucket, under the lock.

@@ -35,11 +35,6 @@ func (s *Service) GetObjectLockConfiguration(_ *wire.Call, in *sdk.GetObjectLock
 	return nil, s.there(in.Bucket, in.ExpectedBucketOwner, fail(404, "ObjectLockConfigurationNotFoundError", "Object Lock configuration does not exist for this bucket"))
 }
 
-// GetBucketLogging tells that nothing is logged.
-func (s *Service) GetBucketLogging(_ *wire.Call, in *sdk.GetBucketLoggingInput) (*sdk.GetBucketLoggingOutput, error) {
-	return &sdk.GetBucketLoggingOutput{}, s.there(in.Bucket, in.ExpectedBucketOwner, nil)
-}
-
 // GetBucketAccelerateConfiguration tells that nothing is accelerated.
 func (s *Service) GetBucketAccelerateConfiguration(_ *wire.Call, in *sdk.GetBucketAccelerateConfigurationInput) (*sdk.GetBucketAccelerateConfigurationOutput, error) {
 	return &sdk.GetBucketAccelerateConfigurationOutput{}, s.there(in.Bucket, in.ExpectedBucketOwner, nil)

@@ -14,6 +14,7 @@ type bucket struct {
 	BucketName                     *string
 	BucketEncryption               *bucketEncryption
 	LifecycleConfiguration         *lifecycle
+	LoggingConfiguration           *bucketLogging
 	NotificationConfiguration      any
 	OwnershipControls              *types.OwnershipControls
 	PublicAccessBlockConfiguration *types.PublicAccessBlockConfiguration
@@ -29,6 +30,15 @@ type bucketEncryption struct {
 			SSEAlgorithm   string `cfn:"required"`
 		}
 	} `cfn:"required"`
+}
+
+type bucketLogging struct {
+	DestinationBucketName *string
+	LogFilePrefix         *string
+	TargetObjectKeyFormat *struct {
+		PartitionedPrefix *struct{ PartitionDateSource types.PartitionDateSource }
+		SimplePrefix      *struct{}
+	}
 }
 
 type lifecycle struct {
@@ -111,7 +121,7 @@ func (p *bucket) settle(x *Context, name string, old *bucket) error {
 	if p.NotificationConfiguration != nil {
 		return refuse("NotificationConfiguration")
 	}
-	for _, step := range []func(*Context, string, *bucket) error{p.setEncryption, p.setVersioning, p.setAccess, p.setLifecycle, p.setTags} {
+	for _, step := range []func(*Context, string, *bucket) error{p.setEncryption, p.setVersioning, p.setAccess, p.setLifecycle, p.setLogging, p.setTags} {
 		if err := step(x, name, old); err != nil {
 			return err
 		}
@@ -164,6 +174,30 @@ func (p *bucket) setAccess(x *Context, name string, old *bucket) error {
 		return do(x, &s3.PutBucketOwnershipControlsInput{Bucket: &name, OwnershipControls: p.OwnershipControls})
 	}
 	return nil
+}
+
+func (p *bucket) setLogging(x *Context, name string, old *bucket) error {
+	status := &types.BucketLoggingStatus{}
+	switch l := p.LoggingConfiguration; {
+	case l != nil:
+		target := l.DestinationBucketName
+		if target == nil {
+			target = &name
+		}
+		status.LoggingEnabled = &types.LoggingEnabled{TargetBucket: target, TargetPrefix: aws.String(aws.ToString(l.LogFilePrefix))}
+		if f := l.TargetObjectKeyFormat; f != nil {
+			status.LoggingEnabled.TargetObjectKeyFormat = &types.TargetObjectKeyFormat{}
+			if f.PartitionedPrefix != nil {
+				status.LoggingEnabled.TargetObjectKeyFormat.PartitionedPrefix = &types.PartitionedPrefix{PartitionDateSource: f.PartitionedPrefix.PartitionDateSource}
+			}
+			if f.SimplePrefix != nil {
+				status.LoggingEnabled.TargetObjectKeyFormat.SimplePrefix = &types.SimplePrefix{}
+			}
+		}
+	case old.LoggingConfiguration == nil:
+		return nil
+	}
+	return do(x, &s3.PutBucketLoggingInput{Bucket: &name, BucketLoggingStatus: status})
 }
 
 func (p *bucket) setTags(x *Context, name string, old *bucket) error {
