@@ -92,15 +92,15 @@ func TestSpokesTouchTheirOwnClustersOnly(t *testing.T) {
 func TestOutputsSayWhatToRunNext(t *testing.T) {
 	for name, part := range map[string]string{
 		"StateMachine": "", "FleetStateMachine": "", "ArtifactsBucket": "eks-upgrade-artifacts-", "AlertsTopic": ":eks-upgrade-alerts", "ApprovalURL": "", "StreamURL": "wss://",
-		"Next1Secrets": "eks-upgrade config push", "Next2AccessEntries": "aws eks create-access-entry", "Next3Doctor": "eks-upgrade doctor",
-		"Next4Start": "aws stepfunctions start-execution --region eu-west-1 --state-machine-arn arn:aws:states:eu-west-1:123456789012:stateMachine:eks-upgrade:live",
+		"Next1Secrets": "eks-upgrade config push", "Next2AccessEntries": "eks-upgrade access", "Next3Manifest": "kubectl apply", "Next4Doctor": "eks-upgrade doctor",
+		"Next5Start": "aws stepfunctions start-execution --region eu-west-1 --state-machine-arn arn:aws:states:eu-west-1:123456789012:stateMachine:eks-upgrade:live",
 	} {
 		o, there := least.Outputs[name]
 		if !there || o.Description == "" || !strings.Contains(written(o.Value), part) {
 			t.Errorf("%s: %v", name, o)
 		}
 	}
-	if !strings.Contains(written(full.Outputs["Next2AccessEntries"].Value), "done by this stack for: shop") {
+	if !strings.Contains(written(full.Outputs["Next2AccessEntries"].Value), "done by this stack for shop;") {
 		t.Errorf("%v", full.Outputs["Next2AccessEntries"])
 	}
 }

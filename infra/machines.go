@@ -64,6 +64,7 @@ func newMachine(scope constructs.Construct, a agent, m access.Part) machine {
 		StateMachineArn: states.Ref(), StateMachineRevisionId: states.AttrStateMachineRevisionId(),
 		Description: jsii.String("document " + hex.EncodeToString(sum[:6]))})
 	version.CfnOptions().SetUpdateReplacePolicy(awscdk.CfnDeletionPolicy_RETAIN)
+	version.CfnOptions().SetDeletionPolicy(awscdk.CfnDeletionPolicy_DELETE)
 	alias := awsstepfunctions.NewCfnStateMachineAlias(scope, jsii.String("Live"), &awsstepfunctions.CfnStateMachineAliasProps{
 		Name: jsii.String(access.LiveAlias), Description: jsii.String("what schedules, events and people start"),
 		RoutingConfiguration: []any{&awsstepfunctions.CfnStateMachineAlias_RoutingConfigurationVersionProperty{StateMachineVersionArn: version.Ref(), Weight: jsii.Number(100)}}})

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -22,18 +21,13 @@ func newOutputs(stack awscdk.Stack, a agent, machines map[string]machine, urls m
 	output("ApprovalURL", "approval API", urls[approvalURL])
 	output("StreamURL", "WebSocket API of what happens: connect to it, signed", jsii.String(strings.Replace(*urls[streamURL], "https:", "wss:", 1)))
 
-	output("Next1Secrets", "store secrets, if there are any", jsii.String("eks-upgrade config push --path "+access.ConfigPath+" --file config.yaml"))
-	entries := "done by this stack for: " + strings.Join(a.settings.AccessEntries, ", ")
-	if len(a.settings.AccessEntries) == 0 {
-		var commands []string
-		for _, r := range access.Roles(a.Names) {
-			if r.Group != "" {
-				commands = append(commands, fmt.Sprintf("aws eks create-access-entry --cluster-name CLUSTER --principal-arn %s --kubernetes-groups %s", a.Role(r.Name), r.Group))
-			}
-		}
-		entries = strings.Join(commands, " && ")
+	output("Next1Secrets", "store secrets, if there are any; the webhook of a chat for instance", jsii.String("eks-upgrade config push --secret notification.webhook=@webhook.txt"))
+	entries := "eks-upgrade access"
+	if n := len(a.settings.AccessEntries); n > 0 {
+		entries = "done by this stack for " + strings.Join(a.settings.AccessEntries, ", ") + "; for others: eks-upgrade access --cluster CLUSTER"
 	}
-	output("Next2AccessEntries", "let the agent's roles into each cluster", jsii.String(entries))
-	output("Next3Doctor", "see whether anything is missing", jsii.String("eks-upgrade doctor --cluster "+strings.TrimRight(a.Clusters[0], "*-")))
-	output("Next4Start", "start an upgrade", jsii.String("aws stepfunctions start-execution --region "+a.Region+" --state-machine-arn "+a.Live(access.UpgradeMachine)+" --name NAME --input file://request.json"))
+	output("Next2AccessEntries", "print the commands that let the agent's roles into the clusters, and run them", jsii.String(entries))
+	output("Next3Manifest", "give them their Kubernetes permissions, in each cluster", jsii.String("eks-upgrade access --output manifest | kubectl apply -f -"))
+	output("Next4Doctor", "see whether anything is missing", jsii.String("eks-upgrade doctor"))
+	output("Next5Start", "start an upgrade; or: eks-upgrade start request.yaml", jsii.String("aws stepfunctions start-execution --region "+a.Region+" --state-machine-arn "+a.Live(access.UpgradeMachine)+" --name NAME --input file://request.json"))
 }
