@@ -42,7 +42,7 @@ func (a Auth) authorize(ctx context.Context, r *http.Request, body []byte) error
 	}
 	credentials, err := a.AWS.Credentials.Retrieve(ctx)
 	if err != nil {
-		return upgrade.KindAPIDenied.Errorf(op, "%w", awserr.Wrap("get AWS credentials", err)).WithRemedy("log in (AWS_PROFILE, aws sso login), or give a bearer token in "+BearerVariable)
+		return upgrade.KindAPIDenied.Errorf(op, "%w", awserr.Wrap("get AWS credentials", err)).WithRemedy("log in (AWS_PROFILE, aws sso login), or give a bearer token in " + BearerVariable)
 	}
 	region := a.AWS.Region
 	if m := regional.FindStringSubmatch(r.URL.Hostname()); m != nil {

@@ -43,7 +43,7 @@ func (s Stream) Listen(ctx context.Context, upgradeID string) (*Listener, error)
 	handshake.Scheme = map[string]string{"wss": "https", "ws": "http"}[u.Scheme]
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, handshake.String(), http.NoBody)
 	if err != nil {
-		return nil, upgrade.Errorf(upgrade.CodeInvalidRequest, op, "%w", err)
+		return nil, upgrade.KindAPIInvalid.Errorf(op, "%w", err)
 	}
 	if err := s.Auth.authorize(ctx, r, nil); err != nil {
 		return nil, err
@@ -55,7 +55,7 @@ func (s Stream) Listen(ctx context.Context, upgradeID string) (*Listener, error)
 		if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols {
 			return nil, refused(op, resp.StatusCode, nil)
 		}
-		return nil, upgrade.Errorf(upgrade.CodeUnavailable, op, "%s", logging.Redact(err.Error()))
+		return nil, upgrade.KindAPIUnavailable.Errorf(op, "%s", logging.Redact(err.Error()))
 	}
 	conn.SetReadLimit(maxMessage)
 	return &Listener{conn}, nil
@@ -71,7 +71,7 @@ func (l *Listener) Next(ctx context.Context) (stream.Message, error) {
 			if ctx.Err() != nil {
 				return stream.Message{}, ctx.Err()
 			}
-			return stream.Message{}, upgrade.Errorf(upgrade.CodeUnavailable, op, "%w", err)
+			return stream.Message{}, upgrade.KindAPIUnavailable.Errorf(op, "%w", err)
 		}
 		var m struct {
 			stream.Message
@@ -79,9 +79,9 @@ func (l *Listener) Next(ctx context.Context) (stream.Message, error) {
 		}
 		switch err := json.Unmarshal(data, &m); {
 		case err != nil:
-			return stream.Message{}, upgrade.Errorf(upgrade.CodeInternal, op, "a message is not JSON: %w", err)
+			return stream.Message{}, upgrade.KindAPIUnreadable.Errorf(op, "a message is not JSON: %w", err)
 		case m.Error != nil:
-			return stream.Message{}, &upgrade.Error{Code: upgrade.CodeInvalidRequest, Op: op, Message: m.Error.Message, Remedy: m.Error.Remedy}
+			return stream.Message{}, upgrade.KindAPIInvalid.Field(op, "", m.Error.Message, m.Error.Remedy)
 		case m.Type != "": // other answers, such as that to a ping, say that all is well
 			return m.Message, nil
 		}
@@ -94,7 +94,7 @@ func (l *Listener) Ping(ctx context.Context) error { return l.Say(ctx, `{"action
 // Say sends a message.
 func (l *Listener) Say(ctx context.Context, text string) error {
 	if err := l.conn.Write(ctx, websocket.MessageText, []byte(text)); err != nil {
-		return upgrade.Errorf(upgrade.CodeUnavailable, "listen to the progress stream", "%w", err)
+		return upgrade.KindAPIUnavailable.Errorf("listen to the progress stream", "%w", err)
 	}
 	return nil
 }

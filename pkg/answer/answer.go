@@ -39,7 +39,7 @@ func (h *Handler) Question(ctx context.Context, id string) (Question, error) {
 		return Question{}, err
 	}
 	if q.Plan.Hash != p.PlanHash {
-		return Question{}, upgrade.Errorf(upgrade.CodePlanMismatch, "read the plan", "the stored plan is %.12s, not %.12s", q.Plan.Hash, p.PlanHash)
+		return Question{}, upgrade.KindPlanMismatch.Errorf("read the plan", "the stored plan is %.12s, not %.12s", q.Plan.Hash, p.PlanHash)
 	}
 	if q.Assessment, err = h.Documents.Assessment(ctx, p.Assessment); err != nil {
 		return Question{}, err
@@ -160,7 +160,7 @@ func (h *Handler) record(p approval.Pending, by string, a Answer) (approval.Pend
 func (h *Handler) send(ctx context.Context, p approval.Pending) error {
 	output, err := json.Marshal(p.Output())
 	if err != nil {
-		return upgrade.Errorf(upgrade.CodeInternal, "send the answer", "%w", err)
+		return upgrade.KindAPIUnreadable.Errorf("send the answer", "%w", err)
 	}
 	_, err = h.SFN.SendTaskSuccess(ctx, &sfn.SendTaskSuccessInput{TaskToken: &p.TaskToken, Output: aws.String(string(output))})
 	if !awserr.Is(err, "TaskTimedOut", "TaskDoesNotExist", "InvalidToken") {

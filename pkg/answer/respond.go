@@ -22,7 +22,7 @@ func (r *refusal) Error() string { return r.detail.Message + "; " + r.detail.Rem
 
 // Unwrap returns the refusal as the agent's own kind of error.
 func (r *refusal) Unwrap() error {
-	return &upgrade.Error{Code: r.detail.Code, Field: r.detail.Field, Message: r.detail.Message, Remedy: r.detail.Remedy}
+	return upgrade.APIError(r.detail.Code, "", r.detail.Field, r.detail.Message, r.detail.Remedy)
 }
 
 func refuse(status int, code upgrade.Code, field, message, remedy string) error {

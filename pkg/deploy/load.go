@@ -70,11 +70,11 @@ func Load(path string, overrides map[string]string) (Settings, error) {
 func readFile(path string) (map[string]any, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, &upgrade.Error{Code: upgrade.CodeInvalidRequest, Op: "read settings", Err: err, Remedy: "copy docs/deploy.example.yaml to deploy.yaml and edit it"}
+		return nil, upgrade.KindInvalidDeployment.Errorf("read settings", "%w", err).WithRemedy("copy docs/deploy.example.yaml to deploy.yaml and edit it")
 	}
 	values, err := yaml.Parser().Unmarshal(data)
 	if err != nil {
-		return nil, &upgrade.Error{Code: upgrade.CodeInvalidRequest, Op: "read settings file " + path, Err: err, Remedy: "write it as in docs/deploy.example.yaml"}
+		return nil, upgrade.KindInvalidDeployment.Errorf("read settings file "+path, "%w", err).WithRemedy("write it as in docs/deploy.example.yaml")
 	}
 	return values, nil
 }
@@ -260,5 +260,5 @@ func distance(a, b string) int {
 }
 
 func problem(field, message, remedy string) error {
-	return &upgrade.Error{Code: upgrade.CodeInvalidRequest, Op: "deployment settings", Field: field, Message: message, Remedy: remedy}
+	return upgrade.KindInvalidDeployment.Field("deployment settings", field, message, remedy)
 }

@@ -105,7 +105,11 @@ func (e *examination) ok(area, what, format string, args ...any) {
 // is missing; what the caller may not see is not checked, and the remedy is the
 // statement that allows it; any other error is no evidence of anything.
 func (e *examination) failed(area, what string, err error, action, resource, remedy string) {
-	switch upgrade.CodeOf(err) {
+	code := upgrade.CodeOf(err)
+	if awserr.Is(err, "ResourceNotFound") { // of aliases of state machines
+		code = upgrade.CodeNotFound
+	}
+	switch code {
 	case upgrade.CodeNotFound:
 		e.add(area, what, Missing, "AWS does not know it", remedy)
 	case upgrade.CodePermissionDenied:
@@ -130,8 +134,8 @@ func (e *examination) identity(ctx context.Context) error {
 	}
 	account, arn := aws.ToString(out.Account), aws.ToString(out.Arn)
 	if e.Names.Account != "" && e.Names.Account != account {
-		return &upgrade.Error{Code: upgrade.CodeInvalidRequest, Field: "account", Message: fmt.Sprintf("the agent is deployed to %s, and the credentials are of %s", e.Names.Account, account),
-			Remedy: "use credentials of the account of the deployment (AWS_PROFILE), or name its settings"}
+		return upgrade.KindInvalidInput.Field("", "account", fmt.Sprintf("the agent is deployed to %s, and the credentials are of %s", e.Names.Account, account),
+			"use credentials of the account of the deployment (AWS_PROFILE), or name its settings")
 	}
 	e.ok("identity", "caller", "%s in %s", arn, e.Names.Region)
 	return nil

@@ -137,7 +137,7 @@ func (p *Publisher) put(ctx context.Context, batch []types.PutEventsRequestEntry
 		for i, result := range out.Entries {
 			if result.ErrorCode != nil && i < len(batch) {
 				again = append(again, batch[i])
-				err = upgrade.Errorf(upgrade.CodeUnavailable, "publish event", "%s: %s", *result.ErrorCode, aws.ToString(result.ErrorMessage))
+				err = upgrade.KindEventRefused.Errorf("publish event", "%s: %s", *result.ErrorCode, aws.ToString(result.ErrorMessage))
 			}
 		}
 		if batch = again; len(batch) == 0 {
@@ -152,7 +152,7 @@ func (p *Publisher) entries(s story) ([]types.PutEventsRequestEntry, error) {
 	add := func(detailType string, detail any) error {
 		text, err := json.Marshal(detail)
 		if err != nil {
-			return upgrade.Errorf(upgrade.CodeInternal, "write event", "%w", err)
+			return upgrade.KindEventUnencodable.Errorf("write event", "%w", err)
 		}
 		out = append(out, types.PutEventsRequestEntry{EventBusName: &p.Bus, Source: aws.String(names.Source), DetailType: &detailType, Detail: aws.String(string(text)), Time: aws.Time(p.Clock.Now())})
 		return nil

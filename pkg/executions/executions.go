@@ -51,7 +51,7 @@ type Client struct {
 func New(ctx context.Context, api StepFunctions, identity STS, region string) (*Client, error) {
 	const op = "find the state machines"
 	if region == "" {
-		return nil, &upgrade.Error{Code: upgrade.CodeInvalidRequest, Op: op, Field: "region", Message: "is missing", Remedy: "set AWS_REGION or the region of your profile"}
+		return nil, upgrade.KindInvalidInput.Field(op, "region", "is missing", "set AWS_REGION or the region of your profile")
 	}
 	who, err := identity.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
@@ -59,7 +59,7 @@ func New(ctx context.Context, api StepFunctions, identity STS, region string) (*
 	}
 	caller, err := arn.Parse(aws.ToString(who.Arn))
 	if err != nil {
-		return nil, upgrade.Errorf(upgrade.CodeInternal, op, "%w", err)
+		return nil, upgrade.KindUnexpected.Errorf(op, "%w", err)
 	}
 	return &Client{api: api, prefix: fmt.Sprintf("arn:%s:states:%s:%s:", caller.Partition, region, aws.ToString(who.Account))}, nil
 }
@@ -91,8 +91,8 @@ var executionName = regexp.MustCompile(`^[0-9A-Za-z_.-]{1,80}$`)
 // CheckName checks the name of an execution.
 func CheckName(name string) error {
 	if !executionName.MatchString(name) {
-		return &upgrade.Error{Code: upgrade.CodeInvalidRequest, Field: "name", Message: fmt.Sprintf("%q is no name of an execution", name),
-			Remedy: "give 1 to 80 letters, digits, dots, hyphens or underscores"}
+		return upgrade.KindInvalidInput.Field("", "name", fmt.Sprintf("%q is no name of an execution", name),
+			"give 1 to 80 letters, digits, dots, hyphens or underscores")
 	}
 	return nil
 }
@@ -117,10 +117,10 @@ func (c *Client) Start(ctx context.Context, machine, name string, input []byte) 
 	var missing *types.StateMachineDoesNotExist
 	switch {
 	case errors.As(err, &exists):
-		return Execution{}, upgrade.Errorf(upgrade.CodeConflict, op, "an execution named %s exists, with another input or at its end", name).
+		return Execution{}, upgrade.KindExecutionExists.Errorf(op, "an execution named %s exists, with another input or at its end", name).
 			WithRemedy("look at it with eks-upgrade status " + name + ", or give another --name")
 	case errors.As(err, &missing):
-		return Execution{}, upgrade.Errorf(upgrade.CodeNotFound, op, "there is no state machine %s in %s", machine, c.prefix).
+		return Execution{}, upgrade.KindAgentMissing.Errorf(op, "there is no state machine %s in %s", machine, c.prefix).
 			WithRemedy("deploy the agent, or choose the region and the account where it is: AWS_REGION, AWS_PROFILE")
 	case err != nil:
 		return Execution{}, awserr.Wrap(op, err)
@@ -156,7 +156,7 @@ func (c *Client) Get(ctx context.Context, nameOrARN string) (Execution, error) {
 		e.State, err = c.state(ctx, candidate)
 		return e, err
 	}
-	return Execution{}, upgrade.Errorf(upgrade.CodeNotFound, op, "there is none in %s", c.prefix).
+	return Execution{}, upgrade.KindExecutionMissing.Errorf(op, "there is none in %s", c.prefix).
 		WithRemedy("list them with eks-upgrade status; Step Functions forgets them 90 days after their end")
 }
 
@@ -186,7 +186,7 @@ func (c *Client) List(ctx context.Context, machine, status string, limit int) ([
 		page, err := pages.NextPage(ctx)
 		var missing *types.StateMachineDoesNotExist
 		if errors.As(err, &missing) {
-			return nil, upgrade.Errorf(upgrade.CodeNotFound, "list executions", "there is no state machine %s in %s", machine, c.prefix).
+			return nil, upgrade.KindAgentMissing.Errorf("list executions", "there is no state machine %s in %s", machine, c.prefix).
 				WithRemedy("deploy the agent, or choose the region and the account where it is: AWS_REGION, AWS_PROFILE")
 		}
 		if err != nil {

@@ -64,5 +64,5 @@ func CheckFleet(data []byte) ([]byte, error) {
 }
 
 func invalid(field, message, remedy string) error {
-	return &upgrade.Error{Code: upgrade.CodeInvalidRequest, Field: field, Message: message, Remedy: remedy}
+	return upgrade.KindInvalidInput.Field("", field, message, remedy)
 }

@@ -141,7 +141,7 @@ func (h *Handler) hear(ctx context.Context, connection string, e event) error {
 	}
 	data, err := json.Marshal(answer)
 	if err != nil {
-		return upgrade.Errorf(upgrade.CodeInternal, "answer a listener", "%w", err)
+		return upgrade.KindAPIUnreadable.Errorf("answer a listener", "%w", err)
 	}
 	return h.post(ctx, connection, data)
 }
@@ -192,5 +192,5 @@ func valid(id string) bool {
 }
 
 func invalid(field, message, remedy string) error {
-	return &upgrade.Error{Code: upgrade.CodeInvalidRequest, Op: "stream", Field: field, Message: message, Remedy: remedy}
+	return upgrade.KindAPIInvalid.Field("stream", field, message, remedy)
 }

@@ -37,7 +37,7 @@ func (h *Handler) tell(ctx context.Context, e events.EventBridgeEvent) error {
 	}
 	data, err := json.Marshal(Message{ID: e.ID, Type: e.DetailType, Detail: e.Detail})
 	if err != nil {
-		return upgrade.Errorf(upgrade.CodeInternal, "write a message", "%w", err)
+		return upgrade.KindAPIUnreadable.Errorf("write a message", "%w", err)
 	}
 	if len(data) > maxMessage {
 		return invalid("detail", "the event is longer than a WebSocket message may be", "publish events as package events does")

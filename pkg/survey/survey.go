@@ -63,7 +63,7 @@ func (in Input) Validate() error {
 }
 
 func invalid(field, message, remedy string) error {
-	return &upgrade.Error{Code: upgrade.CodeInvalidRequest, Op: "survey", Field: field, Message: message, Remedy: remedy}
+	return upgrade.KindInvalidInput.Field("survey", field, message, remedy)
 }
 
 // Output says what was seen.
@@ -169,7 +169,7 @@ func (h *Handler) survey(ctx context.Context, name string, support map[string]li
 	}
 	version, err := upgrade.ParseVersion(aws.ToString(described.Cluster.Version))
 	if err != nil {
-		return Seen{}, upgrade.Errorf(upgrade.CodeInternal, "describe cluster "+name, "%w", err)
+		return Seen{}, upgrade.KindSourceUnreadable.Errorf("describe cluster "+name, "%w", err)
 	}
 	seen := Seen{Cluster: name, Version: version}
 	told, err := h.tellSupport(ctx, name, version, support[version.String()], warnDays)
@@ -306,7 +306,7 @@ func (h *Handler) put(ctx context.Context, detailType string, detail any) error 
 	op := "send event " + detailType
 	data, err := json.Marshal(detail)
 	if err != nil {
-		return upgrade.Errorf(upgrade.CodeInternal, op, "%w", err)
+		return upgrade.KindEventUnencodable.Errorf(op, "%w", err)
 	}
 	out, err := h.Events.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []ebtypes.PutEventsRequestEntry{{
 		EventBusName: &h.Bus, Source: aws.String(events.Source), DetailType: &detailType, Detail: aws.String(string(data)), Time: aws.Time(h.Clock.Now())}}})
@@ -314,7 +314,7 @@ func (h *Handler) put(ctx context.Context, detailType string, detail any) error 
 		return awserr.Wrap(op, err)
 	}
 	if out.FailedEntryCount > 0 {
-		return upgrade.Errorf(upgrade.CodeUnavailable, op, "EventBridge did not take it: %s: %s", aws.ToString(out.Entries[0].ErrorCode), aws.ToString(out.Entries[0].ErrorMessage))
+		return upgrade.KindEventRefused.Errorf(op, "EventBridge did not take it: %s: %s", aws.ToString(out.Entries[0].ErrorCode), aws.ToString(out.Entries[0].ErrorMessage))
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ func Areas() []Area {
 	return []Area{
 		{"request", "Requests, plans and other messages"},
 		{"config", "Configuration"},
+		{"deploy", "Deployment settings"},
 		{"lease", "Lease"},
 		{"perception", "Perceive"},
 		{"reasoning", "Reason"},
@@ -19,6 +20,9 @@ func Areas() []Area {
 		{"validation", "Validate"},
 		{"records", "Record"},
 		{"report", "Report"},
+		{"events", "Events"},
+		{"executions", "Executions, from the command line"},
+		{"api", "Approval API and progress stream"},
 		{"artifacts", "Artifacts"},
 		{"table", "Tables"},
 		{"kubernetes", "Kubernetes API"},
@@ -41,6 +45,8 @@ var (
 		"correct the field that the error names and start again")
 	KindInvalidConfiguration = declare("config.invalid", CodeInvalidRequest, "a setting is missing, wrong or not known",
 		"correct the setting that the error names; docs/config.example.yaml has them all")
+	KindInvalidDeployment = declare("deploy.invalid", CodeInvalidRequest, "a setting of the deployment is missing, wrong or not known",
+		"correct deploy.yaml; docs/deploy.example.yaml has all settings")
 )
 
 // Lease.

@@ -24,6 +24,42 @@ var (
 		"correct or delete the item: the agent never overwrites what it cannot read")
 )
 
+// Events on the event bus.
+var (
+	KindEventRefused = declare("events.refused", CodeUnavailable, "EventBridge did not take an event",
+		"nothing: an upgrade does not wait for its events; the metric EventFailures counts them")
+	KindEventUnencodable = declare("events.unencodable", CodeInternal, "an event cannot be encoded",
+		"report the bug with this line")
+)
+
+// Executions, as the command line starts and finds them.
+var (
+	KindAgentMissing = declare("executions.agentMissing", CodeNotFound, "there is no state machine of the agent",
+		"deploy the agent, or choose the region and the account where it is: AWS_REGION, AWS_PROFILE")
+	KindExecutionMissing = declare("executions.missing", CodeNotFound, "there is no execution of this name",
+		"list them with eks-upgrade status; Step Functions forgets them 90 days after their end")
+	KindExecutionExists = declare("executions.exists", CodeConflict, "there is another execution of this name",
+		"look at it with eks-upgrade status, or give another --name")
+)
+
+// The approval API and the progress stream, on both sides.
+var (
+	KindAPIInvalid = declare("api.invalid", CodeInvalidRequest, "a request, or the address that it goes to, is not as the API takes it",
+		"correct what the error names; the stack's outputs have the addresses")
+	KindAPIDenied = declare("api.denied", CodePermissionDenied, "whoever asks has no credentials, or may not do this",
+		"log in (AWS_PROFILE, aws sso login), or give a bearer token")
+	KindAPINotFound = declare("api.notFound", CodeNotFound, "the API, or what was asked for, does not exist",
+		"choose the region and the account where the agent is, or give the address")
+	KindAPIConflict = declare("api.conflict", CodeConflict, "the question was answered before, in another way",
+		"see the answer that is on record")
+	KindAPIApproval = declare("api.approval", CodeApproval, "the question is not open, or the token does not belong to it",
+		"use the newest message about this upgrade")
+	KindAPIUnavailable = declare("api.unavailable", CodeUnavailable, "the API did not answer",
+		"try again in a moment")
+	KindAPIUnreadable = declare("api.unreadable", CodeInternal, "a message of the API or of the stream cannot be written or read",
+		"use the command line of the version that is deployed; if it is, report the bug with this line")
+)
+
 // The Kubernetes API.
 var (
 	KindKubernetesThrottled = declare("kubernetes.throttled", CodeThrottled, "the API server asks for fewer requests",

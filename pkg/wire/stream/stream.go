@@ -19,7 +19,7 @@ import (
 // context's. It is InvalidRequest when stream.url is not set.
 func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) (boundary.Function[stream.Response], error) {
 	if c.Stream.URL == "" {
-		return nil, &upgrade.Error{Code: upgrade.CodeInvalidRequest, Op: "configuration", Field: "stream.url", Message: "is missing", Remedy: "give the callback URL (@connections) of the WebSocket API"}
+		return nil, upgrade.KindInvalidConfiguration.Field("configuration", "stream.url", "is missing", "give the callback URL (@connections) of the WebSocket API")
 	}
 	handler := &stream.Handler{
 		Connections: stream.Connections{API: dynamodb.NewFromConfig(cfg), Table: c.Tables.Connections},

@@ -19,7 +19,7 @@ import (
 // New returns the handler; its logger and metrics are the context's.
 func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) (boundary.Function[survey.Output], error) {
 	if c.Events.Bus == "" {
-		return nil, &upgrade.Error{Code: upgrade.CodeInvalidRequest, Op: "survey", Field: "events.bus", Message: "is missing", Remedy: "give the name of the event bus that takes the findings"}
+		return nil, upgrade.KindInvalidConfiguration.Field("survey", "events.bus", "is missing", "give the name of the event bus that takes the findings")
 	}
 	handler := &survey.Handler{
 		EKS:    eks.NewFromConfig(cfg),
