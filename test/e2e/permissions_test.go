@@ -1,0 +1,106 @@
+package e2e
+
+import (
+	"flag"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/access"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/iam"
+)
+
+// exercised is what the agent's roles were asked for and did in all rehearsals:
+// actions, by role.
+var exercised = struct {
+	sync.Mutex
+	actions map[string]map[string]bool
+}{actions: map[string]map[string]bool{}}
+
+// permitted checks that no call of the agent was refused: IAM is on in every
+// rehearsal, and each role has the permissions of package access, which are
+// those of the template. It notes what was used.
+func permitted(t *testing.T) func([]iam.Usage) {
+	return func(all []iam.Usage) {
+		exercised.Lock()
+		defer exercised.Unlock()
+		for _, u := range all {
+			role := u.Principal[strings.LastIndex(u.Principal, "/")+1:]
+			if _, own := access.RoleNamed(role, access.Names{}); !own {
+				continue
+			}
+			if exercised.actions[role] == nil {
+				exercised.actions[role] = map[string]bool{}
+			}
+			for _, p := range u.Used {
+				if p.Refused > 0 {
+					t.Errorf("%s was refused %s on %s, %d times", role, p.Action, p.Resource, p.Refused)
+				}
+				if p.Allowed > 0 {
+					exercised.actions[role][p.Action] = true
+				}
+			}
+		}
+	}
+}
+
+// seen checks that the agent may see in the cluster what it looks at.
+func seen(t *testing.T, a upgrade.Assessment) {
+	t.Helper()
+	for _, f := range a.Findings {
+		text := fmt.Sprintf("%+v", f)
+		if f.NotChecked && (strings.Contains(text, "forbidden") || strings.Contains(text, "Unauthorized")) {
+			t.Errorf("the agent may not see all: %s", text)
+		}
+	}
+}
+
+// whole reports whether all tests were to run.
+func whole() bool {
+	f := flag.Lookup("test.run")
+	return !testing.Short() && (f == nil || f.Value.String() == "")
+}
+
+// unexercised returns what is wrong with the permissions after all rehearsals:
+// those that nobody used, though they are not among those that a rehearsal
+// cannot use, and those that are among them and were used.
+func unexercised() []string {
+	exercised.Lock()
+	defer exercised.Unlock()
+	var wrong []string
+	for _, role := range access.Roles(access.Names{Partition: "aws", Clusters: []string{"c"}, HostedZones: []string{"Z"}, Roles: []string{"r"}}) {
+		excused := map[string]bool{}
+		for _, e := range elsewhere {
+			if strings.HasPrefix(role.Name, e.role) {
+				for _, action := range e.actions {
+					excused[action] = true
+				}
+			}
+		}
+		given := map[string]bool{}
+		for _, s := range role.Statements {
+			for _, action := range s.Actions {
+				given[action] = true
+				used := exercised.actions[role.Name][action]
+				switch {
+				case !used && !excused[action]:
+					wrong = append(wrong, fmt.Sprintf("%s may %s, which no rehearsal needed: take it away in pkg/access, or say in test/e2e who exercises it", role.Name, action))
+				case used && excused[action]:
+					wrong = append(wrong, fmt.Sprintf("%s used %s: take it off the list of what rehearsals do not exercise", role.Name, action))
+				}
+			}
+		}
+		for _, e := range elsewhere {
+			for _, action := range e.actions {
+				if e.role == role.Name && !given[action] {
+					wrong = append(wrong, fmt.Sprintf("%s may not %s any more: take it off the list of what rehearsals do not exercise", role.Name, action))
+				}
+			}
+		}
+	}
+	slices.Sort(wrong)
+	return slices.Compact(wrong)
+}
