@@ -8,11 +8,10 @@ import (
 	"os"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/spf13/cobra"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config/parameters"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config/stored"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
@@ -92,19 +91,11 @@ type inAWS struct{ app *app }
 
 // Parameters implements config.Parameters.
 func (p inAWS) Parameters(ctx context.Context, path string) ([]config.Parameter, error) {
-	client, err := p.app.systemsManager(ctx)
+	cfg, err := p.app.aws(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return parameters.Reader{SSM: client}.Parameters(ctx, path)
-}
-
-func (a *app) systemsManager(ctx context.Context) (*ssm.Client, error) {
-	cfg, err := a.aws(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return ssm.NewFromConfig(cfg), nil
+	return stored.Reader{AWS: cfg}.Parameters(ctx, path)
 }
 
 // known are parameters that were read before.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config/parameters"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config/stored"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress"
 )
 
@@ -101,17 +102,17 @@ func (a *app) push(ctx context.Context, args []string, f pushFlags) error {
 	for key, value := range secrets {
 		wanted[key] = value
 	}
-	client, err := a.systemsManager(ctx)
+	cfg, err := a.aws(ctx)
 	if err != nil {
 		return err
 	}
-	stored, err := parameters.Reader{SSM: client}.Parameters(ctx, f.path)
+	there, err := stored.Reader{AWS: cfg}.Parameters(ctx, f.path)
 	if err != nil {
 		return err
 	}
 	plan := pushed{Path: f.path, DryRun: f.dryRun, Changes: []parameters.Change{}, Left: []string{}}
 	var pruned []string
-	for _, c := range parameters.Diff(f.path, wanted, stored) {
+	for _, c := range parameters.Diff(f.path, wanted, there) {
 		_, inFile := wanted[c.Key]
 		switch {
 		case c.Action != parameters.Delete || inFile:
@@ -123,7 +124,7 @@ func (a *app) push(ctx context.Context, args []string, f pushFlags) error {
 			plan.Left = append(plan.Left, c.Key)
 		}
 	}
-	after := parameters.After(stored, plan.Changes)
+	after := parameters.After(there, plan.Changes)
 	if _, problems := config.Read(ctx, config.Sources{Path: f.path, Parameters: known(after), Partial: true}); len(problems) > 0 {
 		return a.refuse(f.output, problems)
 	}
@@ -135,7 +136,7 @@ func (a *app) push(ctx context.Context, args []string, f pushFlags) error {
 			return err
 		}
 	}
-	return a.carryOut(ctx, client, f, plan)
+	return a.carryOut(ctx, ssm.NewFromConfig(cfg), f, plan)
 }
 
 func (a *app) carryOut(ctx context.Context, client *ssm.Client, f pushFlags, plan pushed) error {

@@ -13,6 +13,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/awsclient"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/profile"
 )
 
 // levelVariable makes a command write its log to standard error: "debug" has a
@@ -40,7 +41,7 @@ func traced(ctx context.Context, run, level string, to io.Writer) (context.Conte
 // loadAWS is the AWS configuration of a command.
 func (a *app) loadAWS(ctx context.Context) (aws.Config, error) {
 	a.calledAWS = true
-	return awsclient.Load(ctx)
+	return profile.Load(ctx)
 }
 
 // showRun says which run failed, when it called AWS: the id leads to its calls.

@@ -16,6 +16,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/provision"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/awsclient"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/profile"
 )
 
 func (a *app) provisionCommand() *cobra.Command {
@@ -64,7 +65,7 @@ func provisionInAWS(ctx context.Context, location string, out io.Writer) error {
 		return err
 	}
 	ctx = logging.With(ctx, log, fields)
-	settings, err := awsclient.Load(ctx)
+	settings, err := profile.Load(ctx)
 	if err != nil {
 		return err
 	}

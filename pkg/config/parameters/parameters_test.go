@@ -19,6 +19,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config/parameters"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config/stored"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world"
 )
@@ -69,8 +70,8 @@ func (s *store) put(key, value string, kind types.ParameterType) {
 	s.must(err)
 }
 
-// as returns a client of a role that may do these things.
-func (s *store) as(role string, statements ...string) *ssm.Client {
+// as returns the configuration of a role that may do these things.
+func (s *store) as(role string, statements ...string) aws.Config {
 	s.t.Helper()
 	roles := iam.NewFromConfig(s.AWSConfig())
 	_, err := roles.CreateRole(s.t.Context(), &iam.CreateRoleInput{RoleName: &role,
@@ -84,7 +85,7 @@ func (s *store) as(role string, statements ...string) *ssm.Client {
 	session := s.STS().Issue("arn:aws:iam::123456789012:role/"+role, "test")
 	cfg := s.AWSConfig()
 	cfg.Credentials = credentials.NewStaticCredentialsProvider(session.AccessKeyID, session.SecretAccessKey, session.SessionToken)
-	return ssm.NewFromConfig(cfg)
+	return cfg
 }
 
 func allow(action, resource string) string {
@@ -100,14 +101,14 @@ func TestAllPagesAreReadAndDecrypted(t *testing.T) {
 	s.must(err)
 	_, err = s.ssm.PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("/eks-upgrade/configuration"), Value: aws.String("another's"), Type: types.ParameterTypeString})
 	s.must(err)
-	all, err := parameters.Reader{SSM: s.ssm}.Parameters(t.Context(), path)
+	all, err := stored.Reader{AWS: s.AWSConfig()}.Parameters(t.Context(), path)
 	if err != nil || len(all) != 24 {
 		t.Fatalf("%d parameters, %v", len(all), err)
 	}
 	if want := (config.Parameter{Name: path + "releaseNotes/token", Value: secret, Secure: true}); all[0] != want {
 		t.Errorf("%+v", all[0])
 	}
-	if all, err := (parameters.Reader{SSM: s.ssm}).Parameters(t.Context(), "/nothing/here"); err != nil || len(all) != 0 {
+	if all, err := (stored.Reader{AWS: s.AWSConfig()}).Parameters(t.Context(), "/nothing/here"); err != nil || len(all) != 0 {
 		t.Errorf("%v, %v", all, err)
 	}
 }
@@ -116,8 +117,7 @@ func TestThrottlingIsLeftToTheSDK(t *testing.T) {
 	s := newStore(t)
 	s.put("traffic.bake", "20m", types.ParameterTypeString)
 	s.Faults().Add(world.Fault{Service: "ssm", Operation: "GetParametersByPath", Mode: world.Throttle, Count: 2})
-	client := ssm.NewFromConfig(s.AWSConfig(), func(o *ssm.Options) { o.RetryMaxAttempts = 4 })
-	if all, err := (parameters.Reader{SSM: client}).Parameters(t.Context(), path); err != nil || len(all) != 1 {
+	if all, err := (stored.Reader{AWS: s.AWSConfig()}).Parameters(t.Context(), path); err != nil || len(all) != 1 {
 		t.Errorf("%v, %v", all, err)
 	}
 }
@@ -140,7 +140,7 @@ func TestAMissingPermissionIsNamed(t *testing.T) {
 		{"no-key", []string{read}, "kms:Decrypt"},
 	} {
 		t.Run(c.role, func(t *testing.T) {
-			all, err := parameters.Reader{SSM: s.as(c.role, c.may...)}.Parameters(t.Context(), path)
+			all, err := stored.Reader{AWS: s.as(c.role, c.may...)}.Parameters(t.Context(), path)
 			if c.names == "" {
 				if err != nil || len(all) != 1 {
 					t.Errorf("%v, %v", all, err)
@@ -162,10 +162,10 @@ func TestADiffIsWrittenAndThenThereIsNone(t *testing.T) {
 	s.put("logging.level", "debug", types.ParameterTypeSecureString)
 	s.put("old.key", "x", types.ParameterTypeString)
 	wanted := map[string]string{"traffic.bake": "10m", "traffic.ttl": "30s", "releaseNotes.token": secret, "logging.level": "debug", "notification.webhook": "https://chat.example.com/" + secret, "events.bus": ""}
-	reader := parameters.Reader{SSM: s.ssm}
-	stored, err := reader.Parameters(t.Context(), path)
+	reader := stored.Reader{AWS: s.AWSConfig()}
+	there, err := reader.Parameters(t.Context(), path)
 	s.must(err)
-	changes := parameters.Diff(path, wanted, stored)
+	changes := parameters.Diff(path, wanted, there)
 	var got []string
 	for _, c := range changes {
 		got = append(got, fmt.Sprintf("%s %s %s->%s", c.Action, c.Key, c.Stored, c.Wanted))
@@ -193,7 +193,7 @@ func TestADiffIsWrittenAndThenThereIsNone(t *testing.T) {
 		}
 		return m
 	}
-	if diff := cmp.Diff(sorted(parameters.After(stored, changes)), sorted(now)); diff != "" {
+	if diff := cmp.Diff(sorted(parameters.After(there, changes)), sorted(now)); diff != "" {
 		t.Errorf("After is not what is after it: %s", diff)
 	}
 }
@@ -203,9 +203,9 @@ func TestADiffIsWrittenAndThenThereIsNone(t *testing.T) {
 func TestATypeThatCouldOnlyHalfBeChangedSaysSo(t *testing.T) {
 	s := newStore(t)
 	s.put("releaseNotes.token", secret, types.ParameterTypeString)
-	stored, err := parameters.Reader{SSM: s.ssm}.Parameters(t.Context(), path)
+	there, err := stored.Reader{AWS: s.AWSConfig()}.Parameters(t.Context(), path)
 	s.must(err)
-	changes := parameters.Diff(path, map[string]string{"releaseNotes.token": secret}, stored)
+	changes := parameters.Diff(path, map[string]string{"releaseNotes.token": secret}, there)
 	err = parameters.Writer{SSM: s.ssm, Key: "alias/none"}.Apply(t.Context(), changes[0])
 	if err == nil || !strings.Contains(err.Error(), "could not be made again") || !strings.Contains(err.Error(), "push again") || strings.Contains(err.Error(), secret) {
 		t.Errorf("error %v", err)
@@ -214,7 +214,7 @@ func TestATypeThatCouldOnlyHalfBeChangedSaysSo(t *testing.T) {
 
 func TestAMissingPermissionToWriteIsNamed(t *testing.T) {
 	s := newStore(t)
-	nobody := parameters.Writer{SSM: s.as("nobody"), Key: "alias/eks-upgrade"}
+	nobody := parameters.Writer{SSM: ssm.NewFromConfig(s.as("nobody")), Key: "alias/eks-upgrade"}
 	for name, c := range map[string]struct {
 		wanted map[string]string
 		stored []config.Parameter

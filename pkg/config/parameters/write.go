@@ -1,3 +1,5 @@
+// Package parameters keeps settings in Parameter Store of AWS Systems Manager:
+// one parameter a setting, secrets as SecureString. Package stored reads them.
 package parameters
 
 import (

@@ -3,35 +3,70 @@
 package awsclient
 
 import (
+	"cmp"
 	"context"
+	"os"
+	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/awserr"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
 // Attempts is how often a call is tried before its error goes to the state
 // machine, which waits longer between its own retries.
 const Attempts = 5
 
-// Load returns the configuration of the environment: region and credentials of
-// the Lambda, or of a person's profile. Its clients are observed (see Observe).
-// Calls of a run of the command line carry its id to CloudTrail.
-func Load(ctx context.Context) (aws.Config, error) {
-	options := []func(*config.LoadOptions) error{config.WithRetryer(Retryer)}
-	if run := logging.FieldsOf(ctx).Run; run != "" {
-		options = append(options, config.WithAppID(AppID(run)))
+// Environment returns the configuration of a function: region, credentials and
+// endpoints as Lambda gives them by environment variables. Profiles and single
+// sign-on, of which a function has none, are in package profile: what reads them
+// puts 0.4 MB into a zip. Its clients are observed (see Observe).
+func Environment(ctx context.Context) (aws.Config, error) {
+	cfg := aws.Config{Region: cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")), Retryer: Retryer, ConfigSources: []any{endpoints{}}}
+	for name, value := range map[string]string{"AWS_REGION": cfg.Region, "AWS_ACCESS_KEY_ID": os.Getenv("AWS_ACCESS_KEY_ID"), "AWS_SECRET_ACCESS_KEY": os.Getenv("AWS_SECRET_ACCESS_KEY")} {
+		if value == "" {
+			return cfg, upgrade.KindInvalidConfiguration.Errorf("load AWS configuration", "%s is not set", name).WithRemedy("run this as a Lambda function")
+		}
 	}
-	cfg, err := config.LoadDefaultConfig(ctx, options...)
-	if err != nil {
-		return cfg, awserr.Wrap("load AWS configuration", err)
+	cfg.Credentials = credentials.NewStaticCredentialsProvider(os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY"), os.Getenv("AWS_SESSION_TOKEN"))
+	if url := os.Getenv("AWS_ENDPOINT_URL"); url != "" {
+		cfg.BaseEndpoint = &url
 	}
-	Observe(ctx, &cfg)
+	Prepare(ctx, &cfg)
 	return cfg, nil
+}
+
+// Prepare makes the clients of a configuration observed, and their calls carry
+// the id of a run of the command line to CloudTrail.
+func Prepare(ctx context.Context, cfg *aws.Config) {
+	if run := logging.FieldsOf(ctx).Run; run != "" {
+		cfg.AppID = AppID(run)
+	}
+	Observe(ctx, cfg)
+}
+
+// endpoints are the choices of endpoints that the environment makes; the SDK's
+// clients ask for them.
+type endpoints struct{}
+
+// GetUseFIPSEndpoint is asked by the clients.
+func (endpoints) GetUseFIPSEndpoint(context.Context) (aws.FIPSEndpointState, bool, error) {
+	if set, _ := strconv.ParseBool(os.Getenv("AWS_USE_FIPS_ENDPOINT")); set {
+		return aws.FIPSEndpointStateEnabled, true, nil
+	}
+	return aws.FIPSEndpointStateUnset, false, nil
+}
+
+// GetUseDualStackEndpoint is asked by the clients.
+func (endpoints) GetUseDualStackEndpoint(context.Context) (aws.DualStackEndpointState, bool, error) {
+	if set, _ := strconv.ParseBool(os.Getenv("AWS_USE_DUALSTACK_ENDPOINT")); set {
+		return aws.DualStackEndpointStateEnabled, true, nil
+	}
+	return aws.DualStackEndpointStateUnset, false, nil
 }
 
 // AppID is the part of the user agent, after "app/", that names a run of the

@@ -36,7 +36,7 @@ func TestCallsAreRetriedFiveTimesAndBucketsStandInThePath(t *testing.T) {
 	}))
 	defer server.Close()
 	environment(t, server.URL)
-	cfg, err := awsclient.Load(t.Context())
+	cfg, err := awsclient.Environment(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestCallsAreRetriedFiveTimesAndBucketsStandInThePath(t *testing.T) {
 
 func TestOfAWSItselfBucketsHaveNames(t *testing.T) {
 	environment(t, "")
-	cfg, err := awsclient.Load(t.Context())
+	cfg, err := awsclient.Environment(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

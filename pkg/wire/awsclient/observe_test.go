@@ -57,7 +57,7 @@ func observed(t *testing.T, level string, answers []answer, calls func(context.C
 	ctx := logging.With(t.Context(), logger, logging.Fields{Execution: "shop-135", Phase: "execute"})
 	recorder := metrics.NewSink(&emf, clock.System{}).Start()
 	ctx = metrics.With(ctx, recorder)
-	cfg, err := awsclient.Load(ctx)
+	cfg, err := awsclient.Environment(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func TestCallsCarryTheTraceOfTheInvocation(t *testing.T) {
 	}))
 	defer server.Close()
 	environment(t, server.URL)
-	cfg, err := awsclient.Load(t.Context())
+	cfg, err := awsclient.Environment(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +209,7 @@ func TestCallsOfARunCarryItsIDToCloudTrail(t *testing.T) {
 	defer server.Close()
 	environment(t, server.URL)
 	ctx := logging.With(t.Context(), zerolog.Nop(), logging.Fields{Run: "0a1b2c3d4e5f"})
-	cfg, err := awsclient.Load(ctx)
+	cfg, err := awsclient.Environment(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,12 +9,11 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/boundary"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config/parameters"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config/stored"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/metrics"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/awsclient"
@@ -48,7 +47,7 @@ func build[O any](ctx context.Context, phase New[O], environ []string) (boundary
 		return nil, err
 	}
 	ctx = metrics.WithSink(log.WithContext(ctx), metrics.NewSink(os.Stdout, clock.System{}))
-	cfg, err := awsclient.Load(ctx)
+	cfg, err := awsclient.Environment(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -72,9 +71,9 @@ type remote struct{}
 
 // Parameters implements config.Parameters.
 func (remote) Parameters(ctx context.Context, path string) ([]config.Parameter, error) {
-	cfg, err := awsclient.Load(ctx)
+	cfg, err := awsclient.Environment(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return parameters.Reader{SSM: ssm.NewFromConfig(cfg)}.Parameters(ctx, path)
+	return stored.Reader{AWS: cfg}.Parameters(ctx, path)
 }

@@ -18,8 +18,16 @@ import (
 
 var environ = []string{config.Prefix + "BUCKET=artifacts", config.Prefix + "NOTIFICATION_TOPIC=arn:aws:sns:eu-west-1:123456789012:alerts", config.Prefix + "LOGGING_LEVEL=warn"}
 
+// credentials are set in every function.
+func credentials(t *testing.T) {
+	t.Helper()
+	for name, value := range map[string]string{"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "not-a-secret"} {
+		t.Setenv(name, value)
+	}
+}
+
 func TestBuildHandsOverConfigurationClockAndLogger(t *testing.T) {
-	t.Setenv("AWS_REGION", "eu-west-1")
+	credentials(t)
 	f, err := build(t.Context(), func(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) (boundary.Function[string], error) {
 		if cfg.Region != "eu-west-1" || c.Bucket != "artifacts" || clk != (clock.System{}) || logging.From(ctx).GetLevel().String() != "warn" {
 			t.Errorf("region %q, bucket %q, clock %T, level %s", cfg.Region, c.Bucket, clk, logging.From(ctx).GetLevel())
@@ -45,6 +53,7 @@ func TestBuildStopsAtWrongConfiguration(t *testing.T) {
 }
 
 func TestBuildPassesThePhasesErrorOn(t *testing.T) {
+	credentials(t)
 	refusal := errors.New("no")
 	_, err := build(t.Context(), func(context.Context, aws.Config, config.Config, clock.Clock) (boundary.Function[string], error) {
 		return nil, refusal
