@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"net"
 	"net/http"
 	"testing"
@@ -85,5 +87,30 @@ func TestIsNamesAWSCodes(t *testing.T) {
 	}
 	if awserr.Is(err, "NoSuchKey") || awserr.Is(errors.New("PreconditionFailed"), "PreconditionFailed") {
 		t.Error("something else was taken for the code")
+	}
+}
+
+func TestWrapSaysWhichCallItWas(t *testing.T) {
+	cause := &smithy.OperationError{ServiceID: "EKS", OperationName: "DescribeCluster",
+		Err: &awshttp.ResponseError{RequestID: "r-1", ResponseError: &smithyhttp.ResponseError{Response: &smithyhttp.Response{Response: &http.Response{StatusCode: 403}}, Err: api("AccessDeniedException", smithy.FaultClient)}}}
+	err := awserr.Wrap("describe cluster shop", cause)
+	want := upgrade.Details{"service": "EKS", "operation": "DescribeCluster", "errorCode": "AccessDeniedException", "awsRequestId": "r-1"}
+	if got := upgrade.DetailsOf(err); upgrade.KindOf(err) != upgrade.KindAWSDenied || !maps.Equal(got, want) {
+		t.Errorf("%s with %v, want %v", upgrade.KindOf(err), got, want)
+	}
+}
+
+func TestNoAnswerIsAKindOfItsOwn(t *testing.T) {
+	for name, c := range map[string]struct {
+		err  error
+		want upgrade.Kind
+	}{
+		"no answer":         {context.DeadlineExceeded, upgrade.KindAWSUnanswered},
+		"half an answer":    {io.ErrUnexpectedEOF, upgrade.KindAWSUnanswered},
+		"an answer that is": {answered(503, errors.New("down")), upgrade.KindAWSUnavailable},
+	} {
+		if got := upgrade.KindOf(awserr.Wrap("call", c.err)); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
 	}
 }
