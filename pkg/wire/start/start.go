@@ -4,10 +4,13 @@ package start
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/boundary"
@@ -16,6 +19,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config/stored"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/metrics"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/awsclient"
 )
 
@@ -28,10 +32,22 @@ type New[O any] func(context.Context, aws.Config, config.Config, clock.Clock) (b
 func Lambda[O any](phase New[O]) {
 	handler, err := build(context.Background(), phase, os.Environ())
 	if err != nil {
-		fmt.Fprintln(os.Stderr, logging.Redact(err.Error()))
+		report(os.Stderr, err)
 		os.Exit(1)
 	}
 	lambda.Start(handler)
+}
+
+// report says why a function cannot start, in a line like those of its calls.
+func report(to io.Writer, err error) {
+	log, broken := logging.New(to, logging.Options{Level: "error", Format: logging.JSON, Clock: clock.System{}})
+	if broken != nil { // level and format are good: it is a bug, and the line must not be lost
+		fmt.Fprintln(to, logging.Redact(err.Error()))
+		return
+	}
+	fields := logging.Fields{Phase: upgrade.Phase(strings.TrimPrefix(lambdacontext.FunctionName, "eks-upgrade-")),
+		Lambda: &logging.Lambda{Version: lambdacontext.FunctionVersion, ColdStart: true}}
+	logging.Failed(logging.With(context.Background(), log, fields), err)
 }
 
 func build[O any](ctx context.Context, phase New[O], environ []string) (boundary.Function[O], error) {

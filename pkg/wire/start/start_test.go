@@ -1,9 +1,11 @@
 package start
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -60,5 +62,20 @@ func TestBuildPassesThePhasesErrorOn(t *testing.T) {
 	}, environ)
 	if !errors.Is(err, refusal) {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestWhyAFunctionCannotStartIsALineOfItsLog(t *testing.T) {
+	_, err := build(t.Context(), func(context.Context, aws.Config, config.Config, clock.Clock) (boundary.Function[string], error) {
+		return nil, nil
+	}, environ[:1])
+	var out bytes.Buffer
+	report(&out, err)
+	var line map[string]any
+	if err := json.Unmarshal(out.Bytes(), &line); err != nil {
+		t.Fatalf("%v: %s", err, out.String())
+	}
+	if line["level"] != "error" || line["kind"] != "config.invalid" || line["code"] != "InvalidRequest" || line["coldStart"] != true || !strings.Contains(fmt.Sprint(line["message"]), "topic: is missing") {
+		t.Error(line)
 	}
 }
