@@ -9,7 +9,7 @@ import (
 func (w *World) newLambda() *lambda.Service {
 	o := w.opts
 	return lambda.New(lambda.Options{Clock: o.Clock, Hold: o.Hold, Account: o.Account, Region: o.Region, Seed: o.Seed, Synchronous: o.Synchronous,
-		Mux: w.mux, Logs: w.logs, Object: w.Object, Endpoint: w.URL, Environment: o.FunctionEnv,
+		Mux: w.mux, Logs: w.logs, Object: w.Object, Endpoint: w.URL, CABundle: w.CABundle, Environment: o.FunctionEnv,
 		Issue: func(role, session string) lambda.Credentials {
 			c := w.sts.Issue(role, session)
 			return lambda.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}

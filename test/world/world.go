@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -103,6 +104,7 @@ type World struct {
 	sns            *sns.Service
 	sqs            *sqs.Service
 	apigateway     *apigateway.Service
+	authority      authority
 	events         *eventbridge.Service
 	scheduler      *scheduler.Service
 	cloudwatch     *cloudwatch.Service
@@ -239,6 +241,9 @@ func (w *World) Close(ctx context.Context) error {
 		err = errors.Join(err, w.server.Close())
 	}
 	err = errors.Join(killed, err)
+	if w.authority.file != "" {
+		err = errors.Join(err, os.Remove(w.authority.file))
+	}
 	if served := <-w.served; !errors.Is(served, http.ErrServerClosed) {
 		err = errors.Join(err, served)
 	}
@@ -248,6 +253,10 @@ func (w *World) Close(ctx context.Context) error {
 // ServeHTTP serves AWS's API, the clients of API Gateway's APIs and, under
 // /_world/, what is the world's own.
 func (w *World) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodConnect {
+		w.connect(rw, r)
+		return
+	}
 	if strings.HasPrefix(r.URL.Path, "/_world/") {
 		w.routes.ServeHTTP(rw, r)
 		return

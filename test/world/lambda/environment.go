@@ -173,7 +173,7 @@ func (env *environment) log(inv *invocation, line string) {
 // variables are the environment variables of a process: AWS's, the function's,
 // and where the simulated AWS is. Nothing of this program's own leaks in.
 // Source: "Defined runtime environment variables".
-func (env *environment) variables(api, task, temp string) []string {
+func (env *environment) variables(api, task, temp string) ([]string, error) {
 	c := env.v.config
 	vars := map[string]string{
 		"_HANDLER": value(c.Handler), "AWS_REGION": env.s.o.Region, "AWS_DEFAULT_REGION": env.s.o.Region,
@@ -187,6 +187,13 @@ func (env *environment) variables(api, task, temp string) []string {
 	if env.s.o.Endpoint != nil {
 		vars["AWS_ENDPOINT_URL"] = env.s.o.Endpoint()
 	}
+	if env.s.o.CABundle != nil {
+		bundle, err := env.s.o.CABundle()
+		if err != nil {
+			return nil, err
+		}
+		vars["AWS_CA_BUNDLE"], vars["HTTPS_PROXY"] = bundle, vars["AWS_ENDPOINT_URL"]
+	}
 	maps.Copy(vars, env.s.o.Environment)
 	if c.Environment != nil {
 		for k, v := range c.Environment.Variables {
@@ -198,5 +205,5 @@ func (env *environment) variables(api, task, temp string) []string {
 		out = append(out, k+"="+strings.ToValidUTF8(v, "\uFFFD"))
 	}
 	slices.Sort(out)
-	return out
+	return out, nil
 }

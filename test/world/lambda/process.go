@@ -98,6 +98,10 @@ func (s *Service) startProcess(inv *invocation) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
+	variables, err := env.variables(listener.Addr().String(), task, temp)
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
 	read, write, err := os.Pipe()
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
@@ -105,7 +109,7 @@ func (s *Service) startProcess(inv *invocation) (*process, error) {
 	p := &process{env: env, super: super, temp: temp, current: inv, limit: int64(value(env.v.config.MemorySize)) << 20, idle: make(chan struct{}, 1), work: make(chan *invocation, 1),
 		gone: make(chan struct{}), output: write, flushed: make(chan struct{}, 1), drained: make(chan struct{})}
 	p.server = &http.Server{Handler: p.runtimeAPI(), ReadHeaderTimeout: 30 * time.Second}
-	cmd := &exec.Cmd{Path: path, Args: []string{path}, Dir: task, Env: env.variables(listener.Addr().String(), task, temp), Stdout: write, Stderr: write}
+	cmd := &exec.Cmd{Path: path, Args: []string{path}, Dir: task, Env: variables, Stdout: write, Stderr: write}
 	if p.proc, err = super.Start(cmd); err != nil {
 		err = errors.Join(err, listener.Close(), read.Close(), write.Close())
 		if pathErr, ok := errors.AsType[*os.PathError](err); ok {

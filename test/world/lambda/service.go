@@ -54,6 +54,9 @@ type Options struct {
 	// Issue makes the credentials of a session of a function's role. Nil:
 	// environments get credentials that only Caller knows.
 	Issue func(roleArn, sessionName string) Credentials
+	// CABundle returns the AWS_CA_BUNDLE of processes, for which Endpoint is the
+	// HTTPS_PROXY too.
+	CABundle func() (string, error)
 	// Endpoint returns the AWS_ENDPOINT_URL of processes.
 	Endpoint func() string
 	// Environment is added to that of processes; a function's own variables win.
