@@ -19,6 +19,8 @@ ASL_VALIDATOR := $(TOOLS)/asl-validator-$(ASL_VALIDATOR_VERSION)/node_modules/.b
 # The Lambda's zip is the same bytes on every machine: no build id, no commit, no paths, a fixed time.
 LAMBDAS := $(notdir $(patsubst %/main.go,%,$(wildcard lambdas/*/main.go)))
 LDFLAGS := -s -w -buildid=
+# In bytes. A function that needs more starts more slowly.
+ZIP_LIMIT := 6000000
 
 ARGS ?=
 # What is deployed; without it `make synth` takes the example.
@@ -123,7 +125,7 @@ bin/eks-upgrade:
 $(LAMBDAS:%=dist/%.zip): dist/%.zip:
 	@mkdir -p dist/$*
 	@$(TARGET) go build -tags lambda.norpc -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o dist/$*/bootstrap ./lambdas/$*
-	@go run ./scripts/zip dist/$*/bootstrap $@
+	@go run ./scripts/zip dist/$*/bootstrap $@ $(ZIP_LIMIT)
 	@rm -r dist/$*
 	@printf '  %-22s %s bytes\n' $@ "$$(stat -c %s $@ 2>/dev/null || stat -f %z $@)"
 

@@ -2,23 +2,36 @@
 // but the executable: two machines that build the same source get the same
 // package, so that a deployment can be verified.
 //
-//	zip BOOTSTRAP OUT.zip
+//	zip BOOTSTRAP OUT.zip [LIMIT]
+//
+// A zip of more than LIMIT bytes is an error: each start of a function loads it.
 package main
 
 import (
 	"archive/zip"
+	"compress/flate"
 	"fmt"
+	"io"
+	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 )
 
 func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: zip EXECUTABLE OUT.zip")
+	limit, err := int64(math.MaxInt64), error(nil)
+	if len(os.Args) == 4 {
+		limit, err = strconv.ParseInt(os.Args[3], 10, 64)
+	}
+	if len(os.Args) < 3 || len(os.Args) > 4 || err != nil {
+		fmt.Fprintln(os.Stderr, "usage: zip EXECUTABLE OUT.zip [LIMIT]")
 		os.Exit(2)
 	}
-	if err := pack(os.Args[1], os.Args[2]); err != nil {
+	if err = pack(os.Args[1], os.Args[2]); err == nil {
+		err = check(os.Args[2], limit)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "zip:", err)
 		os.Exit(1)
 	}
@@ -36,6 +49,7 @@ func pack(from, to string) error {
 		return err
 	}
 	w := zip.NewWriter(out)
+	w.RegisterCompressor(zip.Deflate, func(out io.Writer) (io.WriteCloser, error) { return flate.NewWriter(out, flate.BestCompression) })
 	header := &zip.FileHeader{Name: filepath.Base(from), Method: zip.Deflate, Modified: time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)}
 	header.SetMode(0o755)
 	entry, err := w.CreateHeader(header)
@@ -49,4 +63,16 @@ func pack(from, to string) error {
 		err = closeErr
 	}
 	return err
+}
+
+// check reports a zip that is too large.
+func check(file string, limit int64) error {
+	info, err := os.Stat(file)
+	if err != nil {
+		return err
+	}
+	if info.Size() > limit {
+		return fmt.Errorf("%s has %d bytes, more than %d; see what is in it with: go tool nm -size -sort size", file, info.Size(), limit)
+	}
+	return nil
 }

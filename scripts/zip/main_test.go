@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -40,5 +41,21 @@ func TestSameExecutableGivesSameBytes(t *testing.T) {
 	}
 	if len(r.File) != 1 || r.File[0].Name != "bootstrap" || r.File[0].Mode().Perm() != 0o755 {
 		t.Errorf("archive holds %v, want one executable bootstrap", r.File)
+	}
+}
+
+func TestAZipThatIsTooLargeIsRefused(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "out.zip")
+	if err := os.WriteFile(file, make([]byte, 100), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := check(file, 100); err != nil {
+		t.Error(err)
+	}
+	if err := check(file, 99); err == nil || !strings.Contains(err.Error(), "100 bytes, more than 99") {
+		t.Errorf("error %v", err)
+	}
+	if err := check(file+"x", 100); err == nil {
+		t.Error("a file that is not there is small")
 	}
 }
