@@ -222,9 +222,10 @@ func (e *examination) reviewRole(ctx context.Context, area string, client Cluste
 		}
 	}
 	missing := access.ClusterRole{Name: role.Name, Purpose: role.Purpose, Group: role.Group}
-	refused := 0
+	refused, there := 0, false
 	for i, q := range all {
 		if answers[i] {
+			there = there || q.ask.Path == "" // paths are open to everybody
 			continue
 		}
 		refused++
@@ -241,10 +242,10 @@ func (e *examination) reviewRole(ctx context.Context, area string, client Cluste
 	switch {
 	case refused == 0:
 		e.ok(area, string(role.Group), "it may do the %d things that it needs", len(all))
-	case refused == len(all):
-		missing.Rules = role.Rules
-	default: // the role is there: what it lacks must not replace it
+	case there: // what it lacks must not replace it
 		missing.Name += "-more"
+	default:
+		missing.Rules = role.Rules
 	}
 	return missing, true
 }
