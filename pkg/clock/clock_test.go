@@ -61,6 +61,28 @@ func TestFastClockIsFastOnlyWhileNobodyHoldsIt(t *testing.T) {
 	}
 }
 
+func TestFastClockJumps(t *testing.T) {
+	c, err := NewFast(start, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fired := make(chan string, 2)
+	c.AfterFunc(time.Hour, func() { fired <- "due" })
+	c.AfterFunc(3*time.Hour, func() { fired <- "not due" })
+	c.Advance(2 * time.Hour)
+	if got := <-fired; got != "due" {
+		t.Error(got)
+	}
+	if d := c.Now().Sub(start); d < 2*time.Hour || d > 3*time.Hour {
+		t.Errorf("it is %v later", d)
+	}
+	select {
+	case got := <-fired:
+		t.Error(got)
+	default:
+	}
+}
+
 func TestFastClockRefusesSpeedBelowRealTime(t *testing.T) {
 	if _, err := NewFast(start, 0.5); err == nil {
 		t.Fatal("want an error")

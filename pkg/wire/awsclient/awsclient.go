@@ -5,11 +5,15 @@ package awsclient
 import (
 	"cmp"
 	"context"
+	"crypto/x509"
+	"errors"
+	"net/http"
 	"os"
 	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
@@ -36,8 +40,29 @@ func Environment(ctx context.Context) (aws.Config, error) {
 	if url := os.Getenv("AWS_ENDPOINT_URL"); url != "" {
 		cfg.BaseEndpoint = &url
 	}
+	if bundle := os.Getenv("AWS_CA_BUNDLE"); bundle != "" {
+		roots, err := authorities(bundle)
+		if err != nil {
+			return cfg, err
+		}
+		cfg.HTTPClient = awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.TLSClientConfig.RootCAs = roots })
+	}
 	Prepare(ctx, &cfg)
 	return cfg, nil
+}
+
+// authorities reads whom to trust instead of the system's authorities: of a
+// proxy that looks into TLS.
+func authorities(file string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(file)
+	roots := x509.NewCertPool()
+	if err == nil && !roots.AppendCertsFromPEM(pem) {
+		err = errors.New("there is no certificate in it")
+	}
+	if err != nil {
+		return nil, upgrade.KindInvalidConfiguration.Errorf("load AWS configuration", "AWS_CA_BUNDLE, %s: %w", file, err).WithRemedy("name a file with certificates as PEM")
+	}
+	return roots, nil
 }
 
 // Prepare makes the clients of a configuration observed, and their calls carry

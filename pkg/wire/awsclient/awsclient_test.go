@@ -1,15 +1,18 @@
 package awsclient_test
 
 import (
+	"encoding/pem"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/awsclient"
 )
 
@@ -59,5 +62,41 @@ func TestOfAWSItselfBucketsHaveNames(t *testing.T) {
 	}
 	if awsclient.S3(cfg).Options().UsePathStyle {
 		t.Error("path style against AWS, which is phasing it out")
+	}
+}
+
+func TestTheEnvironmentsAuthoritiesAreTrusted(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	environment(t, server.URL)
+	bundle := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(bundle, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	head := func() error {
+		cfg, err := awsclient.Environment(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = awsclient.S3(cfg).HeadBucket(t.Context(), &s3.HeadBucketInput{Bucket: aws.String("bucket")}, func(o *s3.Options) { o.RetryMaxAttempts = 1 })
+		return err
+	}
+	t.Setenv("AWS_CA_BUNDLE", bundle)
+	if err := head(); err != nil {
+		t.Error(err)
+	}
+	t.Setenv("AWS_CA_BUNDLE", "")
+	if head() == nil {
+		t.Error("an authority that nobody named is trusted")
+	}
+	for _, name := range []string{"awsclient_test.go", "nowhere.pem"} {
+		t.Setenv("AWS_CA_BUNDLE", name)
+		if _, err := awsclient.Environment(t.Context()); upgrade.KindOf(err) != upgrade.KindInvalidConfiguration || !strings.Contains(err.Error(), name) {
+			t.Errorf("error %v", err)
+		}
+	}
+	t.Setenv("AWS_REGION", "")
+	if _, err := awsclient.Environment(t.Context()); upgrade.KindOf(err) != upgrade.KindInvalidConfiguration || !strings.Contains(err.Error(), "AWS_REGION is not set") {
+		t.Errorf("error %v", err)
 	}
 }
