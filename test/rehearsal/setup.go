@@ -75,6 +75,15 @@ func (s *stage) createAgentResources(ctx context.Context, cfg config.Config) err
 		if _, err := db.CreateTable(ctx, in); err != nil {
 			return fmt.Errorf("create table %s: %w", t.name, err)
 		}
+		if err := s.until(ctx, "table "+t.name, func() (string, error) {
+			out, err := db.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &t.name})
+			if err != nil {
+				return "", err
+			}
+			return string(out.Table.TableStatus), nil
+		}); err != nil {
+			return err
+		}
 	}
 	if _, err := awsclient.S3(s.aws).CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &cfg.Bucket,
 		CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: s3types.BucketLocationConstraint(s.aws.Region)}}); err != nil {
