@@ -16,10 +16,16 @@ import (
 func newAlerts(scope constructs.Construct, a agent) (awssns.CfnTopic, awssqs.CfnQueue) {
 	topic := awssns.NewCfnTopic(scope, jsii.String("Topic"), &awssns.CfnTopicProps{TopicName: jsii.String(access.AlertsTopic), DisplayName: jsii.String("EKS upgrade agent"), KmsMasterKeyId: jsii.String(a.Key)})
 	// A topic's policy replaces the default one; who is allowed by IAM still is.
+	// EventBridge says neither rule nor account when it publishes: with a condition
+	// every message would be lost without a word. A rule of another account needs a
+	// role of its own to publish here. Source, "My rule ran, but I don't see any
+	// messages published into my Amazon SNS topic":
+	// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html
 	awssns.NewCfnTopicPolicy(scope, jsii.String("TopicPolicy"), &awssns.CfnTopicPolicyProps{Topics: &[]*string{topic.Ref()}, PolicyDocument: document{
 		onlyTLS("sns:Publish", a.Topic()),
-		{"Sid": "RulesAlarmsAndBudgetsOfThisAccount", "Effect": "Allow", "Principal": map[string]any{"Service": []any{"budgets.amazonaws.com", "cloudwatch.amazonaws.com", "events.amazonaws.com"}},
+		{"Sid": "AlarmsAndBudgetsOfThisAccount", "Effect": "Allow", "Principal": map[string]any{"Service": []any{"budgets.amazonaws.com", "cloudwatch.amazonaws.com"}},
 			"Action": "sns:Publish", "Resource": a.Topic(), "Condition": map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": a.Account}}},
+		{"Sid": "Rules", "Effect": "Allow", "Principal": map[string]any{"Service": "events.amazonaws.com"}, "Action": "sns:Publish", "Resource": a.Topic()},
 	}.json()})
 	for i, address := range a.settings.AlertEmails {
 		awssns.NewCfnSubscription(scope, jsii.String(fmt.Sprintf("Email%d", i+1)), &awssns.CfnSubscriptionProps{TopicArn: topic.Ref(), Protocol: jsii.String("email"), Endpoint: jsii.String(address)})

@@ -61,7 +61,10 @@ func (a agent) keyPolicy() document {
 				"Bool": map[string]any{"kms:GrantIsForAWSResource": "true"}}},
 		{"Sid": "LogsOfThisAccount", "Effect": "Allow", "Principal": map[string]any{"Service": "logs." + a.Region + ".amazonaws.com"}, "Action": useOfKey, "Resource": "*",
 			"Condition": map[string]any{"ArnLike": map[string]any{"kms:EncryptionContext:aws:logs:arn": "arn:" + a.Partition + ":logs:" + a.Region + ":" + a.Account + ":log-group:/aws/*"}}},
-		{"Sid": "AlertsAndDeadLettersOfServices", "Effect": "Allow", "Principal": map[string]any{"Service": []any{"budgets.amazonaws.com", "cloudwatch.amazonaws.com", "events.amazonaws.com"}},
+		{"Sid": "AlarmsAndBudgetsOfThisAccount", "Effect": "Allow", "Principal": map[string]any{"Service": []any{"budgets.amazonaws.com", "cloudwatch.amazonaws.com"}},
 			"Action": []any{"kms:Decrypt", "kms:GenerateDataKey"}, "Resource": "*", "Condition": map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": a.Account}}},
+		// EventBridge says neither rule nor account when it delivers.
+		{"Sid": "AlertsAndDeadLettersOfRules", "Effect": "Allow", "Principal": map[string]any{"Service": "events.amazonaws.com"},
+			"Action": []any{"kms:Decrypt", "kms:GenerateDataKey"}, "Resource": "*"},
 	}
 }
