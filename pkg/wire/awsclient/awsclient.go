@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/x509"
-	"errors"
 	"net/http"
 	"os"
 	"strconv"
@@ -57,7 +56,7 @@ func authorities(file string) (*x509.CertPool, error) {
 	pem, err := os.ReadFile(file)
 	roots := x509.NewCertPool()
 	if err == nil && !roots.AppendCertsFromPEM(pem) {
-		err = errors.New("there is no certificate in it")
+		err = upgrade.Detailf("there is no certificate in it")
 	}
 	if err != nil {
 		return nil, upgrade.KindInvalidConfiguration.Errorf("load AWS configuration", "AWS_CA_BUNDLE, %s: %w", file, err).WithRemedy("name a file with certificates as PEM")
