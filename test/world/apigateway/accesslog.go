@@ -24,9 +24,6 @@ func accessLine(format string, value func(name string) string) string {
 func (q *request) log(status, length int) {
 	q.logged["status"], q.logged["responseLength"] = strconv.Itoa(status), strconv.Itoa(length)
 	q.logged["responseLatency"] = strconv.FormatInt(q.s.o.Clock.Now().Sub(q.at).Milliseconds(), 10)
-	if status >= 400 && q.logged["integrationStatus"] == "" {
-		q.logged["error.responseType"] = "DEFAULT_" + strconv.Itoa(status/100) + "XX"
-	}
 	q.s.writeLog(q.stage, q.at, q.variable)
 }
 

@@ -211,7 +211,7 @@ func (s *Service) message(ctx context.Context, c *connection, kind websocket.Mes
 	s.mu.Unlock()
 	logged := map[string]string{"requestId": request, "messageId": id, "routeKey": key, "eventType": "MESSAGE", "status": "200"}
 	refuse := func(status int, message string) {
-		logged["status"] = strconv.Itoa(status)
+		logged["status"], logged["error.message"] = strconv.Itoa(status), message
 		b, _ := json.Marshal(map[string]string{"message": message, "connectionId": c.id, "requestId": request}) // of strings: it cannot fail
 		c.send(outgoing{websocket.MessageText, b})
 	}
@@ -356,8 +356,8 @@ func (c *connection) logOf(logged map[string]string) {
 			return formatMillis(now)
 		case "extendedRequestId":
 			return logged["requestId"]
-		case "integrationErrorMessage", "integration.error":
-			return ""
+		case "integrationErrorMessage", "integration.error", "error.message":
+			return "" // not that of $connect
 		}
 		return c.value(name)
 	})

@@ -122,6 +122,9 @@ func (s *Service) serveHTTP(w http.ResponseWriter, r *http.Request, a *api, path
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(res.Body) // a client that went away is not the server's error
 	}
+	if q.logged["integrationStatus"] == "" && res.StatusCode >= 400 { // the error is API Gateway's own
+		q.logged["error.message"] = messageOf(res)
+	}
 	q.log(res.StatusCode, len(res.Body))
 }
 

@@ -223,8 +223,8 @@ func (s *Service) authorizeJWT(q *request, z types.Authorizer) *refused {
 		return no
 	}
 	q.authorizer = map[string]any{"jwt": jwt}
-	if sub := jwt["claims"].(map[string]string)["sub"]; sub != "" {
-		q.logged["authorizer.principalId"] = sub
+	for name, value := range jwt["claims"].(map[string]string) {
+		q.logged["authorizer.claims."+name] = value
 	}
 	return nil
 }

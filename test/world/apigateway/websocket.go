@@ -81,7 +81,7 @@ func (s *Service) connect(w http.ResponseWriter, r *http.Request, c *connection)
 	if status == 0 { // the answer is lost, as a fault wants it
 		panic(http.ErrAbortHandler)
 	}
-	c.logged["status"] = fmt.Sprint(status)
+	c.logged["status"], c.logged["error.message"] = fmt.Sprint(status), message
 	c.log()
 	if status != http.StatusOK {
 		b, _ := json.Marshal(map[string]string{"message": message, "connectionId": c.id, "requestId": c.logged["requestId"]}) // of strings: it cannot fail

@@ -355,3 +355,18 @@ func TestAccessLogs(t *testing.T) {
 		t.Errorf("line %v", line)
 	}
 }
+
+func TestAccessLogsOfHTTPAPIs(t *testing.T) {
+	s := newStand(t, false)
+	f := s.function("answer", ok)
+	id, url := s.httpAPI(nil)
+	s.route(&v2.CreateRouteInput{ApiId: &id, RouteKey: aws.String("GET /x"), Target: s.integration(id, f.arn, "2.0")})
+	must[*v2.UpdateStageOutput](t)(s.api.UpdateStage(t.Context(), &v2.UpdateStageInput{ApiId: &id, StageName: aws.String("$default"), AccessLogSettings: &types.AccessLogSettings{
+		DestinationArn: aws.String("arn:aws:logs:eu-west-1:123456789012:log-group:/apis/http"), Format: aws.String("$context.requestId $context.httpMethod $context.path $context.status $context.responseLength $context.error.message $context.identity.sourceIp")}}))
+	one := s.get(url + "/x").header.Get("Apigw-Requestid")
+	two := s.get(url + "/y").header.Get("Apigw-Requestid")
+	want := one + " GET /x 200 4 - 127.0.0.1\n" + two + " GET /y 404 23 Not Found 127.0.0.1"
+	if got := strings.TrimSpace(s.Logs().Text("/apis/http", "$default")); got != want {
+		t.Errorf("log:\n%s\nwant:\n%s", got, want)
+	}
+}
