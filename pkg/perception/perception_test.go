@@ -64,3 +64,15 @@ func TestHandleStoresNothingWhenNothingWasSeen(t *testing.T) {
 		t.Errorf("error %v, stored %v", err, stored)
 	}
 }
+
+func TestAnAPIServerThatDoesNotAnswerIsAKindOfItsOwn(t *testing.T) {
+	for source, want := range map[upgrade.Source]upgrade.Kind{upgrade.SourceKubernetes: upgrade.KindClusterUnreachable, upgrade.SourceAWS: upgrade.KindAWSUnanswered} {
+		virtual := clock.NewVirtual(time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC))
+		failing := slow{clock: virtual, err: upgrade.KindAWSUnanswered.Errorf("look", "no answer")}
+		handler := perception.Handler{Artifacts: shelf{}, Clock: virtual, Collectors: map[upgrade.Source]perception.Collector{source: failing}}
+		_, err := handler.Handle(t.Context(), upgrade.PerceiveInput{Source: source})
+		if upgrade.KindOf(err) != want || upgrade.CodeOf(err) != upgrade.CodeUnavailable {
+			t.Errorf("%s: %s", source, upgrade.KindOf(err))
+		}
+	}
+}

@@ -125,8 +125,8 @@ func TestProvisionFails(t *testing.T) {
 			l.Builds.Started[0].BuildStatus = build.StatusTypeFailed
 			l.Builds.Started[0].Phases = []build.BuildPhase{
 				{PhaseType: build.BuildPhaseTypeInstall, PhaseStatus: build.StatusTypeSucceeded},
-				{PhaseType: build.BuildPhaseTypeBuild, PhaseStatus: build.StatusTypeFailed, Contexts: []build.PhaseContext{{StatusCode: aws.String("COMMAND_EXECUTION_ERROR"), Message: aws.String("no free addresses")}}}}
-		}, upgrade.CodeStepFailed, "BUILD FAILED: COMMAND_EXECUTION_ERROR: no free addresses"},
+				{PhaseType: build.BuildPhaseTypeBuild, PhaseStatus: build.StatusTypeFailed, Contexts: []build.PhaseContext{{StatusCode: aws.String("COMMAND_EXECUTION_ERROR"), Message: aws.String("AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI\nno free addresses")}}}}
+		}, upgrade.CodeStepFailed, "BUILD FAILED: COMMAND_EXECUTION_ERROR: AWS_SECRET_ACCESS_KEY=[REDACTED] no free addresses"},
 		"a build that was stopped":  {nil, func(l *lab.Lab) { l.Builds.Started[0].BuildStatus = build.StatusTypeStopped }, upgrade.CodeStepFailed, "STOPPED"},
 		"a build that made nothing": {nil, func(l *lab.Lab) { l.Builds.Started[0].BuildStatus = build.StatusTypeSucceeded }, upgrade.CodeStepFailed, "knows no such cluster"},
 		"a cluster of the wrong version": {nil, func(l *lab.Lab) {

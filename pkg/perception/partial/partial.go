@@ -7,8 +7,12 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
+
+// maxWhy is how many characters of an error people read.
+const maxWhy = 1000
 
 // Unseen turns an error of a part into an entry for what could not be seen.
 // Errors that pass by themselves (retryable ones) and the end of the context
@@ -22,7 +26,7 @@ func Unseen(what string, err error) (upgrade.NotChecked, error) {
 	if errors.As(err, &own) && own.Remedy != "" {
 		remedy = own.Remedy
 	}
-	return upgrade.NotChecked{What: what, Why: err.Error(), Remedy: remedy}, nil
+	return upgrade.NotChecked{What: what, Why: logging.Line(err.Error(), maxWhy), Remedy: remedy}, nil
 }
 
 // Each calls f for every item, at most limit at a time, and returns the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -54,5 +55,12 @@ func TestUnseenLetsOnlyLastingErrorsPass(t *testing.T) {
 		if _, err := partial.Unseen("nodes", passing); !errors.Is(err, passing) {
 			t.Errorf("%v became %v", passing, err)
 		}
+	}
+}
+
+func TestUnseenSaysWhyInOneHarmlessLine(t *testing.T) {
+	got, err := partial.Unseen("the insights", upgrade.KindKubernetesForbidden.Errorf("list", "no:\n%s", "token k8s-aws-v1.aHR0cHM6Ly9zdHM"))
+	if err != nil || strings.Contains(got.Why, "aHR0") || strings.Contains(got.Why, "\n") || !strings.Contains(got.Why, "list: no:") {
+		t.Errorf("%+v, %v", got, err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception/partial"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
@@ -25,6 +26,9 @@ var tools = []struct {
 	name  string
 	parse func([]byte) ([]upgrade.DeprecatedAPI, error)
 }{{"kubent", ParseKubent}, {"pluto", ParsePluto}}
+
+// maxDetail is how many characters of a tool's last words are passed on.
+const maxDetail = 500
 
 // toolStatus is how a tool fared, as the build leaves it in tool-status.json.
 type toolStatus struct {
@@ -94,7 +98,7 @@ func (c *Collector) scan(ctx context.Context, folder string, status []toolStatus
 		return upgrade.Scan{}, upgrade.KindScanMissing.Errorf(op, "the build left no word of it").WithRemedy("see the log of the scanners' build")
 	}
 	if s := status[i]; s.Status != "ok" {
-		return upgrade.Scan{}, upgrade.KindScanMissing.Errorf(op, "%s: %s", s.Status, s.Detail).WithRemedy("see the log of the scanners' build")
+		return upgrade.Scan{}, upgrade.KindScanMissing.Errorf(op, "%s: %s", s.Status, logging.Line(s.Detail, maxDetail)).WithRemedy("see the log of the scanners' build")
 	}
 	data, err := c.Artifacts.Read(ctx, folder+tool+".json")
 	if err != nil {
