@@ -34,8 +34,7 @@ func readContext(context map[string]any) (input, error) {
 		case slices.Contains(deploy.Keys(), key):
 			overrides[key] = text(context[key])
 		case deploy.Meant(key) != "":
-			problems = append(problems, &upgrade.Error{Code: upgrade.CodeInvalidRequest, Op: "context", Field: key,
-				Message: "is not known", Remedy: fmt.Sprintf("did you mean %q?", deploy.Meant(key))})
+			problems = append(problems, upgrade.KindInvalidDeployment.Field("context", key, "is not known", fmt.Sprintf("did you mean %q?", deploy.Meant(key))))
 		}
 	}
 	in := input{dist: "dist"}

@@ -11,7 +11,6 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/access"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/deploy"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/metrics"
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
 // Prices in US dollars, of us-east-1 in 2026, without free tiers. Sources:
@@ -136,10 +135,12 @@ func (a agent) costs() widget {
 // errors lists the last errors of all logs.
 func (a agent) errors() widget {
 	var sources []string
-	for _, phase := range upgrade.Phases() {
-		sources = append(sources, "SOURCE '/aws/lambda/"+access.FunctionName(phase)+"'")
+	for _, f := range access.Functions() {
+		sources = append(sources, "SOURCE '/aws/lambda/"+f.Name+"'")
 	}
-	sources = append(sources, "SOURCE '/aws/lambda/"+access.AnswerFunction+"'", "SOURCE '/aws/lambda/"+access.StreamFunction+"'", "SOURCE '/aws/lambda/"+access.SurveyFunction+"'")
+	for _, p := range access.Builds() {
+		sources = append(sources, "SOURCE '/aws/codebuild/"+p.Name+"'")
+	}
 	return widget{Type: "log", Width: 16, Height: 8, Properties: map[string]any{"title": "Last errors", "region": a.Region, "view": "table",
-		"query": strings.Join(sources, " | ") + ` | fields @timestamp, upgrade, cluster, phase, code, message, error | filter level = "error" | sort @timestamp desc | limit 50`}}
+		"query": strings.Join(sources, " | ") + ` | fields @timestamp, execution, cluster, phase, step, code, kind, message, remedy | filter level = "error" | sort @timestamp desc | limit 50`}}
 }

@@ -27,11 +27,10 @@ func checkDist(dist, architecture string) error {
 		path := zipOf(dist, f.Name)
 		got, err := processor(path)
 		if err != nil {
-			return &upgrade.Error{Code: upgrade.CodeInvalidRequest, Op: "read " + path, Err: err, Remedy: "build it with: make synth"}
+			return upgrade.KindInvalidDeployment.Errorf("read "+path, "%w", err).WithRemedy("build it with: make synth")
 		}
 		if got != want {
-			return &upgrade.Error{Code: upgrade.CodeInvalidRequest, Op: "read " + path, Field: "architecture",
-				Message: fmt.Sprintf("it was built for %s, not for %s", got, architecture), Remedy: "build it again with: make synth"}
+			return upgrade.KindInvalidDeployment.Field("read "+path, "architecture", fmt.Sprintf("it was built for %s, not for %s", got, architecture), "build it again with: make synth")
 		}
 	}
 	return nil

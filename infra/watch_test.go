@@ -100,6 +100,9 @@ func TestTheDashboardShowsEveryMetric(t *testing.T) {
 				t.Errorf("%q lies on %q", w.Properties.Title, other.Properties.Title)
 			}
 		}
+		for _, source := range regexp.MustCompile(`SOURCE '([^']*)'`).FindAllStringSubmatch(w.Properties.Query, -1) {
+			least.named(t, "AWS::Logs::LogGroup", "LogGroupName", source[1])
+		}
 		if ids := unknownIDs(w.Properties.Metrics); len(ids) > 0 {
 			t.Errorf("%q: its expressions name %v, which are no metrics", w.Properties.Title, ids)
 		}
