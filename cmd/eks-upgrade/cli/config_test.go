@@ -302,9 +302,9 @@ func TestValidateFindsEverything(t *testing.T) {
 		t.Errorf("valid %t, problems of %v", got.Valid, keys)
 	}
 
-	t.Setenv(config.Prefix+"LOGGING_LEVEL", "loud")
-	w.says(w.run(exitUsage, "", "validate"), "environment EKS_UPGRADE_AGENT_LOGGING_LEVEL")
-	t.Setenv(config.Prefix+"LOGGING_LEVEL", "warn")
+	t.Setenv(config.Prefix+"LOGGING_FORMAT", "xml")
+	w.says(w.run(exitUsage, "", "validate"), "environment EKS_UPGRADE_AGENT_LOGGING_FORMAT")
+	t.Setenv(config.Prefix+"LOGGING_FORMAT", "console")
 	w.says(w.run(exitOK, "", "validate"), "the environment is valid: 1 settings.")
 }
 
