@@ -84,10 +84,11 @@ func alarmState(x *Context, id string) (State, error) {
 type dashboard struct {
 	DashboardBody Document `cfn:"required"`
 	DashboardName *string
+	Tags          []Tag // CloudWatch takes them at creation only
 }
 
 func (p *dashboard) put(x *Context, name *string) error {
-	out, err := invoke[cloudwatch.PutDashboardOutput](x, &cloudwatch.PutDashboardInput{DashboardName: name, DashboardBody: p.DashboardBody.text()})
+	out, err := invoke[cloudwatch.PutDashboardOutput](x, &cloudwatch.PutDashboardInput{DashboardName: name, DashboardBody: p.DashboardBody.text(), Tags: tagsAs(x.tags(p.Tags), metricTag)})
 	if err != nil {
 		return err
 	}
@@ -149,7 +150,7 @@ func init() {
 		name: "AWS::CloudWatch::Alarm", nameProperty: "AlarmName", replace: []string{"AlarmName"}, attributes: []string{"Arn"},
 		create: func(x *Context, p *alarm) (string, error) {
 			name := x.Or(p.AlarmName, 255)
-			return *name, p.put(x, name)
+			return made(*name, p.put(x, name))
 		},
 		read: func(x *Context, id string, _ *alarm) (State, error) { return alarmState(x, id) },
 		update: func(x *Context, id string, old, p *alarm) error {
@@ -165,7 +166,7 @@ func init() {
 		name: "AWS::CloudWatch::CompositeAlarm", nameProperty: "AlarmName", replace: []string{"AlarmName"}, attributes: []string{"Arn"},
 		create: func(x *Context, p *compositeAlarm) (string, error) {
 			name := x.Or(p.AlarmName, 255)
-			return *name, p.put(x, name)
+			return made(*name, p.put(x, name))
 		},
 		read: func(x *Context, id string, _ *compositeAlarm) (State, error) { return alarmState(x, id) },
 		update: func(x *Context, id string, old, p *compositeAlarm) error {
@@ -181,7 +182,7 @@ func init() {
 		name: "AWS::CloudWatch::Dashboard", nameProperty: "DashboardName", replace: []string{"DashboardName"},
 		create: func(x *Context, p *dashboard) (string, error) {
 			name := x.Or(p.DashboardName, 255)
-			return *name, p.put(x, name)
+			return made(*name, p.put(x, name))
 		},
 		update: func(x *Context, id string, _, p *dashboard) error { return p.put(x, &id) },
 		remove: func(x *Context, id string, _ *dashboard) error {
@@ -191,7 +192,7 @@ func init() {
 		name: "AWS::Logs::MetricFilter", nameProperty: "FilterName", replace: []string{"FilterName", "LogGroupName"},
 		create: func(x *Context, p *metricFilter) (string, error) {
 			name := x.Or(p.FilterName, 512)
-			return *name, p.put(x, name)
+			return made(*name, p.put(x, name))
 		},
 		update: func(x *Context, id string, _, p *metricFilter) error { return p.put(x, &id) },
 		remove: func(x *Context, id string, p *metricFilter) error {
@@ -199,7 +200,7 @@ func init() {
 		},
 	}, definition[logPolicy]{
 		name: "AWS::Logs::ResourcePolicy", nameProperty: "PolicyName", replace: []string{"PolicyName"},
-		create: func(x *Context, p *logPolicy) (string, error) { return p.PolicyName, p.put(x) },
+		create: func(x *Context, p *logPolicy) (string, error) { return made(p.PolicyName, p.put(x)) },
 		update: func(x *Context, _ string, _, p *logPolicy) error { return p.put(x) },
 		remove: func(x *Context, id string, _ *logPolicy) error {
 			return do(x, &cloudwatchlogs.DeleteResourcePolicyInput{PolicyName: &id})
