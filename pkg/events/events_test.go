@@ -42,6 +42,9 @@ type bus struct {
 
 func (b *bus) PutEvents(ctx context.Context, in *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error) {
 	b.calls++
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	if _, bounded := ctx.Deadline(); !bounded {
 		return nil, errors.New("a call without a deadline could hold a phase")
 	}
