@@ -31,8 +31,8 @@ func (s *Service) GetTemplate(_ *wire.Call, in *cfn.GetTemplateInput) (*cfn.GetT
 	if err != nil {
 		return nil, err
 	}
-	if st.now.template == nil { // in review
-		return nil, invalid("Stack with id %s does not have a template", aws.ToString(in.StackName))
+	if st.now.template == nil { // in review: there is none yet, which the CDK CLI takes as empty
+		return out, nil
 	}
 	out.TemplateBody = &st.now.template.Body
 	return out, nil

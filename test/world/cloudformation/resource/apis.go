@@ -109,7 +109,7 @@ func init() {
 	register(apiTypes()...)
 	register(definition[account]{
 		name: "AWS::ApiGateway::Account", attributes: []string{"Id"}, takes: 3 * time.Second,
-		create: func(x *Context, p *account) (string, error) { return x.Name(60), p.put(x) },
+		create: func(x *Context, p *account) (string, error) { return made(x.Name(60), p.put(x)) },
 		read:   func(_ *Context, id string, _ *account) (State, error) { return ids("Id")(id) },
 		update: func(x *Context, _ string, _, p *account) error { return p.put(x) },
 		// AWS leaves the account's role alone, too: other stacks may need it.
@@ -263,9 +263,9 @@ func createStage(x *Context, p *stage) (string, error) {
 	if p.AccessPolicyId != nil {
 		return "", refuse("AccessPolicyId")
 	}
-	return p.StageName, do(x, &apigatewayv2.CreateStageInput{ApiId: &p.ApiId, StageName: &p.StageName, AccessLogSettings: p.AccessLogSettings, AutoDeploy: p.AutoDeploy,
+	return made(p.StageName, do(x, &apigatewayv2.CreateStageInput{ApiId: &p.ApiId, StageName: &p.StageName, AccessLogSettings: p.AccessLogSettings, AutoDeploy: p.AutoDeploy,
 		ClientCertificateId: p.ClientCertificateId, DefaultRouteSettings: p.DefaultRouteSettings, DeploymentId: p.DeploymentId, Description: p.Description, RouteSettings: p.RouteSettings,
-		StageVariables: p.StageVariables, Tags: x.allTags(p.Tags)})
+		StageVariables: p.StageVariables, Tags: x.allTags(p.Tags)}))
 }
 
 func updateStage(x *Context, id string, old, p *stage) error {

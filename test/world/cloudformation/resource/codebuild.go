@@ -49,10 +49,10 @@ func init() {
 		name: "AWS::CodeBuild::Project", nameProperty: "Name", replace: []string{"Name"}, attributes: []string{"Arn"}, takes: 5 * time.Second,
 		create: func(x *Context, p *project) (string, error) {
 			name := x.Or(p.Name, 150)
-			return *name, do(x, &codebuild.CreateProjectInput{Name: name, Artifacts: &p.Artifacts, AutoRetryLimit: p.AutoRetryLimit, BadgeEnabled: p.BadgeEnabled, Cache: p.Cache,
+			return made(*name, do(x, &codebuild.CreateProjectInput{Name: name, Artifacts: &p.Artifacts, AutoRetryLimit: p.AutoRetryLimit, BadgeEnabled: p.BadgeEnabled, Cache: p.Cache,
 				ConcurrentBuildLimit: p.ConcurrentBuildLimit, Description: p.Description, EncryptionKey: p.EncryptionKey, Environment: &p.Environment, LogsConfig: p.LogsConfig,
 				QueuedTimeoutInMinutes: p.QueuedTimeoutInMinutes, ServiceRole: &p.ServiceRole, Source: p.source(), SourceVersion: p.SourceVersion, Tags: tagsAs(x.tags(p.Tags), buildTag),
-				TimeoutInMinutes: p.TimeoutInMinutes, VpcConfig: p.VpcConfig})
+				TimeoutInMinutes: p.TimeoutInMinutes, VpcConfig: p.VpcConfig}))
 		},
 		read: func(x *Context, id string, _ *project) (State, error) {
 			return State{Attributes: map[string]any{"Arn": x.ARN("codebuild", "project/"+id)}}, nil

@@ -77,7 +77,7 @@ func init() {
 	}, definition[busPolicy]{
 		name: "AWS::Events::EventBusPolicy", replace: []string{"EventBusName", "StatementId"},
 		create: func(x *Context, p *busPolicy) (string, error) {
-			return strings.Join([]string{p.bus(), p.StatementId}, "|"), p.put(x)
+			return made(strings.Join([]string{p.bus(), p.StatementId}, "|"), p.put(x))
 		},
 		update: func(x *Context, _ string, _, p *busPolicy) error { return p.put(x) },
 		remove: func(x *Context, _ string, p *busPolicy) error {
@@ -127,7 +127,7 @@ func init() {
 		name: "AWS::Scheduler::Schedule", nameProperty: "Name", replace: []string{"Name"}, attributes: []string{"Arn"},
 		create: func(x *Context, p *schedule) (string, error) {
 			name := x.Or(p.Name, 64)
-			return *name, do(x, p.forScheduler(name))
+			return made(*name, do(x, p.forScheduler(name)))
 		},
 		read: func(x *Context, id string, p *schedule) (State, error) {
 			out, err := invoke[scheduler.GetScheduleOutput](x, &scheduler.GetScheduleInput{Name: &id, GroupName: p.GroupName})
@@ -150,7 +150,7 @@ func init() {
 		name: "AWS::Scheduler::ScheduleGroup", nameProperty: "Name", replace: []string{"Name"}, attributes: []string{"Arn", "CreationDate", "LastModificationDate", "State"},
 		create: func(x *Context, p *scheduleGroup) (string, error) {
 			name := x.Or(p.Name, 64)
-			return *name, do(x, &scheduler.CreateScheduleGroupInput{Name: name, Tags: tagsAs(x.tags(p.Tags), scheduleTag)})
+			return made(*name, do(x, &scheduler.CreateScheduleGroupInput{Name: name, Tags: tagsAs(x.tags(p.Tags), scheduleTag)}))
 		},
 		read: func(x *Context, id string, _ *scheduleGroup) (State, error) {
 			out, err := invoke[scheduler.GetScheduleGroupOutput](x, &scheduler.GetScheduleGroupInput{Name: &id})

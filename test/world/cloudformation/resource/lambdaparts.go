@@ -105,8 +105,8 @@ func init() {
 		replace: []string{"Action", "EventSourceToken", "FunctionName", "FunctionUrlAuthType", "InvokedViaFunctionUrl", "Principal", "PrincipalOrgID", "SourceAccount", "SourceArn"},
 		create: func(x *Context, p *permission) (string, error) {
 			id := x.Name(100)
-			return id, do(x, &lambda.AddPermissionInput{StatementId: &id, FunctionName: &p.FunctionName, Action: &p.Action, Principal: &p.Principal, EventSourceToken: p.EventSourceToken,
-				FunctionUrlAuthType: p.FunctionUrlAuthType, InvokedViaFunctionUrl: p.InvokedViaFunctionUrl, PrincipalOrgID: p.PrincipalOrgID, SourceAccount: p.SourceAccount, SourceArn: p.SourceArn})
+			return made(id, do(x, &lambda.AddPermissionInput{StatementId: &id, FunctionName: &p.FunctionName, Action: &p.Action, Principal: &p.Principal, EventSourceToken: p.EventSourceToken,
+				FunctionUrlAuthType: p.FunctionUrlAuthType, InvokedViaFunctionUrl: p.InvokedViaFunctionUrl, PrincipalOrgID: p.PrincipalOrgID, SourceAccount: p.SourceAccount, SourceArn: p.SourceArn}))
 		},
 		read: func(_ *Context, id string, _ *permission) (State, error) {
 			return State{Attributes: map[string]any{"Id": id}}, nil
@@ -117,7 +117,7 @@ func init() {
 	}, definition[eventInvokeConfig]{
 		name: "AWS::Lambda::EventInvokeConfig", replace: []string{"FunctionName", "Qualifier"},
 		create: func(x *Context, p *eventInvokeConfig) (string, error) {
-			return strings.Join([]string{p.FunctionName, p.Qualifier}, "|"), p.put(x)
+			return made(strings.Join([]string{p.FunctionName, p.Qualifier}, "|"), p.put(x))
 		},
 		update: func(x *Context, _ string, _, p *eventInvokeConfig) error { return p.put(x) },
 		remove: func(x *Context, _ string, p *eventInvokeConfig) error {

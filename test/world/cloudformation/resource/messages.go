@@ -62,7 +62,7 @@ func init() {
 	}, definition[inlineTopicPolicy]{
 		name: "AWS::SNS::TopicInlinePolicy", replace: []string{"TopicArn"},
 		create: func(x *Context, p *inlineTopicPolicy) (string, error) {
-			return p.TopicArn, setPolicy(x, p.TopicArn, string(p.PolicyDocument))
+			return made(p.TopicArn, setPolicy(x, p.TopicArn, string(p.PolicyDocument)))
 		},
 		update: func(x *Context, id string, _, p *inlineTopicPolicy) error {
 			return setPolicy(x, id, string(p.PolicyDocument))

@@ -103,10 +103,10 @@ func init() {
 				return "", refuse("Budget/TimePeriod")
 			}
 			name := *x.Or(p.Budget.BudgetName, 100)
-			return name, do(x, &budgets.CreateBudgetInput{AccountId: &x.Account, Budget: p.forBudgets(name), NotificationsWithSubscribers: p.notifications(),
+			return made(name, do(x, &budgets.CreateBudgetInput{AccountId: &x.Account, Budget: p.forBudgets(name), NotificationsWithSubscribers: p.notifications(),
 				ResourceTags: tagsAs(x.tags(p.ResourceTags), func(key, value *string) budgettypes.ResourceTag {
 					return budgettypes.ResourceTag{Key: key, Value: value}
-				})})
+				})}))
 		},
 		update: updateBudget,
 		remove: func(x *Context, id string, _ *budget) error {

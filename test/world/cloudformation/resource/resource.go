@@ -80,6 +80,15 @@ func do(x *Context, in any) error {
 	return err
 }
 
+// made is what a creation of one call returns: where it failed there is nothing
+// that a rollback may delete, be the name somebody else's.
+func made(id string, err error) (string, error) {
+	if err != nil {
+		return "", err
+	}
+	return id, nil
+}
+
 // gone reports whether an error says that what was called upon is not there.
 func gone(err error) bool {
 	if err == nil {

@@ -100,7 +100,7 @@ func init() {
 	}, definition[bucketPolicy]{
 		name: "AWS::S3::BucketPolicy", replace: []string{"Bucket"},
 		create: func(x *Context, p *bucketPolicy) (string, error) {
-			return p.Bucket, do(x, &s3.PutBucketPolicyInput{Bucket: &p.Bucket, Policy: p.PolicyDocument.text()})
+			return made(p.Bucket, do(x, &s3.PutBucketPolicyInput{Bucket: &p.Bucket, Policy: p.PolicyDocument.text()}))
 		},
 		update: func(x *Context, _ string, _, p *bucketPolicy) error {
 			return do(x, &s3.PutBucketPolicyInput{Bucket: &p.Bucket, Policy: p.PolicyDocument.text()})

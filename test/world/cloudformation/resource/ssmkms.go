@@ -46,7 +46,7 @@ func init() {
 			name := x.Or(p.Name, 1000)
 			in := p.put(*name)
 			in.Tags = tagsAs(x.allTags(p.Tags), ssmTag)
-			return *name, p.check(do(x, in))
+			return made(*name, p.check(do(x, in)))
 		},
 		read: func(_ *Context, _ string, p *parameter) (State, error) {
 			return State{Attributes: map[string]any{"Type": string(p.Type), "Value": p.Value}}, nil
@@ -87,7 +87,7 @@ func init() {
 	}, definition[keyAlias]{
 		name: "AWS::KMS::Alias", nameProperty: "AliasName", replace: []string{"AliasName"},
 		create: func(x *Context, p *keyAlias) (string, error) {
-			return p.AliasName, do(x, &kms.CreateAliasInput{AliasName: &p.AliasName, TargetKeyId: &p.TargetKeyId})
+			return made(p.AliasName, do(x, &kms.CreateAliasInput{AliasName: &p.AliasName, TargetKeyId: &p.TargetKeyId}))
 		},
 		update: func(x *Context, id string, _, p *keyAlias) error {
 			return do(x, &kms.UpdateAliasInput{AliasName: &id, TargetKeyId: &p.TargetKeyId})
