@@ -88,6 +88,21 @@ func TestScanSaysHowEachToolFared(t *testing.T) {
 	}
 }
 
+// The build's role may read no Secret, and Helm keeps its releases in Secrets.
+func TestScannersAreNotToReadSecrets(t *testing.T) {
+	asked := `case "$1" in --version|version) echo v1;; *) echo "[\"$*\"]";; esac`
+	scans, out, err := bash(t, "scan.sh", map[string]string{"kubent": asked, "pluto": asked}, "CLUSTER=shop", "TARGET_VERSION=1.35", "KUBECONFIG=x")
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for tool, want := range map[string]string{"kubent": "--helm3=false", "pluto": "detect-api-resources"} {
+		data, err := os.ReadFile(filepath.Join(scans, tool+".json"))
+		if err != nil || !strings.Contains(string(data), want) {
+			t.Errorf("%s: %v: %s", tool, err, data)
+		}
+	}
+}
+
 func TestScanNeedsItsEnvironment(t *testing.T) {
 	if _, out, err := bash(t, "scan.sh", nil, "CLUSTER=shop"); err == nil || !strings.Contains(out, "TARGET_VERSION") {
 		t.Errorf("%v: %s", err, out)

@@ -5,6 +5,8 @@
 #                             missing, failed) and detail, in words
 # Needs CLUSTER and TARGET_VERSION ("1.35"); EXECUTION is for its log. A scanner that is missing or fails is said so and is no
 # failure of the build: the assessment then says that it was not checked.
+#
+# Neither reads Helm's stored releases: they are Secrets, and the build's role may read none (docs/rbac.yaml).
 set -euo pipefail
 
 # shellcheck source=scripts/log.sh
@@ -62,9 +64,9 @@ for tool in kubent pluto; do
   elif [[ -z $reachable ]]; then
     note "$tool" "" failed "$why"
   elif [[ $tool == kubent ]]; then
-    scan kubent "$(kubent --version 2>&1 | head -n 1 || true)" kubent --output json --target-version "$TARGET_VERSION.0"
+    scan kubent "$(kubent --version 2>&1 | head -n 1 || true)" kubent --helm3=false --output json --target-version "$TARGET_VERSION.0"
   else
-    scan pluto "$(pluto version 2>&1 | head -n 1 || true)" pluto detect-all-in-cluster --output json --target-versions "k8s=v$TARGET_VERSION.0"
+    scan pluto "$(pluto version 2>&1 | head -n 1 || true)" pluto detect-api-resources --output json --target-versions "k8s=v$TARGET_VERSION.0"
   fi
 done
 
