@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"strings"
+	"sync"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress"
@@ -25,7 +26,11 @@ var pageStyle string
 //go:embed page.js
 var pageScript string
 
-var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"line": line, "words": words, "object": object, "bake": bake, "add": func(a, b int) int { return a + b }}).Parse(pageText))
+// pageTemplate is parsed when a page is asked for: most answers are JSON, and
+// the function starts faster.
+var pageTemplate = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("page").Funcs(template.FuncMap{"line": line, "words": words, "object": object, "bake": bake, "add": func(a, b int) int { return a + b }}).Parse(pageText))
+})
 
 // pagePolicy lets a browser use nothing but the page itself: its style and its
 // script by their hashes, and the form towards where it came from.
@@ -66,7 +71,7 @@ func problemPage(p ProblemDetail) view { return view{Title: "This did not work",
 func (v view) html() (string, error) {
 	v.Style, v.Script, v.Title = template.CSS(pageStyle), template.JS(pageScript), line(v.Title) //nolint:gosec // our own, embedded
 	var b strings.Builder
-	err := pageTemplate.Execute(&b, v)
+	err := pageTemplate().Execute(&b, v)
 	return b.String(), err
 }
 
