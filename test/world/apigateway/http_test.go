@@ -195,6 +195,9 @@ func TestCORS(t *testing.T) {
 	if got := s.do(r); got.status != 200 || got.header.Get("Access-Control-Allow-Origin") != "https://example.com" {
 		t.Errorf("a request: %+v", got)
 	}
+	if got := s.do(s.signed(http.MethodGet, url+"/x", s.AWSConfig().Credentials)); got.header.Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("the function's own headers count: %+v", got)
+	}
 	if _, err := s.api.UpdateApi(t.Context(), &v2.UpdateApiInput{ApiId: &id, CorsConfiguration: &types.Cors{AllowOrigins: []string{"*"}, AllowCredentials: aws.Bool(true)}}); codeOf(err) != "BadRequestException" {
 		t.Errorf("credentials for everybody: %v", err)
 	}

@@ -231,6 +231,13 @@ func TestManagementOfConnections(t *testing.T) {
 	if _, err := admin.PostToConnection(ctx, &mgmt.PostToConnectionInput{ConnectionId: aws.String("AAAAAAAAAAAAAAA="), Data: []byte("x")}); codeOf(err) != "GoneException" {
 		t.Errorf("an unknown connection: %v", err)
 	}
+	other := must[*v2.CreateApiOutput](t)(s.api.CreateApi(ctx, &v2.CreateApiInput{Name: aws.String("other"), ProtocolType: types.ProtocolTypeWebsocket, RouteSelectionExpression: aws.String("$request.body.action")}))
+	s.route(&v2.CreateRouteInput{ApiId: other.ApiId, RouteKey: aws.String("$default")})
+	must[*v2.CreateStageOutput](t)(s.api.CreateStage(ctx, &v2.CreateStageInput{ApiId: other.ApiId, StageName: aws.String("prod"), AutoDeploy: aws.Bool(true)}))
+	foreign := (&webSocket{stand: s, url: *other.ApiEndpoint + "/prod"}).management(nil)
+	if _, err := foreign.PostToConnection(ctx, &mgmt.PostToConnectionInput{ConnectionId: &id, Data: []byte("x")}); codeOf(err) != "GoneException" {
+		t.Errorf("another API's connection: %v", err)
+	}
 	if _, err := admin.PostToConnection(ctx, &mgmt.PostToConnectionInput{ConnectionId: aws.String("???"), Data: []byte("x")}); codeOf(err) != "BadRequestException" {
 		t.Errorf("no connection id: %v", err)
 	}
