@@ -81,6 +81,13 @@ func (s *stage) upgrade(ctx context.Context) (report.Data, error) {
 	}
 	data := s.collect(ctx, n, execution, began, firstCall)
 	data.Invariants = checker.Violations()
+	if data.Result.Outcome == upgrade.Succeeded {
+		left, err := s.rightsLeft(ctx)
+		if err != nil {
+			return data, err
+		}
+		data.Invariants = append(data.Invariants, left...)
+	}
 	s.say(progress.Event{Time: data.Result.EndedAt, Kind: progress.Summary, Outcome: data.Result.Outcome, Text: data.Result.Reason})
 	return data, nil
 }

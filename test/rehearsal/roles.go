@@ -71,6 +71,20 @@ func (s *stage) createRole(ctx context.Context, role access.Role) error {
 // admitAgent lets the agent into blue as a person does: by the manifest and by access
 // entries.
 func (s *stage) admitAgent(ctx context.Context) error {
+	if err := s.applyManifest(ctx); err != nil {
+		return err
+	}
+	for _, e := range access.Entries() {
+		if _, err := eks.NewFromConfig(s.aws).CreateAccessEntry(ctx, &eks.CreateAccessEntryInput{ClusterName: aws.String(Cluster), PrincipalArn: aws.String(s.names().Role(e.Role)),
+			KubernetesGroups: []string{string(e.Group)}}); err != nil {
+			return fmt.Errorf("let %s into %s: %w", e.Role, Cluster, err)
+		}
+	}
+	return nil
+}
+
+// applyManifest gives the groups of the agent's roles their permissions in blue.
+func (s *stage) applyManifest(ctx context.Context) error {
 	rc, err := s.fleet.RESTConfig(Cluster)
 	if err != nil {
 		return err
@@ -84,18 +98,12 @@ func (s *stage) admitAgent(ctx context.Context) error {
 			return fmt.Errorf("let the agent into %s: %w", Cluster, err)
 		}
 	}
-	for _, e := range access.Entries() {
-		if _, err := eks.NewFromConfig(s.aws).CreateAccessEntry(ctx, &eks.CreateAccessEntryInput{ClusterName: aws.String(Cluster), PrincipalArn: aws.String(s.names().Role(e.Role)),
-			KubernetesGroups: []string{string(e.Group)}}); err != nil {
-			return fmt.Errorf("let %s into %s: %w", e.Role, Cluster, err)
-		}
-	}
 	return nil
 }
 
-// Admit lets the agent into blue, as a person does by what eks-upgrade access
-// prints.
-func (s Site) Admit(ctx context.Context) error { return s.stage.admitAgent(ctx) }
+// ApplyManifest does in blue what a person does with what `eks-upgrade access
+// --output manifest` prints.
+func (s Site) ApplyManifest(ctx context.Context) error { return s.stage.applyManifest(ctx) }
 
 // sessionAge is after how much simulated time a function gets new credentials:
 // well within the twelve hours that they last.

@@ -14,7 +14,7 @@ import (
 // Site is the account and the cluster that an agent is deployed to.
 type Site struct {
 	World      *world.World
-	Clock      clock.Clock
+	Clock      *clock.Fast
 	AWS        aws.Config      // of the account's administrator, who made blue
 	Blue       *rest.Config    // of blue's administrator
 	HostedZone string          // id

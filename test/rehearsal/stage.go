@@ -120,9 +120,13 @@ func (s *stage) addServices() error {
 	if err != nil {
 		return err
 	}
+	env := map[string]string{"POLL_INTERVAL": "200ms"}
+	if s.o.Deploy == nil { // else the project says where it is
+		env["EKS_UPGRADE"] = s.o.Executable
+	}
 	s.services = full.Add(s.world, full.Options{Clusters: announcing{eksbackend.New(s.fleet), s}, Hold: s.clock.Hold, Seed: s.o.Seed, TempDir: s.o.Dir,
-		Sources: map[string]string{sourceLocation: source},
-		BuildEnv: map[string]string{"EKS_UPGRADE": s.o.Executable, "POLL_INTERVAL": "200ms"}})
+		Sources:  map[string]string{sourceLocation: source},
+		BuildEnv: env})
 	s.ec2, s.eks, s.route53, s.builds = s.services.EC2, s.services.EKS, s.services.Route53, s.services.CodeBuild
 	s.route53.OnChange(s.changed)
 	s.config, err = config.Load(s.environment())
