@@ -9,18 +9,9 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/access"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/cost"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/deploy"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/metrics"
-)
-
-// Prices in US dollars, of us-east-1 in 2026, without free tiers. Sources:
-// https://aws.amazon.com/lambda/pricing/, https://aws.amazon.com/step-functions/pricing/
-// and https://aws.amazon.com/codebuild/pricing/.
-var (
-	gigabyteSecond  = map[string]float64{deploy.Arm: 0.0000133334, deploy.X86: 0.0000166667} // Lambda
-	buildMinute     = map[string]float64{deploy.Arm: 0.0034, deploy.X86: 0.005}              // CodeBuild, general1.small
-	stateTransition = 0.000025                                                               // Step Functions, Standard
-	invocation      = 0.0000002                                                              // Lambda
 )
 
 // widget of a dashboard. Source of the form:
@@ -107,12 +98,13 @@ func (a agent) costs() widget {
 		}
 		return append(out, map[string]any{"id": id, "stat": stat, "visible": false})
 	}
+	architecture := cost.Architecture(a.settings.Architecture)
 	var series []any
 	var seconds, calls, builds []string
 	for i, f := range access.Functions() {
 		d, n := fmt.Sprintf("d%d", i), fmt.Sprintf("n%d", i)
 		series = append(series, hidden(d, "Sum", "AWS/Lambda", "Duration", "FunctionName", f.Name), hidden(n, "Sum", "AWS/Lambda", "Invocations", "FunctionName", f.Name))
-		seconds = append(seconds, fmt.Sprintf("FILL(%s,0)/1000*%g", d, sizes[f.Name].memory/1024))
+		seconds = append(seconds, fmt.Sprintf("FILL(%s,0)/1000*%g", d, float64(deploy.Sizes()[f.Name].MemoryMiB)/1024))
 		calls = append(calls, "FILL("+n+",0)")
 	}
 	for i, b := range access.Builds() {
@@ -125,9 +117,9 @@ func (a agent) costs() widget {
 		return []any{map[string]any{"id": id, "label": label, "expression": text}}
 	}
 	series = append(series,
-		expression("functions", "functions", fmt.Sprintf("(%s)*%.10f + (%s)*%.10f", strings.Join(seconds, "+"), gigabyteSecond[a.settings.Architecture], strings.Join(calls, "+"), invocation)),
-		expression("builds", "builds", fmt.Sprintf("(%s)*%.4f", strings.Join(builds, "+"), buildMinute[a.settings.Architecture])),
-		expression("states", "state transitions of the account", fmt.Sprintf("FILL(transitions,0)*%.6f", stateTransition)),
+		expression("functions", "functions", fmt.Sprintf("(%s)*%.10f + (%s)*%.10f", strings.Join(seconds, "+"), architecture.GigabyteSecond(), strings.Join(calls, "+"), cost.Invocation)),
+		expression("builds", "builds", fmt.Sprintf("(%s)*%.4f", strings.Join(builds, "+"), architecture.BuildMinute())),
+		expression("states", "state transitions of the account", fmt.Sprintf("FILL(transitions,0)*%.6f", cost.StateTransition)),
 		expression("total", "total", "functions+builds+states"))
 	return widget{Type: "metric", Width: 8, Height: 8, Properties: map[string]any{"title": "Cost of a day in USD (prices of us-east-1, without storage and models)", "region": a.Region, "view": "timeSeries", "stacked": false, "period": 86400, "metrics": series}}
 }

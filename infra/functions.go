@@ -11,33 +11,8 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/access"
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/deploy"
 )
-
-// size is what a function gets.
-type size struct {
-	memory  float64 // MiB
-	seconds float64 // after which it is stopped
-}
-
-// sizes by function. Perceive, execute and survey hold the objects of a whole
-// cluster; reason holds all snapshots. The time is less than any state that
-// invokes a phase waits: a state that gives up invokes it again, and two must
-// never act at a time. API Gateway waits for 29 and 30 seconds.
-var sizes = map[string]size{
-	access.FunctionName(upgrade.PhaseLease):    {512, 50},
-	access.FunctionName(upgrade.PhasePerceive): {1024, 590},
-	access.FunctionName(upgrade.PhaseReason):   {1024, 290},
-	access.FunctionName(upgrade.PhaseApprove):  {512, 110},
-	access.FunctionName(upgrade.PhaseExecute):  {1024, 290},
-	access.FunctionName(upgrade.PhaseValidate): {512, 290},
-	access.FunctionName(upgrade.PhaseRecord):   {512, 50},
-	access.FunctionName(upgrade.PhaseRollback): {512, 110},
-	access.FunctionName(upgrade.PhaseReport):   {512, 110},
-	access.AnswerFunction:                      {512, 28},
-	access.StreamFunction:                      {256, 28},
-	access.SurveyFunction:                      {512, 590},
-}
 
 // asynchronous are the functions whose caller does not wait: what they could not
 // do goes to the queue of dead letters.
@@ -76,8 +51,8 @@ func newFunction(scope constructs.Construct, a agent, f access.Part, groups []*s
 		Architectures: jsii.Strings(a.settings.Architecture),
 		Handler:       jsii.String("bootstrap"),
 		Code:          &awslambda.CfnFunction_CodeProperty{S3Bucket: code.S3BucketName(), S3Key: code.S3ObjectKey()},
-		MemorySize:    jsii.Number(sizes[f.Name].memory),
-		Timeout:       jsii.Number(sizes[f.Name].seconds),
+		MemorySize:    jsii.Number(deploy.Sizes()[f.Name].MemoryMiB),
+		Timeout:       jsii.Number(deploy.Sizes()[f.Name].Timeout.Seconds()),
 		Environment:   &awslambda.CfnFunction_EnvironmentProperty{Variables: a.environment(f.Name, urls)},
 		Role:          role.AttrArn(),
 		LoggingConfig: &awslambda.CfnFunction_LoggingConfigProperty{LogGroup: log.Ref()},

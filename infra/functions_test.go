@@ -11,6 +11,7 @@ import (
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/access"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/deploy"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/statemachine"
 )
@@ -43,7 +44,7 @@ func TestFunctionsEndBeforeTheStatesThatWaitForThem(t *testing.T) {
 					continue
 				}
 				states++
-				if got := sizes[access.FunctionName(phase)].seconds; got >= seconds {
+				if got := deploy.Sizes()[access.FunctionName(phase)].Timeout.Seconds(); got >= seconds {
 					t.Errorf("state %s gives up after %.0f s, but its function runs for up to %.0f s", name, seconds, got)
 				}
 			}
@@ -76,8 +77,8 @@ func TestEveryFolderOfLambdasIsAFunction(t *testing.T) {
 func TestFunctions(t *testing.T) {
 	for _, f := range access.Functions() {
 		t.Run(f.Name, func(t *testing.T) {
-			size := sizes[f.Name]
-			if size.memory == 0 || size.seconds == 0 {
+			size := deploy.Sizes()[f.Name]
+			if size.MemoryMiB == 0 || size.Timeout == 0 {
 				t.Fatal("it has no size")
 			}
 			asynchronous := slices.Contains(asynchronous, f.Name)
@@ -90,7 +91,7 @@ func TestFunctions(t *testing.T) {
 			}{{least, "arm64", 5.0, false, 180}, {full, "x86_64", nil, true, 30}} {
 				p := c.one.named(t, "AWS::Lambda::Function", "FunctionName", f.Name).Properties
 				for path, want := range map[string]any{
-					"Runtime": "provided.al2023", "Handler": "bootstrap", "Architectures.0": c.architecture, "MemorySize": size.memory, "Timeout": size.seconds,
+					"Runtime": "provided.al2023", "Handler": "bootstrap", "Architectures.0": c.architecture, "MemorySize": float64(size.MemoryMiB), "Timeout": size.Timeout.Seconds(),
 					"TracingConfig.Mode": "Active", "ReservedConcurrentExecutions": c.concurrency,
 				} {
 					if got := at(p, path); got != want {

@@ -64,11 +64,7 @@ func synthesized(run func() int) (int, error) {
 	if err != nil {
 		return 1, err
 	}
-	defer func() {
-		if os.Getenv("KEEP") == "" {
-			_ = os.RemoveAll(dir)
-		}
-	}() // nothing depends on it any more
+	defer func() { _ = os.RemoveAll(dir) }() // nothing depends on it any more
 	dist := filepath.Join(dir, "dist")
 	if err := fakeDist(dist); err != nil {
 		return 1, err
