@@ -47,7 +47,7 @@ func TestMain(m *testing.M) {
 		code = m.Run()
 	}
 	if code == 0 && whole() {
-		for _, wrong := range unexercised() {
+		for _, wrong := range unexercised(exercised.actions) {
 			fmt.Fprintln(os.Stderr, wrong)
 			code = 1
 		}
