@@ -240,7 +240,7 @@ func (a *agent) answer(ctx context.Context, site rehearsal.Site, q rehearsal.App
 		return err
 	}
 	env := []string{"AWS_ENDPOINT_URL=" + site.World.URL(), "AWS_REGION=" + site.World.Region(), "AWS_ACCESS_KEY_ID=AKIAPERSON", "AWS_SECRET_ACCESS_KEY=" + world.Secret,
-		"AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "HTTPS_PROXY=" + site.World.URL(), "AWS_CA_BUNDLE=" + bundle, "EKS_UPGRADE_APPROVAL_TOKEN=" + token}
+		"AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "HTTPS_PROXY=" + site.World.URL(), "AWS_CA_BUNDLE=" + bundle, "SSL_CERT_FILE=" + bundle, "EKS_UPGRADE_APPROVAL_TOKEN=" + token}
 	_, err = command(ctx, "", env, a.executable, "approve", "--upgrade", q.Upgrade, "--yes", "--output", "json")
 	return err
 }
