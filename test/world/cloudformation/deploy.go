@@ -1,6 +1,7 @@
 package cloudformation
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -209,6 +210,35 @@ func (s *Service) read(st *stack, x *resource.Context, typ resource.Type, r *res
 	return true, nil
 }
 
+// change is an update in place, in as many parts as the type has.
+type change struct {
+	s          *Service
+	st         *stack
+	x          *resource.Context
+	typ        resource.Type
+	r          *resourceState
+	old, is    map[string]any
+	unfinished bool
+}
+
+func (c *change) next() error {
+	err := c.typ.Update(c.x, c.r.physical, c.old, c.is)
+	if c.unfinished = errors.Is(err, resource.More); c.unfinished {
+		c.x.Part++
+		return nil
+	}
+	return err
+}
+
+// ready reports whether all parts are done and the resource is ready.
+func (c *change) ready() (bool, error) {
+	ready, err := c.s.read(c.st, c.x, c.typ, c.r)
+	if err != nil || !ready || !c.unfinished {
+		return ready, err
+	}
+	return false, c.next()
+}
+
 // update is the step that brings a resource to the template's state: nothing,
 // an update in place, or another resource.
 func (s *Service) update(st *stack, scope *template.Scope, in input, id string) *step {
@@ -221,6 +251,7 @@ func (s *Service) update(st *stack, scope *template.Scope, in input, id string) 
 	var was resourceState
 	x := s.context(st, in, id, r.attempt)
 	begun := false
+	c := &change{s: s, st: st, x: x, typ: typ, r: r}
 	t := &step{logical: id, after: in.template.DependsOn(id)}
 	t.run = func() (time.Duration, error) {
 		properties, err := s.evaluate(scope, id, definition.Type)
@@ -244,7 +275,8 @@ func (s *Service) update(st *stack, scope *template.Scope, in input, id string) 
 		was, begun = *r, true
 		s.set(st, r, types.ResourceStatusUpdateInProgress, "")
 		s.mu.Unlock()
-		err = typ.Update(x, r.physical, was.properties, properties)
+		c.old, c.is = was.properties, properties
+		err = c.next()
 		s.mu.Lock()
 		r.properties = properties // also of a failed one: some of it may have happened
 		s.mu.Unlock()
@@ -254,7 +286,7 @@ func (s *Service) update(st *stack, scope *template.Scope, in input, id string) 
 		if other != nil {
 			return other.ready()
 		}
-		return s.read(st, x, typ, r)
+		return c.ready()
 	}
 	t.ended = func(err error) {
 		switch {

@@ -230,8 +230,9 @@ func (s *Service) restore(st *stack, snapshot map[string]saved) {
 	s.mu.Lock()
 	in := *st.before
 	tags := st.now.tags
-	var doomed []*resourceState
-	g := &stage{steps: map[string]*step{}}
+	doomed := st.doomed
+	st.doomed = nil
+	g := &stage{steps: map[string]*step{}, goOn: true}
 	for _, id := range slices.Sorted(maps.Keys(st.resources)) {
 		r := st.resources[id]
 		old, ok := snapshot[id]
@@ -256,7 +257,7 @@ func (s *Service) restore(st *stack, snapshot map[string]saved) {
 	g.finish = func(failed []string) {
 		s.mu.Lock()
 		if len(failed) > 0 {
-			st.cleanup = doomed
+			st.doomed = doomed
 			s.status(st, types.StackStatusUpdateRollbackFailed, why("update", failed, ""))
 			s.over(st)
 			s.mu.Unlock()
@@ -280,13 +281,15 @@ func (s *Service) undo(st *stack, in input, tags []types.Tag, r *resourceState, 
 	typ := typeOf(r.typ)
 	x := s.context(st, in, r.logical, r.attempt)
 	x.Tags, x.Before = tagsOf(in.tags), tagsOf(tags)
+	c := &change{s: s, st: st, x: x, typ: typ, r: r}
 	return &step{logical: r.logical, after: was.dependsOn,
 		run: func() (time.Duration, error) {
 			s.mu.Lock()
 			is := r.properties
 			s.set(st, r, types.ResourceStatusUpdateInProgress, "")
 			s.mu.Unlock()
-			if err := typ.Update(x, r.physical, is, was.properties); err != nil {
+			c.old, c.is = is, was.properties
+			if err := c.next(); err != nil {
 				return 0, err
 			}
 			s.mu.Lock()
@@ -294,7 +297,7 @@ func (s *Service) undo(st *stack, in input, tags []types.Tag, r *resourceState, 
 			r.properties, r.definition, r.dependsOn = was.properties, was.definition, was.dependsOn
 			return typ.Duration(), nil
 		},
-		ready: func() (bool, error) { return s.read(st, x, typ, r) },
+		ready: c.ready,
 		ended: func(err error) {
 			if err != nil {
 				s.set(st, r, types.ResourceStatusUpdateFailed, reasonOf(err))

@@ -98,7 +98,7 @@ func (s *Service) startDelete(st *stack, retain []string) {
 	for _, r := range st.resources {
 		doomed = append(doomed, r)
 	}
-	doomed = append(doomed, st.cleanup...)
+	doomed = append(append(doomed, st.cleanup...), st.doomed...)
 	s.clock.AfterFunc(0, func() {
 		s.remove(st, doomed, onDelete, retain, func(failed []string) { s.deleted(st, failed) })
 	})

@@ -123,6 +123,7 @@ type stack struct {
 	snapshot              map[string]saved // before the update
 	resources             map[string]*resourceState
 	cleanup               []*resourceState // to be deleted when an update is complete: replaced and removed ones
+	doomed                []*resourceState // made by an update whose rollback failed
 	outputs               []template.Evaluated
 	imports               map[string]bool // names of exports that are used
 	events                []types.StackEvent

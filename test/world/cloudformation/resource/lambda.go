@@ -97,11 +97,12 @@ func updateFunction(x *Context, id string, old, p *function) error {
 	if p.Code.ZipFile != nil {
 		return refuse("Code/ZipFile")
 	}
-	// Both halves in one step: Lambda takes the second while the first is under
-	// way only if nothing has to be waited for, so the configuration goes first
-	// and the code when it is done.
-	if err := updateConfiguration(x, id, old, p); err != nil {
-		return err
+	// Lambda takes the code only when the configuration is in place.
+	if x.Part == 0 {
+		if err := updateConfiguration(x, id, old, p); err != nil {
+			return err
+		}
+		return More
 	}
 	if !sameCode(old, p) {
 		if err := do(x, &lambda.UpdateFunctionCodeInput{FunctionName: &id, Architectures: p.Architectures, S3Bucket: p.Code.S3Bucket, S3Key: p.Code.S3Key,
