@@ -5,9 +5,11 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/codebuild"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -179,5 +181,28 @@ func TestRequestsAreComparedWithTheZone(t *testing.T) {
 			}
 			a.one(r, c.status, "request", c.what)
 		})
+	}
+}
+
+// What has an id that only AWS knows is found by the stack's outputs.
+func TestTheStackSaysWhereTheStreamIs(t *testing.T) {
+	a := deployed(t)
+	o := a.options()
+	o.Stack = "Agent"
+	a.one(a.examine(o), doctor.Missing, "stack", "Agent")
+
+	template := `{"Resources":{"T":{"Type":"AWS::SNS::Topic"}},"Outputs":{"StreamURL":{"Value":"wss://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com/live"}}}`
+	ok[*cloudformation.CreateStackOutput](t)(cloudformation.NewFromConfig(a.cfg).CreateStack(a.ctx, &cloudformation.CreateStackInput{StackName: aws.String("Agent"), TemplateBody: &template}))
+	a.clock.Advance(10 * time.Minute)
+	a.one(a.examine(o), doctor.Missing, "role eks-upgrade-stream", "execute-api:ManageConnections")
+
+	a.names.StreamAPI = "a1b2c3d4e5"
+	a.policy(access.StreamFunction, "own", access.Document(access.Function(access.StreamFunction, a.names)))
+	if found := bad(a.examine(o)); len(found) > 0 {
+		t.Errorf("%+v", found)
+	}
+	o.Stack = "" // the API is not known now: what is for it is no excess
+	if found := bad(a.examine(o)); len(found) > 0 {
+		t.Errorf("%+v", found)
 	}
 }

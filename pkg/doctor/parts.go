@@ -19,6 +19,9 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/statemachine"
 )
 
+// streamOutput is the stack's output with the address of the WebSocket API.
+const streamOutput = "StreamURL"
+
 // stack looks at the stack as a whole: one whose last update failed half way
 // may have parts of two versions.
 func (e *examination) stack(ctx context.Context) {
@@ -37,6 +40,12 @@ func (e *examination) stack(ctx context.Context) {
 	if err != nil {
 		e.failed(area, e.Stack, awserr.Wrap("describe stack "+e.Stack, err), "cloudformation:DescribeStacks", "arn:"+e.Names.Partition+":cloudformation:"+e.Names.Region+":"+e.Names.Account+":stack/"+e.Stack+"/*", deployAgain)
 		return
+	}
+	for _, o := range out.Stacks[0].Outputs {
+		if aws.ToString(o.OutputKey) == streamOutput { // wss://<id>.execute-api...
+			host := strings.TrimPrefix(aws.ToString(o.OutputValue), "wss://")
+			e.Names.StreamAPI, _, _ = strings.Cut(host, ".")
+		}
 	}
 	switch status := string(out.Stacks[0].StackStatus); status {
 	case "CREATE_COMPLETE", "UPDATE_COMPLETE":
