@@ -60,6 +60,7 @@ func (j *Judge) Authorize(c *wire.Call, in any) error {
 			continue // a service encrypts for itself by a grant on the key, which is not simulated; to a queue with a key it must be let by the key's policy
 		}
 		maps.Copy(need.Context, globals)
+		j.addResourceAccount(need)
 		if err := j.judge(c, who, need); err != nil {
 			return err
 		}
@@ -80,6 +81,20 @@ func (j *Judge) request(c *wire.Call, in any) authz.Request {
 		}
 		return j.mux.Peek(&wire.Call{Context: ctx, Service: service, Operation: operation, Region: j.region, Time: c.Time}, in)
 	}}
+}
+
+// addResourceAccount says whose the resource of a permission is: what is not
+// AWS's own is the account's.
+func (j *Judge) addResourceAccount(need authz.Need) {
+	parts := strings.SplitN(need.Resource, ":", 6)
+	if len(parts) < 6 || parts[4] == "aws" {
+		return
+	}
+	account := cmp.Or(parts[4], j.account)
+	need.Context.Set("aws:ResourceAccount", account)
+	if strings.HasPrefix(need.Action, "s3:") {
+		need.Context.Set("s3:ResourceAccount", account)
+	}
 }
 
 // judge judges one permission, and keeps that it was asked for.

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	r53types "github.com/aws/aws-sdk-go-v2/service/route53/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -274,4 +275,23 @@ func TestTagsOfResourcesAndPrincipals(t *testing.T) {
 	wantError(t, err, "AccessDenied", "iam:GetRole")
 	must[*awsiam.TagRoleOutput](t)(api.TagRole(ctx, &awsiam.TagRoleInput{RoleName: aws.String("tagged"), Tags: tagList("team", "platform")}))
 	must[*awsiam.GetRoleOutput](t)(mine.GetRole(ctx, &awsiam.GetRoleInput{RoleName: aws.String("tagged")}))
+}
+
+func TestConditionsOnTheResourcesAccount(t *testing.T) {
+	w, _ := newWorld(t)
+	c := s3.NewFromConfig(w.AWSConfig(), func(o *s3.Options) { o.UsePathStyle = true })
+	if _, err := c.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("mine"), CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: "eu-west-1"}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		name, key, account string
+		allowed            bool
+	}{{"own", "aws:ResourceAccount", "123456789012", true}, {"other", "aws:ResourceAccount", "999999999999", false}, {"ofs3", "s3:ResourceAccount", "123456789012", true}} {
+		policy := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListBucket","Resource":"*","Condition":{"StringEquals":{"` + tc.key + `":"` + tc.account + `"}}}]}`
+		cfg := as(w, role(t, w, tc.name, policy), "run")
+		_, err := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true }).ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: aws.String("mine")})
+		if (err == nil) != tc.allowed {
+			t.Errorf("%s: %v", tc.name, err)
+		}
+	}
 }
