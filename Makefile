@@ -19,10 +19,14 @@ ASL_VALIDATOR := $(TOOLS)/asl-validator-$(ASL_VALIDATOR_VERSION)/node_modules/.b
 # The Lambda's zip is the same bytes on every machine: no build id, no commit, no paths, a fixed time.
 LAMBDAS := $(notdir $(patsubst %/main.go,%,$(wildcard lambdas/*/main.go)))
 LDFLAGS := -s -w -buildid=
-# In bytes. A function that needs more starts more slowly.
-ZIP_LIMIT := 6000000
+# In bytes, by processor: the same code is a tenth more for x86_64. A function that needs more starts more slowly.
+ZIP_LIMIT_arm64 := 6000000
+ZIP_LIMIT_x86_64 := 7000000
+ZIP_LIMIT = $(ZIP_LIMIT_$(ARCHITECTURE))
 
 ARGS ?=
+# Not empty: deploy and destroy do not ask, for pipelines.
+YES ?=
 # What is deployed; without it `make synth` takes the example.
 SETTINGS ?= deploy.yaml
 SYNTHESIZED := $(or $(wildcard $(SETTINGS)),docs/deploy.example.yaml)
@@ -70,34 +74,37 @@ synth: $(LAMBDAS:%=dist/%.zip) dist/source $(CDK) ## Synthesize the CloudFormati
 	@$(CDK_RUN) synth --quiet -c settings=$(SYNTHESIZED) -c architecture=$(ARCHITECTURE) $(ARGS)
 	@echo "of $(SYNTHESIZED): $$(ls cdk.out/*.template.json | tr '\n' ' ')"
 
+# Of the settings; of a spoke, which is <account>-<region>.
+ENVIRONMENT = $(if $(SPOKE),$(shell echo '$(SPOKE)' | sed 's|-|/|'),$(shell sed -n 's/^account: *["'\'']*\([0-9]*\).*/\1/p' $(SETTINGS))/$(shell sed -n 's/^region: *["'\'']*\([a-z0-9-]*\).*/\1/p' $(SETTINGS)))
+
 # CloudFormation needs to know what is deployed by whom: nothing here has a default.
 .PHONY: settings
 settings:
 	@[ -f "$(SETTINGS)" ] || { echo "There is no $(SETTINGS). Copy docs/deploy.example.yaml to it and say there what is deployed where." >&2; exit 1; }
 
 .PHONY: deploy
-deploy: settings synth ## Deploy the agent into the account of deploy.yaml; asks before IAM changes (once before: make bootstrap)
-	@$(CDK) deploy --app cdk.out EksUpgradeAgent --require-approval broadening || { code=$$?; \
+deploy: settings synth ## Deploy the agent into the account of deploy.yaml; asks before IAM changes, but for YES=1 (once before: make bootstrap)
+	@$(CDK) deploy --app cdk.out EksUpgradeAgent --require-approval $(if $(YES),never,broadening) || { code=$$?; \
 	  echo "If the account has no CDK bootstrap stack yet, run: make bootstrap" >&2; exit $$code; }
 
 .PHONY: deploy-spoke
 deploy-spoke: settings synth ## Deploy the roles into another account: SPOKE=<account>-<region>, with credentials of that account
 	@[ -n "$(SPOKE)" ] || { echo "Say which: make deploy-spoke SPOKE=<account>-<region>, as in spokes of $(SETTINGS)." >&2; exit 1; }
-	@$(CDK) deploy --app cdk.out EksUpgradeAgentSpoke-$(SPOKE) --require-approval broadening
+	@$(CDK) deploy --app cdk.out EksUpgradeAgentSpoke-$(SPOKE) --require-approval $(if $(YES),never,broadening)
 
 .PHONY: diff
 diff: settings synth ## Show what a deployment would change
 	@$(CDK) diff --app cdk.out
 
 .PHONY: bootstrap
-bootstrap: settings synth ## Prepare account and region for CDK, once (bucket and roles for deployments)
-	@$(CDK) bootstrap --app cdk.out
+bootstrap: settings $(CDK) ## Prepare account and region for CDK, once (bucket and roles for deployments); of another account: SPOKE=<account>-<region>
+	@cd $(dir $(CDK)) && $(CDK) bootstrap aws://$(ENVIRONMENT) # elsewhere, because it would synthesize first
 
 .PHONY: destroy
-destroy: settings synth ## Remove the agent; what it did stays: tables, buckets, their key
+destroy: settings $(if $(wildcard cdk.out/manifest.json),$(CDK),synth) ## Remove the agent; what it did stays: tables, buckets, their key
 	@echo "This removes the stack EksUpgradeAgent. These stay, as evidence of what was done: the tables eks-upgrade-leases, eks-upgrade-records and"
 	@echo "eks-upgrade-approvals, the buckets eks-upgrade-artifacts-* and eks-upgrade-access-logs-*, the key alias/eks-upgrade, parameters of config push."
-	@$(CDK) destroy --app cdk.out EksUpgradeAgent
+	@$(CDK) destroy --app cdk.out EksUpgradeAgent $(if $(YES),--force)
 
 .PHONY: control-plane
 control-plane: ## Build the Kubernetes control plane of the rehearsal, once (6 to 12 minutes on two cores)
