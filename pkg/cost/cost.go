@@ -24,7 +24,8 @@ const (
 	KeyMonth        = 1.00          // KMS, a customer managed key
 	AlarmMonth      = 0.10          // CloudWatch
 	DashboardMonth  = 3.00          // CloudWatch
-	MetricMonth     = 0.30          // CloudWatch, a custom metric
+	MetricHour      = 0.30 / 730    // CloudWatch, a custom metric, each hour in which there is data
+	LogGigabyte     = 0.50          // CloudWatch Logs, taken in
 	ClusterHour     = 0.10          // EKS, in standard support: a green cluster beside blue
 )
 
@@ -66,6 +67,8 @@ type Usage struct {
 	Events          float64
 	Messages        float64
 	MetricReads     float64
+	MetricHours     float64 // custom metrics by the hours in which they had data
+	LogGigabytes    float64
 }
 
 // Invoke adds an invocation of a function with so much memory (MiB) that took so
@@ -75,25 +78,33 @@ func (u *Usage) Invoke(memoryMiB int, seconds float64) {
 	u.GigabyteSeconds += float64(memoryMiB) / 1024 * math.Ceil(seconds*1000) / 1000
 }
 
-// Call adds a call of an API, named as the SDK names it ("dynamodb", "PutItem").
-// Calls that cost nothing are not counted.
-func (u *Usage) Call(service, operation string) {
+// Call adds a call of an API, named as the SDK names it ("dynamodb", "PutItem"),
+// with so many entries: the events or metrics of a batch, else 1. Calls that cost
+// nothing are not counted.
+func (u *Usage) Call(service, operation string, entries int) {
+	n := float64(entries)
 	switch strings.ToLower(service) + "." + operation {
 	case "dynamodb.PutItem", "dynamodb.UpdateItem", "dynamodb.DeleteItem":
-		u.TableWrites++
+		u.TableWrites += n
 	case "dynamodb.GetItem", "dynamodb.Query":
-		u.TableReads++
+		u.TableReads += n
 	case "s3.PutObject", "s3.ListObjectsV2":
-		u.ObjectWrites++
+		u.ObjectWrites += n
 	case "s3.GetObject", "s3.HeadObject":
-		u.ObjectReads++
+		u.ObjectReads += n
 	case "eventbridge.PutEvents":
-		u.Events++
+		u.Events += n
 	case "sns.Publish":
-		u.Messages++
+		u.Messages += n
 	case "cloudwatch.GetMetricData":
-		u.MetricReads++
+		u.MetricReads += n
 	}
+}
+
+// Bill is what something costs, in its parts.
+type Bill struct {
+	USD   float64 `json:"usd"`
+	Lines []Line  `json:"lines"`
 }
 
 // Line is one part of a sum.
@@ -104,10 +115,10 @@ type Line struct {
 	USD    float64 `json:"usd"`
 }
 
-// Lines returns the parts, in a fixed order, without those that were not used.
-func (u Usage) Lines(a Architecture) []Line {
-	out := []Line{}
-	for _, l := range []Line{
+// Bill returns what was used in parts, in a fixed order, without those that
+// were not used.
+func (u Usage) Bill(a Architecture) Bill {
+	return bill([]Line{
 		{"Step Functions", u.Transitions, "state transitions", StateTransition},
 		{"Lambda", u.Invocations, "invocations", Invocation},
 		{"Lambda", u.GigabyteSeconds, "GB-seconds", a.GigabyteSecond()},
@@ -119,30 +130,29 @@ func (u Usage) Lines(a Architecture) []Line {
 		{"EventBridge", u.Events, "events", Event},
 		{"SNS", u.Messages, "messages", Message},
 		{"CloudWatch", u.MetricReads, "metrics read", MetricRead},
-	} {
-		if l.Amount > 0 {
-			l.USD *= l.Amount
-			out = append(out, l)
-		}
-	}
-	return out
+		{"CloudWatch", u.MetricHours, "hours of custom metrics", MetricHour},
+		{"CloudWatch Logs", u.LogGigabytes, "GB", LogGigabyte},
+	})
 }
 
-// Total is the sum of lines in US dollars.
-func Total(lines []Line) float64 {
-	sum := 0.0
+// bill makes a bill of lines that have their prices in USD.
+func bill(lines []Line) Bill {
+	b := Bill{Lines: []Line{}}
 	for _, l := range lines {
-		sum += l.USD
+		if l.Amount > 0 {
+			l.USD *= l.Amount
+			b.USD += l.USD
+			b.Lines = append(b.Lines, l)
+		}
 	}
-	return sum
+	return b
 }
 
 // Month returns what stands in a month whether there is an upgrade or not.
-func Month(keys, alarms, dashboards, metrics int) []Line {
-	return []Line{
-		{"KMS", float64(keys), "keys", float64(keys) * KeyMonth},
-		{"CloudWatch", float64(alarms), "alarms", float64(alarms) * AlarmMonth},
-		{"CloudWatch", float64(dashboards), "dashboards", float64(dashboards) * DashboardMonth},
-		{"CloudWatch", float64(metrics), "metrics", float64(metrics) * MetricMonth},
-	}
+func Month(keys, alarms, dashboards int) Bill {
+	return bill([]Line{
+		{"KMS", float64(keys), "keys", KeyMonth},
+		{"CloudWatch", float64(alarms), "metrics of alarms", AlarmMonth},
+		{"CloudWatch", float64(dashboards), "dashboards", DashboardMonth},
+	})
 }

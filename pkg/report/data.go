@@ -5,6 +5,7 @@ package report
 import (
 	"time"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/cost"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
@@ -21,6 +22,7 @@ type Data struct {
 	Speed      float64               `json:"speed,omitempty"`    // of the simulated clock; 0: real time
 	Real       time.Duration         `json:"real,omitempty"`     // how long it really took, in nanoseconds
 	Invariants []string              `json:"invariants"`         // violated ones; empty is good
+	Cost       *cost.Bill            `json:"cost,omitempty"`     // of the agent, as a rehearsal measured it
 }
 
 // Entry is one bar of the timeline: a phase, or a step when Step is set.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/cost"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
@@ -28,7 +29,8 @@ var shifts = []int{10, 25, 50, 75, 100}
 
 // rolledBack is a report as a rehearsal with an error rate at 50 % makes it.
 func rolledBack() Data {
-	d := Data{Injected: []string{"error-rate-at-50"}, Speed: 300, Real: 94*time.Second + 300*time.Millisecond}
+	bill := cost.Usage{Transitions: 400, BuildMinutes: 20}.Bill(cost.ARM)
+	d := Data{Injected: []string{"error-rate-at-50"}, Speed: 300, Real: 94*time.Second + 300*time.Millisecond, Cost: &bill}
 	plan, back := samplePlan(), upgrade.Plan{Upgrade: "shop-20260801", Cluster: "shop", Green: "shop-green", Mode: upgrade.RollingBack, MadeAt: minute(68)}
 	back.Steps = []upgrade.Step{shiftStep("shift-back", "Return all traffic to shop", upgrade.AllBlue), plan.Steps[1].Rollback[0]}
 	if err := back.Seal(); err != nil {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/cost"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
@@ -18,6 +19,7 @@ type SummaryJSON struct {
 	Findings   FindingCount               `json:"findings"`
 	Injected   []string                   `json:"injected"`
 	Invariants []string                   `json:"invariants"` // violated ones
+	Cost       *cost.Bill                 `json:"cost"`       // of the agent on AWS; null: it was not measured
 	Report     string                     `json:"report"`     // path of the HTML page; empty: there is none
 }
 
@@ -51,7 +53,7 @@ func Summary(d Data, path string) SummaryJSON {
 	r := d.Result
 	s := SummaryJSON{Kind: progress.Summary, Upgrade: r.Upgrade, Outcome: r.Outcome, Reason: r.Reason,
 		Requests: d.Requests, Weights: r.Weights, Versions: r.Versions, Steps: []StepSummary{},
-		Injected: orEmpty(d.Injected), Invariants: orEmpty(d.Invariants), Report: path}
+		Injected: orEmpty(d.Injected), Invariants: orEmpty(d.Invariants), Cost: d.Cost, Report: path}
 	if s.Versions == nil {
 		s.Versions = map[string]upgrade.Version{}
 	}

@@ -46,6 +46,9 @@ func facts(d Data) []fact {
 	if a := r.Approval; a != nil {
 		out = append(out, fact{"Approval", approvalText(*a)})
 	}
+	if d.Cost != nil {
+		out = append(out, fact{"Cost", fmt.Sprintf("the agent itself would cost about $%.2f on AWS", d.Cost.USD)})
+	}
 	if len(d.Injected) > 0 {
 		out = append(out, fact{"Injected", progress.Clean(strings.Join(d.Injected, ", "))})
 	}

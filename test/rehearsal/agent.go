@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	logtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 	sdk "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
@@ -115,26 +116,36 @@ func (s *stage) keepFunctionLogs() error {
 	if err != nil {
 		return err
 	}
+	err = s.functionLogs(context.Background(), func(function string, e logtypes.FilteredLogEvent) error {
+		_, err := fmt.Fprintf(file, "%s %s %s\n", function, time.UnixMilli(*e.Timestamp).UTC().Format(time.TimeOnly), strings.TrimRight(aws.ToString(e.Message), "\n"))
+		return err
+	})
+	return errors.Join(err, file.Close())
+}
+
+// functionLogs calls f with each line that functions that are processes logged.
+func (s *stage) functionLogs(ctx context.Context, f func(function string, e logtypes.FilteredLogEvent) error) error {
 	api := cloudwatchlogs.NewFromConfig(s.aws)
-	ctx := context.Background()
 	groups := cloudwatchlogs.NewDescribeLogGroupsPaginator(api, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: aws.String(logGroups)})
-	for err == nil && groups.HasMorePages() {
-		var page *cloudwatchlogs.DescribeLogGroupsOutput
-		if page, err = groups.NextPage(ctx); err != nil {
-			break
+	for groups.HasMorePages() {
+		page, err := groups.NextPage(ctx)
+		if err != nil {
+			return err
 		}
 		for _, g := range page.LogGroups {
-			events := cloudwatchlogs.NewFilterLogEventsPaginator(api, &cloudwatchlogs.FilterLogEventsInput{LogGroupName: g.LogGroupName})
-			for err == nil && events.HasMorePages() {
-				var lines *cloudwatchlogs.FilterLogEventsOutput
-				if lines, err = events.NextPage(ctx); err != nil {
-					break
+			lines := cloudwatchlogs.NewFilterLogEventsPaginator(api, &cloudwatchlogs.FilterLogEventsInput{LogGroupName: g.LogGroupName})
+			for lines.HasMorePages() {
+				some, err := lines.NextPage(ctx)
+				if err != nil {
+					return err
 				}
-				for _, e := range lines.Events {
-					fmt.Fprintf(file, "%s %s %s\n", strings.TrimPrefix(*g.LogGroupName, logGroups), time.UnixMilli(*e.Timestamp).UTC().Format(time.TimeOnly), strings.TrimRight(aws.ToString(e.Message), "\n"))
+				for _, e := range some.Events {
+					if err := f(strings.TrimPrefix(*g.LogGroupName, logGroups), e); err != nil {
+						return err
+					}
 				}
 			}
 		}
 	}
-	return errors.Join(err, file.Close())
+	return nil
 }

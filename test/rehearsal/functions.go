@@ -3,6 +3,7 @@ package rehearsal
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/metrics"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/approve"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/execute"
@@ -35,11 +37,11 @@ func (s *stage) registerFunctions(ctx context.Context) error {
 		return err
 	}
 	s.files = append(s.files, file)
-	log, err := logging.New(file, logging.Options{Level: s.config.Logging.Level, Format: s.config.Logging.Format, Clock: s.clock})
+	log, err := logging.New(io.MultiWriter(file, s.ledger), logging.Options{Level: s.config.Logging.Level, Format: s.config.Logging.Format, Clock: s.clock})
 	if err != nil {
 		return err
 	}
-	ctx = log.WithContext(ctx)
+	ctx = metrics.WithSink(log.WithContext(ctx), metrics.NewSink(s.ledger, s.clock))
 	for _, f := range []func() error{
 		func() error { return register(ctx, s, upgrade.PhaseLease, lease.New) },
 		func() error { return register(ctx, s, upgrade.PhasePerceive, perceive.New) },

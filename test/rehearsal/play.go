@@ -81,6 +81,9 @@ func (s *stage) upgrade(ctx context.Context) (report.Data, error) {
 	}
 	data := s.collect(ctx, n, execution, began, firstCall)
 	data.Invariants = checker.Violations()
+	if data.Cost, err = s.price(ctx, execution, firstCall); err != nil {
+		return data, err
+	}
 	if data.Result.Outcome == upgrade.Succeeded {
 		left, err := s.rightsLeft(ctx)
 		if err != nil {

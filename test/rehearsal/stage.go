@@ -62,6 +62,7 @@ type stage struct {
 	proxy     *proxy
 	meter     *meter
 	load      *traffic.Load
+	ledger    *ledger
 	files     []io.Closer
 
 	events sync.Mutex  // one event at a time
@@ -92,7 +93,7 @@ func newStage(o Options, assets cluster.Assets) (*stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stage{o: o, clock: clk, balancers: balancers{address: map[string]string{}}, begun: make(chan struct{})}
+	s := &stage{o: o, clock: clk, balancers: balancers{address: map[string]string{}}, begun: make(chan struct{}), ledger: &ledger{hours: map[string]bool{}}}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	if s.proxy, err = newProxy(s.balancers.lookup); err != nil {
 		return nil, err
