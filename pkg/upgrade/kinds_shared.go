@@ -67,7 +67,7 @@ var (
 	KindKubernetesUnauthorized = declare("kubernetes.unauthorized", CodePermissionDenied, "the API server does not know who the agent is",
 		"give the agent's role an access entry in the cluster")
 	KindKubernetesForbidden = declare("kubernetes.forbidden", CodePermissionDenied, "the agent may not do this in the cluster",
-		"give the agent's access entry a policy that allows this; `eks-upgrade doctor` says what is missing")
+		"apply the agent's manifest (`eks-upgrade access --output manifest`) and check its access entry; `eks-upgrade doctor` says what is missing")
 	KindKubernetesNotFound = declare("kubernetes.notFound", CodeNotFound, "the object is not in the cluster",
 		"create it, or correct the name")
 	KindKubernetesConflict = declare("kubernetes.conflict", CodeConflict, "the object exists already or was changed at the same time",
