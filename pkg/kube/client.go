@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/flowcontrol"
 
@@ -22,11 +21,10 @@ import (
 // Client speaks to one API server. It is safe for concurrent use. All its
 // errors carry the agent's codes.
 type Client struct {
-	cluster  string
-	config   *rest.Config
-	rest     *rest.RESTClient
-	dynamic  dynamic.Interface
-	metadata metadata.Interface
+	cluster string
+	config  *rest.Config
+	rest    *rest.RESTClient
+	dynamic dynamic.Interface
 
 	mu        sync.Mutex
 	resources Resources // last seen, for mappings
@@ -51,9 +49,6 @@ func New(config *rest.Config, cluster string, limits Limits) (*Client, error) {
 		return nil, upgrade.KindKubernetesUnexpected.Errorf(op, "%w", err)
 	}
 	if c.dynamic, err = dynamic.NewForConfigAndClient(config, httpClient); err != nil {
-		return nil, upgrade.KindKubernetesUnexpected.Errorf(op, "%w", err)
-	}
-	if c.metadata, err = metadata.NewForConfigAndClient(config, httpClient); err != nil {
 		return nil, upgrade.KindKubernetesUnexpected.Errorf(op, "%w", err)
 	}
 	return c, nil

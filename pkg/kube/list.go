@@ -45,18 +45,27 @@ func pages(ctx context.Context, op string, options metav1.ListOptions, begin fun
 // EachMetadata calls visit with the metadata of every object of a resource.
 // begin is called before the first, and again whenever the list begins anew.
 func (c *Client) EachMetadata(ctx context.Context, resource Resource, begin func(), visit func(*metav1.PartialObjectMetadata)) error {
-	client := c.metadata.Resource(resource.GVR())
-	return pages(ctx, "list "+resource.Name+" of "+c.cluster, metav1.ListOptions{}, begin, func(ctx context.Context, o metav1.ListOptions) (metav1.ListInterface, error) {
-		page, err := client.List(ctx, o)
-		if err != nil {
+	op := "list " + resource.Name + " of " + c.cluster
+	path := "/apis/" + resource.APIVersion()
+	if resource.Group == "" {
+		path = "/api/" + resource.Version
+	}
+	return pages(ctx, op, metav1.ListOptions{}, begin, func(ctx context.Context, o metav1.ListOptions) (metav1.ListInterface, error) {
+		var page metav1.PartialObjectMetadataList
+		if err := c.read(ctx, op, c.rest.Get().AbsPath(path).Resource(resource.Name).SetHeader("Accept", acceptMetadata).SpecificallyVersionedParams(&o, metav1.ParameterCodec, metav1.SchemeGroupVersion), &page); err != nil {
 			return nil, err
 		}
 		for i := range page.Items {
 			visit(&page.Items[i])
 		}
-		return page, nil
+		return &page, nil
 	})
 }
+
+// acceptMetadata asks for the metadata of objects and nothing else of them; a
+// server behind the API server that cannot do that sends them whole.
+// Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches
+const acceptMetadata = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
 // Objects returns every object of a resource, in one namespace or, with "", in
 // all.
