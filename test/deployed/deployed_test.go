@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/report"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/scripts"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/deployment"
@@ -81,6 +82,13 @@ func TestAScheduledUpgradeOfTheDeployedAgent(t *testing.T) {
 	}
 	for _, v := range data.Invariants {
 		t.Error(v)
+	}
+	for _, want := range []string{"eks-upgrade-execute: codebuild.StartBuild", "eks-upgrade provision (CodeBuild): eks.CreateCluster", "eks-upgrade-execute: route53.ChangeResourceRecordSets", "eks-upgrade-execute: eks.DeleteCluster"} {
+		if !slices.ContainsFunc(data.Calls, func(c report.Call) bool {
+			return c.Error == "" && c.Caller+": "+c.Service+"."+c.Operation == want
+		}) {
+			t.Errorf("no call %s", want)
+		}
 	}
 	if r.StartedAt.Before(a.due) {
 		t.Errorf("it started at %s, before the schedule was due at %s", r.StartedAt, a.due)
