@@ -34,7 +34,7 @@ SYNTHESIZED := $(or $(wildcard $(SETTINGS)),docs/deploy.example.yaml)
 ARCHITECTURE ?= $(or $(shell sed -n 's/^architecture: *\([a-z0-9_]*\).*/\1/p' $(SYNTHESIZED)),arm64)
 GOARCH_OF_arm64 := arm64
 GOARCH_OF_x86_64 := amd64
-TARGET := CGO_ENABLED=0 GOOS=linux GOARCH=$(or $(GOARCH_OF_$(ARCHITECTURE)),$(error architecture is $(ARCHITECTURE); use arm64 or x86_64))
+TARGET := GOOS=linux GOARCH=$(or $(GOARCH_OF_$(ARCHITECTURE)),$(error architecture is $(ARCHITECTURE); use arm64 or x86_64))
 CDK_RUN = AWS_EC2_METADATA_DISABLED=true $(CDK)
 # jsii says on standard error that it does not know the installed Node.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
@@ -42,6 +42,8 @@ export CDK_DISABLE_CLI_TELEMETRY := true
 GOFLAGS_TEST ?= -race -timeout 25m
 # Without the paths of this machine, one compilation serves vet, staticcheck and what is built.
 export GOFLAGS := $(strip $(GOFLAGS) -trimpath)
+# Neither functions nor the command need C; only the race detector does. One setting for all shares the compilation.
+export CGO_ENABLED := 0
 
 .PHONY: help
 help: ## List the targets
@@ -53,7 +55,7 @@ rehearse: control-plane bin/eks-upgrade ## Rehearse an upgrade, no AWS account n
 
 .PHONY: test
 test: control-plane $(AWS_CLI) ## Run all tests of all modules with the race detector
-	go test $(GOFLAGS_TEST) ./...
+	CGO_ENABLED=1 go test $(GOFLAGS_TEST) ./...
 	cd test/controlplane && GOFLAGS= go test -trimpath -vet=off ./... # shares the build's cache; vet would read 1,500 packages for minutes
 	cd infra && go test ./...
 

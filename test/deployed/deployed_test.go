@@ -120,8 +120,8 @@ func build(t *testing.T) *agent {
 	if err := os.MkdirAll(filepath.Join(source, "scripts"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	run(t, "", nil, "go", "build", "-o", a.executable, "../../cmd/eks-upgrade")
-	run(t, "", nil, "go", "build", "-C", "../../infra", "-o", a.infra, ".")
+	run(t, "", []string{"CGO_ENABLED=0"}, "go", "build", "-o", a.executable, "../../cmd/eks-upgrade")
+	run(t, "", []string{"CGO_ENABLED=0"}, "go", "build", "-C", "../../infra", "-o", a.infra, ".")
 	if _, err := functions.Build(t.Context(), a.dist, functions.Options{}); err != nil {
 		t.Fatal(err)
 	}

@@ -41,7 +41,9 @@ func TestMain(m *testing.M) {
 	}
 	executable = filepath.Join(dir, "eks-upgrade")
 	code := 1
-	if out, err := exec.Command("go", "build", "-o", executable, "../../cmd/eks-upgrade").CombinedOutput(); err != nil {
+	build := exec.Command("go", "build", "-o", executable, "../../cmd/eks-upgrade")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as the Makefile builds it
+	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build eks-upgrade: %v\n%s", err, out)
 	} else {
 		code = m.Run()

@@ -29,8 +29,7 @@ type Options struct {
 
 // Build builds functions into dir, as NAME/bootstrap and NAME.zip, and returns
 // their names. It runs the go command in the current folder, which must lie in
-// the module. The flags are the Makefile's, but for CGO_ENABLED=0, which would
-// compile all packages once more for tests alone.
+// the module. The flags are the Makefile's, so that a package is compiled once.
 func Build(ctx context.Context, dir string, o Options) ([]string, error) {
 	names := o.Names
 	if len(names) == 0 {
@@ -52,6 +51,7 @@ func Build(ctx context.Context, dir string, o Options) ([]string, error) {
 		}
 		bootstrap := filepath.Join(dir, name, "bootstrap")
 		build := exec.CommandContext(ctx, "go", "build", "-tags", tags, "-buildvcs=false", "-ldflags", "-s -w -buildid=", "-o", bootstrap, module+"/lambdas/"+name)
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if _, err := build.Output(); err != nil {
 			return nil, fmt.Errorf("build function %s: %w", name, failure(err))
 		}

@@ -137,6 +137,7 @@ func bootstrap(t *testing.T) []byte {
 		defer os.RemoveAll(dir)
 		path := filepath.Join(dir, "bootstrap")
 		cmd := exec.Command("go", "build", "-tags", "lambda.norpc", "-ldflags", "-s -w", "-o", path, "./testdata/function")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as functions are built
 		if out, err := cmd.CombinedOutput(); err != nil {
 			buildErr = errors.New(string(out))
 			return
