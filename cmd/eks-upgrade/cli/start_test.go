@@ -42,7 +42,9 @@ func deployed(t *testing.T, definition string) *runningWorld {
 		AttributeDefinitions: []ddbtypes.AttributeDefinition{{AttributeName: aws.String("upgrade"), AttributeType: ddbtypes.ScalarAttributeTypeS}, {AttributeName: aws.String("key"), AttributeType: ddbtypes.ScalarAttributeTypeS}}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := dynamodb.NewTableExistsWaiter(db, func(o *dynamodb.TableExistsWaiterOptions) { o.MinDelay, o.MaxDelay = time.Millisecond, 100*time.Millisecond }).
+	if err := dynamodb.NewTableExistsWaiter(db, func(o *dynamodb.TableExistsWaiterOptions) {
+		o.MinDelay, o.MaxDelay = time.Millisecond, 100*time.Millisecond
+	}).
 		Wait(t.Context(), &dynamodb.DescribeTableInput{TableName: aws.String("eks-upgrade-records")}, time.Minute); err != nil {
 		t.Fatal(err)
 	}
