@@ -83,8 +83,8 @@ func (j *Judge) request(c *wire.Call, in any) authz.Request {
 	}}
 }
 
-// addResourceAccount says whose the resource of a permission is: what is not
-// AWS's own is the account's.
+// addResourceAccount says whose the resource of a permission is, for KMS also
+// whose the caller is: what is not AWS's own is the account's.
 func (j *Judge) addResourceAccount(need authz.Need) {
 	parts := strings.SplitN(need.Resource, ":", 6)
 	if len(parts) < 6 || parts[4] == "aws" {
@@ -92,8 +92,11 @@ func (j *Judge) addResourceAccount(need authz.Need) {
 	}
 	account := cmp.Or(parts[4], j.account)
 	need.Context.Set("aws:ResourceAccount", account)
-	if strings.HasPrefix(need.Action, "s3:") {
+	switch service, _, _ := strings.Cut(need.Action, ":"); service {
+	case "s3":
 		need.Context.Set("s3:ResourceAccount", account)
+	case "kms":
+		need.Context.Set("kms:CallerAccount", need.Context["aws:principalaccount"]...)
 	}
 }
 

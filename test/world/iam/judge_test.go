@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	r53types "github.com/aws/aws-sdk-go-v2/service/route53/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -292,6 +293,18 @@ func TestConditionsOnTheResourcesAccount(t *testing.T) {
 		_, err := s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true }).ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: aws.String("mine")})
 		if (err == nil) != tc.allowed {
 			t.Errorf("%s: %v", tc.name, err)
+		}
+	}
+}
+
+func TestConditionsOnTheCallersAccountOfAKey(t *testing.T) {
+	w, _ := newWorld(t)
+	id := must[*kms.CreateKeyOutput](t)(kms.NewFromConfig(w.AWSConfig()).CreateKey(t.Context(), &kms.CreateKeyInput{})).KeyMetadata.KeyId
+	for name, account := range map[string]string{"own": "123456789012", "other": "999999999999"} {
+		policy := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:Encrypt","Resource":"*","Condition":{"StringEquals":{"kms:CallerAccount":"` + account + `"}}}]}`
+		_, err := kms.NewFromConfig(as(w, role(t, w, name, policy), "run")).Encrypt(t.Context(), &kms.EncryptInput{KeyId: id, Plaintext: []byte("x")})
+		if (err == nil) != (name == "own") {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
