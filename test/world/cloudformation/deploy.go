@@ -223,7 +223,7 @@ type change struct {
 
 func (c *change) next() error {
 	err := c.typ.Update(c.x, c.r.physical, c.old, c.is)
-	if c.unfinished = errors.Is(err, resource.More); c.unfinished {
+	if c.unfinished = errors.Is(err, resource.ErrMore); c.unfinished {
 		c.x.Part++
 		return nil
 	}

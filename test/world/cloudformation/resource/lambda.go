@@ -102,7 +102,7 @@ func updateFunction(x *Context, id string, old, p *function) error {
 		if err := updateConfiguration(x, id, old, p); err != nil {
 			return err
 		}
-		return More
+		return ErrMore
 	}
 	if !sameCode(old, p) {
 		if err := do(x, &lambda.UpdateFunctionCodeInput{FunctionName: &id, Architectures: p.Architectures, S3Bucket: p.Code.S3Bucket, S3Key: p.Code.S3Key,

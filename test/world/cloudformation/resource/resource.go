@@ -33,13 +33,13 @@ type Context struct {
 	Tags, Before []Tag
 	// Attempt tells apart the resources that a logical id had one after another.
 	Attempt int
-	// Part counts the calls of Update that belong together, see More.
+	// Part counts the calls of Update that belong together, see ErrMore.
 	Part int
 }
 
-// More is what Update returns that has done a part: it is to be called again
+// ErrMore is what Update returns that has done a part: it is to be called again
 // when the resource is ready, with the next Part.
-var More = errors.New("there is more to update")
+var ErrMore = errors.New("there is more to update")
 
 // ARN is the ARN of something in the stack's account and region.
 func (x *Context) ARN(service, rest string) string {
