@@ -125,7 +125,11 @@ func (c *Client) Start(ctx context.Context, machine, name string, input []byte) 
 	case err != nil:
 		return Execution{}, awserr.Wrap(op, err)
 	}
-	return c.Get(ctx, aws.ToString(out.ExecutionArn))
+	e, err := c.Get(ctx, aws.ToString(out.ExecutionArn))
+	if err != nil {
+		return Execution{}, fmt.Errorf("%s was started, but cannot be looked at: %w", aws.ToString(out.ExecutionArn), err)
+	}
+	return e, nil
 }
 
 // Get returns an execution by its ARN, or by its name: that of an upgrade, or

@@ -21,7 +21,7 @@ import (
 
 const startExitHelp = `Exit codes:
   0    started; with --wait: succeeded
-  1    not started, or failed
+  1    not started, or failed; or started and out of sight, as the error then says
   2    bad input
   3    with --wait: rolled back, all traffic is on the old cluster
   130  interrupted; the upgrade goes on`
@@ -38,6 +38,9 @@ type startOptions struct {
 	every   time.Duration
 	output  string
 }
+
+// requestFlags are the flags that are fields of one request.
+var requestFlags = []string{"cluster", "target", "green", "hosted-zone", "record", "service"}
 
 func (a *app) startCommand() *cobra.Command {
 	var o startOptions
@@ -70,6 +73,7 @@ With --fleet the file lists waves of requests for the machine eks-upgrade-fleet:
 		RunE: func(c *cobra.Command, args []string) error { return a.start(c, o, args) },
 	}
 	f := c.Flags()
+	// What is named here is in requestFlags too.
 	f.StringVar(&o.request.Cluster, "cluster", "", "name of the EKS cluster")
 	f.StringVar(&o.target, "target", "", "Kubernetes version to reach, such as 1.35")
 	f.StringVar(&o.request.Green, "green", "", "name of the new cluster (default: <cluster>-green)")
@@ -99,6 +103,11 @@ func (a *app) start(c *cobra.Command, o startOptions, args []string) error {
 	machine, input, name := executions.Upgrade, []byte(nil), o.name
 	if o.fleet {
 		machine = executions.Fleet
+		for _, flag := range requestFlags {
+			if c.Flags().Changed(flag) {
+				return usage("--"+flag, "is of one upgrade, and --fleet starts many", "write it into the requests of the file")
+			}
+		}
 		if name == "" {
 			return usage("--name", "is missing", "name the fleet's upgrade: --name 2026-q3")
 		}
@@ -168,7 +177,7 @@ func (a *app) readInput(args []string) ([]byte, error) {
 func requestOf(c *cobra.Command, o startOptions, data []byte) (upgrade.Request, []byte, error) {
 	doc := map[string]any{}
 	if data != nil {
-		if err := json.Unmarshal(data, &doc); err != nil {
+		if err := json.Unmarshal(data, &doc); err != nil || doc == nil { // an empty file is null
 			return upgrade.Request{}, nil, usage("file", "it holds no object", "write it as in events/README.md")
 		}
 	} else if c.Flags().NFlag() == 0 {

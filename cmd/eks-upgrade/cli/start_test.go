@@ -135,6 +135,21 @@ func TestAnUpgradeIsStartedOnceAndShown(t *testing.T) {
 	}
 }
 
+// Who may not read the steps still sees how far the upgrade is.
+func TestAnUpgradeIsShownWithoutItsSteps(t *testing.T) {
+	w := deployed(t, neverEnds)
+	if code, _, errs := in(t, w, requestDoc, "start", "-", "--name", "shown"); code != exitOK {
+		t.Fatalf("%d: %s", code, errs)
+	}
+	code, out, errs := in(t, w, "", "status", "shown", "--records", "no-such-table")
+	if code != exitFailed || !strings.Contains(out, "RUNNING") || !strings.Contains(errs, "no-such-table") {
+		t.Errorf("%d: %s%s", code, out, errs)
+	}
+	if code, out, _ = in(t, w, "", "status", "shown", "--records", "no-such-table", "-ojson"); code != exitFailed || !json.Valid([]byte(out)) || strings.Contains(out, "RUNNING") {
+		t.Errorf("%d: %s", code, out)
+	}
+}
+
 func TestWaitingForTheEnd(t *testing.T) {
 	for name, c := range map[string]struct {
 		definition string
@@ -179,20 +194,23 @@ func TestBadRequestsAreNotStarted(t *testing.T) {
 		code  int
 		says  string
 	}{
-		"nothing":                {"", []string{"start"}, 2, "name a file with the request"},
-		"no such file":           {"", []string{"start", "/nowhere/request.yaml"}, 2, "/nowhere/request.yaml"},
-		"no YAML":                {"a: [", []string{"start", "-"}, 2, "write it as JSON or YAML"},
-		"a key twice":            {"cluster: a\ncluster: b", []string{"start", "-"}, 2, "already set"},
-		"a list":                 {"[1]", []string{"start", "-"}, 2, "it holds no object"},
-		"an unknown field":       {requestDoc + "force: true", []string{"start", "-"}, 2, "force"},
-		"no zone":                {"", []string{"start", "--cluster", "shop", "--target", "1.35"}, 2, "traffic.hostedZone"},
-		"a bad version":          {requestDoc, []string{"start", "-", "--target", "newest"}, 2, "target"},
-		"a bad name":             {requestDoc, []string{"start", "-", "--name", "a b"}, 2, "is no name of an execution"},
-		"an unknown output":      {requestDoc, []string{"start", "-", "-o", "xml"}, 2, "use one of: table, json"},
-		"too often":              {requestDoc, []string{"start", "-", "--every", "1ms"}, 2, "--every"},
-		"a fleet without a name": {"waves: []", []string{"start", "-", "--fleet"}, 2, "name the fleet's upgrade"},
-		"a fleet without waves":  {"waves: []", []string{"start", "-", "--fleet", "--name", "q3"}, 2, "waves: is empty"},
-		"a fleet without file":   {"", []string{"start", "--fleet", "--name", "q3"}, 2, "name a file with the waves"},
+		"nothing":                      {"", []string{"start"}, 2, "name a file with the request"},
+		"no such file":                 {"", []string{"start", "/nowhere/request.yaml"}, 2, "/nowhere/request.yaml"},
+		"no YAML":                      {"a: [", []string{"start", "-"}, 2, "write it as JSON or YAML"},
+		"a key twice":                  {"cluster: a\ncluster: b", []string{"start", "-"}, 2, "already set"},
+		"a list":                       {"[1]", []string{"start", "-"}, 2, "it holds no object"},
+		"an empty file":                {"", []string{"start", "-"}, 2, "it holds no object"},
+		"a file of null":               {"null", []string{"start", "-", "--cluster", "shop"}, 2, "it holds no object"},
+		"a request's flag for a fleet": {"waves: []", []string{"start", "-", "--fleet", "--name", "q3", "--cluster", "shop"}, 2, "--cluster: is of one upgrade"},
+		"an unknown field":             {requestDoc + "force: true", []string{"start", "-"}, 2, "force"},
+		"no zone":                      {"", []string{"start", "--cluster", "shop", "--target", "1.35"}, 2, "traffic.hostedZone"},
+		"a bad version":                {requestDoc, []string{"start", "-", "--target", "newest"}, 2, "target"},
+		"a bad name":                   {requestDoc, []string{"start", "-", "--name", "a b"}, 2, "is no name of an execution"},
+		"an unknown output":            {requestDoc, []string{"start", "-", "-o", "xml"}, 2, "use one of: table, json"},
+		"too often":                    {requestDoc, []string{"start", "-", "--every", "1ms"}, 2, "--every"},
+		"a fleet without a name":       {"waves: []", []string{"start", "-", "--fleet"}, 2, "name the fleet's upgrade"},
+		"a fleet without waves":        {"waves: []", []string{"start", "-", "--fleet", "--name", "q3"}, 2, "waves: is empty"},
+		"a fleet without file":         {"", []string{"start", "--fleet", "--name", "q3"}, 2, "name a file with the waves"},
 		"a wave without requests": {"waves: [{requests: []}]", []string{"start", "-", "--fleet", "--name", "q3"}, 2,
 			"waves[0].requests: is empty"},
 		"a bad request in a wave": {"waves: [{requests: [{cluster: a}]}]", []string{"start", "-", "--fleet", "--name", "q3"}, 2, "waves[0].requests[0]: target"},
