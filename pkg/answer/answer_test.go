@@ -302,6 +302,7 @@ func TestWhoApproves(t *testing.T) {
 		"verified address":                {jwt("sub", "77", "email", "ada@example.com", "email_verified", "true"), 200, "ada@example.com"},
 		"address that nobody verified":    {jwt("sub", "77", "email", "ada@example.com", "email_verified", "false"), 403, ""},
 		"address without a word about it": {jwt("sub", "77", "email", "ada@example.com"), 403, ""},
+		"session named like an address":   {iam("arn:aws:sts::123456789012:assumed-role/anybody/ada@example.com"), 403, ""},
 		"another domain":                  {jwt("sub", "77", "email", "ada@example.com.evil.org", "email_verified", "true"), 403, ""},
 		"subject that passes for an ARN":  {jwt("sub", ada), 401, ""},
 		"no claims":                       {jwt(), 401, ""},

@@ -5,9 +5,10 @@
 //	POST /approvals/{upgrade}  the answer: Answer as JSON or as a form; Receipt as JSON, or a page
 //
 // Errors are Problem with a status of 4xx, or 503 when the answer can be sent
-// again. Who has no valid token learns nothing by trying: an upgrade that does
-// not exist, a question that has expired or was answered, and a wrong token get
-// one and the same answer. The threat model is in package approval.
+// again. Who may approve may read every question. Who has no valid token learns
+// nothing by answering: an upgrade that does not exist, a question that has
+// expired or was answered, and a wrong token get one and the same answer. The
+// threat model is in package approval.
 package answer
 
 import (

@@ -13,6 +13,9 @@ import (
 // maxBy is how long the name of an approver may be, in characters.
 const maxBy = 512
 
+// arnPrefix begins the name of an IAM identity, and a pattern of such names.
+const arnPrefix = "arn:"
+
 // identity returns who sent the request, as API Gateway found out: the ARN of
 // an IAM identity; or of an OIDC token the verified e-mail address, or else the
 // subject. What the request itself says of it counts for nothing.
@@ -27,7 +30,7 @@ func identity(a *events.APIGatewayV2HTTPRequestContextAuthorizerDescription) (st
 		if email := a.JWT.Claims["email"]; email != "" && a.JWT.Claims["email_verified"] == "true" {
 			by = email
 		}
-		if strings.HasPrefix(by, "arn:") { // it would pass for an IAM identity
+		if strings.HasPrefix(by, arnPrefix) { // it would pass for an IAM identity
 			by = ""
 		}
 	}
@@ -44,7 +47,9 @@ func (h *Handler) admit(by string) error {
 		return nil
 	}
 	for _, pattern := range h.Approvers {
-		if matches(pattern, by) {
+		// Who takes on a role chooses the end of the ARN, the session's name: a
+		// pattern for addresses or subjects must not let it in.
+		if strings.HasPrefix(pattern, arnPrefix) == strings.HasPrefix(by, arnPrefix) && matches(pattern, by) {
 			return nil
 		}
 	}
