@@ -82,13 +82,18 @@ func escape(text string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(text)
 }
 
+// cut leaves out the middle of a text that is too long: how to answer stands at
+// the end of a message.
 func cut(text string) string {
 	if len(text) <= maxBytes {
 		return text
 	}
-	end := maxBytes
-	for end > 0 && !utf8.RuneStart(text[end]) {
+	end, begin := maxBytes*3/4, len(text)-maxBytes/4
+	for !utf8.RuneStart(text[end]) {
 		end--
 	}
-	return text[:end] + "\n..."
+	for !utf8.RuneStart(text[begin]) {
+		begin++
+	}
+	return text[:end] + "\n...\n" + text[begin:]
 }

@@ -51,12 +51,13 @@ func TestAMessageIsPostedAsTextThatMentionsNobody(t *testing.T) {
 	}
 }
 
-func TestALongMessageIsCutBetweenCharacters(t *testing.T) {
+// How to answer stands at the end of a message.
+func TestALongMessageIsCutInTheMiddleBetweenCharacters(t *testing.T) {
 	c := newChat(t)
-	if err := webhook.New(c.secret()).Post(t.Context(), "x", strings.Repeat("é", 20_000)); err != nil {
+	if err := webhook.New(c.secret()).Post(t.Context(), "Approve?", strings.Repeat("é", 20_000)+"x open this link"); err != nil {
 		t.Fatal(err)
 	}
-	if text := c.texts[0]; len(text) > 21<<10 || !utf8.ValidString(text) || !strings.HasSuffix(text, "...") {
+	if text := c.texts[0]; len(text) > 21<<10 || !utf8.ValidString(text) || !strings.HasPrefix(text, "Approve?\n\né") || !strings.Contains(text, "é\n...\né") || !strings.HasSuffix(text, "x open this link") {
 		t.Errorf("%d bytes, valid %t", len(text), utf8.ValidString(text))
 	}
 }
