@@ -102,11 +102,13 @@ func set[T comparable](field *T, value T) {
 // Validate checks every field and names the first that is wrong. It expects
 // the defaults to be set.
 func (r Request) Validate() error {
+	if err := CheckCluster("cluster", r.Cluster); err != nil {
+		return err
+	}
+	if err := CheckCluster("green", r.Green); err != nil {
+		return err
+	}
 	switch {
-	case !clusterPattern.MatchString(r.Cluster):
-		return invalid("cluster", fmt.Sprintf("%q is not an EKS cluster name", r.Cluster), "give 1 to 100 letters, digits, hyphens or underscores, beginning with a letter or digit")
-	case !clusterPattern.MatchString(r.Green):
-		return invalid("green", fmt.Sprintf("%q is not an EKS cluster name", r.Green), "give 1 to 100 letters, digits, hyphens or underscores, beginning with a letter or digit")
 	case r.Green == r.Cluster:
 		return invalid("green", "the new cluster has the name of the old one", "give it another name or leave the field out")
 	case r.Target == (Version{}):
@@ -122,6 +124,14 @@ func (r Request) Validate() error {
 		return under("traffic", err)
 	}
 	return nil
+}
+
+// CheckCluster checks the name of an EKS cluster; the error names the field.
+func CheckCluster(field, name string) error {
+	if clusterPattern.MatchString(name) {
+		return nil
+	}
+	return invalid(field, fmt.Sprintf("%q is not an EKS cluster name", name), "give 1 to 100 letters, digits, hyphens or underscores, beginning with a letter or digit")
 }
 
 func (t Traffic) validate() error {

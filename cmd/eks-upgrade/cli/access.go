@@ -13,6 +13,7 @@ import (
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/access"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/deploy"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
 const settingsFile = "deploy.yaml"
@@ -101,7 +102,7 @@ Green clusters need neither: the build that makes one lets the agent in. With
 // clustersOf returns the cluster that was named, or all that the settings name.
 func clustersOf(cluster string, names access.Names) ([]string, error) {
 	if cluster != "" {
-		return []string{cluster}, nil
+		return []string{cluster}, upgrade.CheckCluster("--cluster", cluster) // it becomes part of commands for a shell
 	}
 	all := slices.DeleteFunc(slices.Clone(names.Clusters), func(c string) bool { return strings.Contains(c, "*") })
 	if len(all) == 0 {

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/spf13/cobra"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/access"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/agentapi"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/answer"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/approval"
@@ -22,6 +23,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/awserr"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/executions"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress/live"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/awsclient"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/documents"
@@ -80,7 +82,7 @@ Exit codes:
 	flags.BoolVar(&f.yes, "yes", false, "approve instead of asking")
 	flags.StringVar(&f.reason, "reason", "", "why; it is recorded")
 	flags.BoolVar(&f.direct, "direct", false, "answer without the API, by the table and Step Functions")
-	flags.StringVar(&f.table, "approvals-table", "eks-upgrade-approvals", "with --direct: DynamoDB table of the questions")
+	flags.StringVar(&f.table, "approvals-table", access.Approvals, "with --direct: DynamoDB table of the questions")
 	addOutputFlag(c, &f.output)
 	return c
 }
@@ -179,7 +181,7 @@ func (a *app) reply(ctx context.Context, f approveFlags, q answer.Question, scre
 	token := os.Getenv(tokenVariable)
 	if token == "" {
 		var err error
-		if token, _, err = a.askLine(ctx, screen, "Token or link of the message: "); err != nil {
+		if token, err = a.askSecret(ctx, screen, "Token or link of the message (it does not show): "); err != nil {
 			return r, err
 		}
 	}
@@ -199,8 +201,12 @@ func tokenOf(text string) string {
 	return text
 }
 
-// askLine asks for one line.
+// askLine asks for one line. What was typed before the question does not answer
+// it.
 func (a *app) askLine(ctx context.Context, out io.Writer, prompt string) (line string, open bool, err error) {
+	if err := live.DropTyped(a.stdin); err != nil {
+		return "", false, err
+	}
 	if _, err := io.WriteString(out, prompt); err != nil {
 		return "", false, err
 	}
@@ -211,6 +217,19 @@ func (a *app) askLine(ctx context.Context, out io.Writer, prompt string) (line s
 		fmt.Fprintln(out)
 		return "", false, context.Cause(ctx)
 	}
+}
+
+// askSecret asks for one line, which the terminal does not show: people share
+// their screens, and terminals keep what was on them.
+func (a *app) askSecret(ctx context.Context, out io.Writer, prompt string) (string, error) {
+	show := live.HideKeys(a.stdin)
+	defer show()
+	line, _, err := a.askLine(ctx, out, prompt)
+	if err != nil {
+		return "", err
+	}
+	_, err = fmt.Fprintln(out) // the typed end of the line did not show either
+	return line, err
 }
 
 // wayToAnswer is the API, or the table and Step Functions.

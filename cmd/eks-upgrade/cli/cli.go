@@ -121,7 +121,9 @@ func (a *app) codeOf(ctx context.Context, err error) exitCode {
 func (a *app) showError(err error, asJSON bool) {
 	if asJSON {
 		lines := progress.NewJSON(a.stdout)
-		lines.Event(progress.ErrorEvent(upgrade.At(a.clock.Now()), err))
+		event := progress.ErrorEvent(upgrade.At(a.clock.Now()), err)
+		event.Text = logging.Redact(event.Text)
+		lines.Event(event)
 		if closeErr := lines.Close(); closeErr != nil {
 			err = errors.Join(err, closeErr)
 		}
@@ -136,6 +138,9 @@ func wantsJSON(args []string) bool {
 	for i, arg := range args {
 		if arg == "--" {
 			return false
+		}
+		if strings.HasPrefix(arg, "-o") && !strings.HasPrefix(arg, "-o=") && len(arg) > 2 {
+			arg = "-o=" + arg[2:] // as pflag reads it
 		}
 		name, value, joined := strings.Cut(arg, "=")
 		if !slices.Contains([]string{"--output", "-o"}, name) {

@@ -174,6 +174,27 @@ func TestExitCodes(t *testing.T) {
 
 // Every line of JSON output is an object with a kind; the last one is the
 // summary, or the error.
+// What is not JSON for one way to say it is not JSON for a script.
+func TestErrorsAreJSONHoweverItWasAskedFor(t *testing.T) {
+	for _, args := range [][]string{{"--output=json"}, {"--output", "json"}, {"-o", "json"}, {"-o=json"}, {"-ojson"}} {
+		f := newFixture(t)
+		var event struct{ Kind, Text string }
+		if code := f.run(t.Context(), append([]string{"status", "--limit", "0"}, args...)); code != exitUsage || json.Unmarshal(f.out.Bytes(), &event) != nil || event.Kind != "error" {
+			t.Errorf("%s: %d %s", args, code, f.out.String())
+		}
+	}
+}
+
+func TestErrorsHoldNoSecrets(t *testing.T) {
+	const secret = "ghp_0123456789abcdefghijABCDEFGHIJ012345"
+	f := newFixture(t)
+	f.fail = errors.New("fetch with " + secret)
+	f.run(t.Context(), []string{"rehearse", "--yes", "--manifests", good(t), "--output", "json"})
+	if got := f.out.String() + f.err.String(); !strings.Contains(got, "fetch with") || strings.Contains(got, secret) {
+		t.Error(got)
+	}
+}
+
 func TestJSONOutput(t *testing.T) {
 	for name, tc := range map[string]struct {
 		fail error

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/access"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config/stored"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress"
@@ -18,7 +19,7 @@ import (
 
 const (
 	outputYAML   = "yaml"
-	defaultKey   = "alias/eks-upgrade"
+	defaultKey   = access.KeyAlias
 	fileArgument = "FILE is a YAML file, by default the one that " + config.FileVariable + " names."
 )
 

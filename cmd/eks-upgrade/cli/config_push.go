@@ -15,6 +15,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config/parameters"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config/stored"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress"
 )
 
@@ -143,7 +144,7 @@ func (a *app) carryOut(ctx context.Context, client *ssm.Client, f pushFlags, pla
 	writer := parameters.Writer{SSM: client, Key: f.key}
 	for i, change := range plan.Changes {
 		if err := writer.Apply(ctx, change); err != nil {
-			plan.Error = fmt.Sprintf("%v (%d of %d changes were stored)", err, i, len(plan.Changes))
+			plan.Error = logging.Redact(fmt.Sprintf("%v (%d of %d changes were stored)", err, i, len(plan.Changes)))
 			plan.Changes = plan.Changes[:i]
 			break
 		}
@@ -153,6 +154,7 @@ func (a *app) carryOut(ctx context.Context, client *ssm.Client, f pushFlags, pla
 	}
 	if plan.Error != "" {
 		fmt.Fprintln(a.stderr, "error: "+progress.Clean(plan.Error))
+		a.showRun()
 		return exitCode(exitFailed)
 	}
 	return nil
@@ -183,18 +185,14 @@ func (a *app) confirmPrune(ctx context.Context, path string, keys []string) erro
 	if !a.terminal(a.stdin) {
 		return usage("--prune", "nobody is there to be asked", "add --yes to delete "+strings.Join(keys, ", "))
 	}
-	if _, err := fmt.Fprintf(a.stderr, "Delete %s below %s? [y/N] ", strings.Join(keys, ", "), path); err != nil {
+	line, open, err := a.askLine(ctx, a.stderr, progress.Clean(fmt.Sprintf("Delete %s below %s? [y/N]", strings.Join(keys, ", "), path))+" ")
+	if err != nil {
 		return err
 	}
-	select {
-	case line, open := <-readLine(a.stdin):
-		if yes, _ := readAnswer(line, open); !yes {
-			return usage("--prune", "was declined", "nothing was written; push without --prune to keep them")
-		}
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	if yes, _ := readAnswer(line, open); !yes {
+		return usage("--prune", "was declined", "nothing was written; push without --prune to keep them")
 	}
+	return nil
 }
 
 // wanted are the settings that a file gives, as texts by key.

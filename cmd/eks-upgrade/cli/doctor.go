@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/spf13/cobra"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/agentapi"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/doctor"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
@@ -51,7 +52,7 @@ Exit codes:
   130  interrupted`,
 		Example: `  eks-upgrade doctor
   eks-upgrade doctor --cluster shop --request request.yaml
-  eks-upgrade doctor --cluster shop --fix-manifest missing.yaml && kubectl apply -f missing.yaml`,
+  eks-upgrade doctor --cluster shop --fix-manifest missing.yaml || kubectl apply -f missing.yaml`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.doctor(c.Context(), f) },
 	}
@@ -59,7 +60,7 @@ Exit codes:
 	c.Flags().StringSliceVar(&f.clusters, "cluster", nil, "EKS clusters to look into (default: all that the settings allow)")
 	c.Flags().StringVar(&f.request, "request", "", "file with a request: its zone and record are checked too")
 	c.Flags().StringVar(&f.fix, "fix-manifest", "", "write the Kubernetes permissions that a cluster lacks to this file")
-	c.Flags().StringVar(&f.stack, "stack", "EksUpgradeAgent", "name of the CloudFormation stack")
+	c.Flags().StringVar(&f.stack, "stack", agentapi.Stack, "name of the CloudFormation stack")
 	c.Flags().BoolVar(&f.all, "all", false, "show what is well too")
 	addOutputFlag(c, &f.output)
 	return c
@@ -68,6 +69,11 @@ Exit codes:
 func (a *app) doctor(ctx context.Context, f doctorFlags) error {
 	if err := checkOutput(f.output); err != nil {
 		return err
+	}
+	for _, cluster := range f.clusters {
+		if err := upgrade.CheckCluster("--cluster", cluster); err != nil {
+			return err
+		}
 	}
 	names, err := namesOf(f.settings)
 	if err != nil {

@@ -63,12 +63,14 @@ func TestBadInputOfAccessAndDoctor(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no settings":         {[]string{"doctor", "--settings", "none.yaml"}, "deploy.example.yaml"},
-		"wrong settings":      {[]string{"doctor", "--settings", settingsOf(t, "acount: '1'\n")}, "account"},
-		"unknown output":      {[]string{"doctor", "--settings", file, "-o", "xml"}, "table, json"},
-		"request without end": {[]string{"doctor", "--settings", file, "--request", settingsOf(t, "cluster: shop\n")}, "target"},
-		"access for patterns": {[]string{"access", "--settings", patterns}, "--cluster"},
-		"access as yaml":      {[]string{"access", "--settings", file, "-o", "yaml"}, "commands, manifest, json"},
+		"no settings":           {[]string{"doctor", "--settings", "none.yaml"}, "deploy.example.yaml"},
+		"wrong settings":        {[]string{"doctor", "--settings", settingsOf(t, "acount: '1'\n")}, "account"},
+		"unknown output":        {[]string{"doctor", "--settings", file, "-o", "xml"}, "table, json"},
+		"request without end":   {[]string{"doctor", "--settings", file, "--request", settingsOf(t, "cluster: shop\n")}, "target"},
+		"access for patterns":   {[]string{"access", "--settings", patterns}, "--cluster"},
+		"access with a shell's": {[]string{"access", "--settings", file, "--cluster", "shop; reboot"}, "is not an EKS cluster name"},
+		"doctor of a bad name":  {[]string{"doctor", "--settings", file, "--cluster", "a b"}, "is not an EKS cluster name"},
+		"access as yaml":        {[]string{"access", "--settings", file, "-o", "yaml"}, "commands, manifest, json"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			if code, stdout, stderr := in(t, nil, "", c.args...); code != exitUsage || stdout != "" || !strings.Contains(stderr, c.want) {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/spf13/cobra"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/access"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/executions"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/records"
@@ -49,7 +51,7 @@ Exit codes:
 	}
 	c.Flags().BoolVar(&running, "running", false, "only those that run")
 	c.Flags().IntVar(&limit, "limit", 20, "how many to list of each state machine")
-	c.Flags().StringVar(&recordsTable, "records", "eks-upgrade-records", "DynamoDB table of the steps")
+	c.Flags().StringVar(&recordsTable, "records", access.Records, "DynamoDB table of the steps")
 	addOutputFlag(c, &output)
 	return c
 }
@@ -97,9 +99,14 @@ func (a *app) showExecution(c *cobra.Command, client *executions.Client, name, t
 		if err != nil {
 			return err
 		}
-		if shown.Steps, err = records.New(dynamodb.NewFromConfig(cfg), table, a.clock).Steps(c.Context(), e.Name); err != nil {
+		steps, err := records.New(dynamodb.NewFromConfig(cfg), table, a.clock).Steps(c.Context(), e.Name)
+		if err != nil && output == outputJSON { // what is there would read as an upgrade without steps
 			return err
 		}
+		if err != nil {
+			return errors.Join(printExecution(a.stdout, e, nil), err)
+		}
+		shown.Steps = steps
 	}
 	return a.show(output, shown, func(w io.Writer) error { return printExecution(w, e, shown.Steps) })
 }

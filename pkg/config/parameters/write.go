@@ -37,7 +37,8 @@ func (w Writer) Apply(ctx context.Context, c Change) error {
 		if err := w.delete(ctx, c.Name); err != nil {
 			return err
 		}
-		if err := w.put(ctx, c); err != nil {
+		// Between the two there is nothing: who interrupts waits for the second.
+		if err := w.put(context.WithoutCancel(ctx), c); err != nil {
 			return upgrade.KindAWSUnexpected.Errorf("store "+c.Key, "the parameter was deleted to change its type, and could not be made again: %w", err).
 				WithRemedy("push again: until then the setting has its default")
 		}

@@ -4,8 +4,8 @@ package live
 
 import "io"
 
-// hideKeys does nothing here: what is typed shows.
-func hideKeys(io.Reader) (show func()) { return func() {} }
+// HideKeys does nothing here: what is typed shows.
+func HideKeys(io.Reader) (show func()) { return func() {} }
 
 // DropTyped does nothing here: what was typed earlier counts.
 func DropTyped(io.Reader) error { return nil }

@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hideKeys stops the terminal from printing what is typed, which would break
+// HideKeys stops the terminal from printing what is typed, which would break
 // the picture, and returns how to undo it. Ctrl-C stays a signal.
-func hideKeys(in io.Reader) (show func()) {
+func HideKeys(in io.Reader) (show func()) {
 	f, ok := in.(term.File)
 	if !ok || !term.IsTerminal(f.Fd()) {
 		return func() {}

@@ -99,7 +99,7 @@ func (l *View) Resume() {
 	if closed {
 		return
 	}
-	p := &program{ended: make(chan struct{}), showKeys: hideKeys(l.in)}
+	p := &program{ended: make(chan struct{}), showKeys: HideKeys(l.in)}
 	width, height := size(l.w)
 	// The program gets no input: it would switch the terminal to raw mode,
 	// and Ctrl-C would no longer reach the process as a signal.
