@@ -11,9 +11,9 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/access"
 )
 
-// newAlerts makes the topic that people listen to and the queue of what could
-// not be delivered.
-func newAlerts(scope constructs.Construct, a agent) (awssns.CfnTopic, awssqs.CfnQueue) {
+// newAlerts makes the topic that people listen to, its policy, and the queue of
+// what could not be delivered.
+func newAlerts(scope constructs.Construct, a agent) (awssns.CfnTopic, awssns.CfnTopicPolicy, awssqs.CfnQueue) {
 	topic := awssns.NewCfnTopic(scope, jsii.String("Topic"), &awssns.CfnTopicProps{TopicName: jsii.String(access.AlertsTopic), DisplayName: jsii.String("EKS upgrade agent"), KmsMasterKeyId: jsii.String(a.Key)})
 	// A topic's policy replaces the default one; who is allowed by IAM still is.
 	// EventBridge says neither rule nor account when it publishes: with a condition
@@ -21,7 +21,7 @@ func newAlerts(scope constructs.Construct, a agent) (awssns.CfnTopic, awssqs.Cfn
 	// role of its own to publish here. Source, "My rule ran, but I don't see any
 	// messages published into my Amazon SNS topic":
 	// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html
-	awssns.NewCfnTopicPolicy(scope, jsii.String("TopicPolicy"), &awssns.CfnTopicPolicyProps{Topics: &[]*string{topic.Ref()}, PolicyDocument: document{
+	policy := awssns.NewCfnTopicPolicy(scope, jsii.String("TopicPolicy"), &awssns.CfnTopicPolicyProps{Topics: &[]*string{topic.Ref()}, PolicyDocument: document{
 		onlyTLS("sns:Publish", a.Topic()),
 		{"Sid": "AlarmsAndBudgetsOfThisAccount", "Effect": "Allow", "Principal": map[string]any{"Service": []any{"budgets.amazonaws.com", "cloudwatch.amazonaws.com"}},
 			"Action": "sns:Publish", "Resource": a.Topic(), "Condition": map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": a.Account}}},
@@ -39,5 +39,5 @@ func newAlerts(scope constructs.Construct, a agent) (awssns.CfnTopic, awssqs.Cfn
 		{"Sid": "RulesOfThisAccount", "Effect": "Allow", "Principal": map[string]any{"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": a.Queue(),
 			"Condition": map[string]any{"ArnLike": map[string]any{"aws:SourceArn": "arn:" + a.Partition + ":events:" + a.Region + ":" + a.Account + ":rule/*"}}},
 	}.json()})
-	return topic, queue
+	return topic, policy, queue
 }

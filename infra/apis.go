@@ -93,9 +93,11 @@ func newStreamRoutes(scope constructs.Construct, a agent, api awsapigatewayv2.Cf
 	integration := awsapigatewayv2.NewCfnIntegration(scope, jsii.String("Integration"), &awsapigatewayv2.CfnIntegrationProps{
 		ApiId: api.Ref(), IntegrationType: jsii.String("AWS_PROXY"), TimeoutInMillis: jsii.Number(29000),
 		IntegrationUri: jsii.String("arn:" + a.Partition + ":apigateway:" + a.Region + ":lambda:path/2015-03-31/functions/" + *f.AttrArn() + "/invocations")})
+	var routes []awscdk.CfnResource
 	for _, r := range []struct{ id, key, kind string }{{"Connect", "$connect", "AWS_IAM"}, {"Disconnect", "$disconnect", "NONE"}, {"Default", "$default", "NONE"}} {
 		route := awsapigatewayv2.NewCfnRoute(scope, jsii.String(r.id), &awsapigatewayv2.CfnRouteProps{
 			ApiId: api.Ref(), RouteKey: jsii.String(r.key), AuthorizationType: jsii.String(r.kind), Target: jsii.String("integrations/" + *integration.Ref())})
+		routes = append(routes, route)
 		if r.kind == "NONE" {
 			accept(route, "AwsSolutions-APIG4", "API Gateway authorizes a WebSocket when it connects, and only then: the route "+r.key+" is of a connection that was let in.")
 		}
@@ -108,6 +110,10 @@ func newStreamRoutes(scope constructs.Construct, a agent, api awsapigatewayv2.Cf
 		DefaultRouteSettings: &awsapigatewayv2.CfnStage_RouteSettingsProperty{ThrottlingRateLimit: jsii.Number(20), ThrottlingBurstLimit: jsii.Number(40),
 			LoggingLevel: jsii.String("ERROR"), DataTraceEnabled: jsii.Bool(false)},
 	})
+	// A stage is deployed when it is made, and API Gateway refuses to deploy a
+	// WebSocket API without routes. Source:
+	// https://github.com/aws/serverless-application-model/issues/2512
+	after(stage, routes...)
 	if a.settings.AccountLogging {
 		after(stage, newAccountLogging(part(scope, "Logging"), a))
 	}
@@ -122,9 +128,12 @@ func newAccountLogging(scope constructs.Construct, a agent) awscdk.CfnResource {
 	return awsapigateway.NewCfnAccount(scope, jsii.String("Account"), &awsapigateway.CfnAccountProps{CloudWatchRoleArn: role.AttrArn()})
 }
 
-// mayInvoke lets one API, and of it what is named, invoke a function.
+// mayInvoke lets one API, and of it what is named, invoke a function. The ARN
+// says the account; services that are not S3 or SES do not say it besides, so that
+// a permission with SourceAccount too would never apply. Source:
+// https://github.com/awsdocs/aws-cloudformation-user-guide/pull/481
 func mayInvoke(scope constructs.Construct, a agent, id string, f function, api awsapigatewayv2.CfnApi, what string) {
 	awslambda.NewCfnPermission(scope, jsii.String(id), &awslambda.CfnPermissionProps{Action: jsii.String("lambda:InvokeFunction"), FunctionName: f.Ref(),
-		Principal: jsii.String("apigateway.amazonaws.com"), SourceAccount: jsii.String(a.Account),
+		Principal: jsii.String("apigateway.amazonaws.com"),
 		SourceArn: jsii.String("arn:" + a.Partition + ":execute-api:" + a.Region + ":" + a.Account + ":" + *api.Ref() + "/*/" + what)})
 }

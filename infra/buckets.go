@@ -12,7 +12,7 @@ func (a agent) accessLogs() string { return "eks-upgrade-access-logs-" + a.Accou
 // newBuckets makes the bucket of artifacts and the one of its access logs. Both
 // outlive the stack: they are the evidence of what was done.
 func newBuckets(scope constructs.Construct, a agent) {
-	logs := newBucket(scope, "AccessLogs", a.accessLogs(), &awss3.CfnBucketProps{
+	logs, mayWrite := newBucket(scope, "AccessLogs", a.accessLogs(), &awss3.CfnBucketProps{
 		// S3 writes access logs to buckets with its own keys only. Source:
 		// https://docs.aws.amazon.com/AmazonS3/latest/userguide/troubleshooting-server-access-logging.html
 		BucketEncryption: encryption(&awss3.CfnBucket_ServerSideEncryptionByDefaultProperty{SseAlgorithm: jsii.String("AES256")}),
@@ -27,16 +27,17 @@ func newBuckets(scope constructs.Construct, a agent) {
 	if days := a.settings.ArtifactDays; days > 0 {
 		rule.ExpirationInDays = jsii.Number(days)
 	}
-	artifacts := newBucket(scope, "Artifacts", a.Bucket(), &awss3.CfnBucketProps{
+	artifacts, _ := newBucket(scope, "Artifacts", a.Bucket(), &awss3.CfnBucketProps{
 		BucketEncryption:       encryption(&awss3.CfnBucket_ServerSideEncryptionByDefaultProperty{SseAlgorithm: jsii.String("aws:kms"), KmsMasterKeyId: jsii.String(a.Key)}),
 		LifecycleConfiguration: lifecycle(rule),
 		LoggingConfiguration:   &awss3.CfnBucket_LoggingConfigurationProperty{DestinationBucketName: logs.Ref(), LogFilePrefix: jsii.String("artifacts/")},
 	}, nil, a)
-	after(artifacts, logs)
+	after(artifacts, logs, mayWrite)
 }
 
-// newBucket makes a bucket that is closed to the public, versioned and TLS only.
-func newBucket(scope constructs.Construct, id, name string, props *awss3.CfnBucketProps, statement map[string]any, a agent) awss3.CfnBucket {
+// newBucket makes a bucket that is closed to the public, versioned and TLS only,
+// and its policy.
+func newBucket(scope constructs.Construct, id, name string, props *awss3.CfnBucketProps, statement map[string]any, a agent) (awss3.CfnBucket, awss3.CfnBucketPolicy) {
 	props.BucketName = jsii.String(name)
 	props.VersioningConfiguration = &awss3.CfnBucket_VersioningConfigurationProperty{Status: jsii.String("Enabled")}
 	props.OwnershipControls = &awss3.CfnBucket_OwnershipControlsProperty{Rules: []any{&awss3.CfnBucket_OwnershipControlsRuleProperty{ObjectOwnership: jsii.String("BucketOwnerEnforced")}}}
@@ -54,7 +55,7 @@ func newBucket(scope constructs.Construct, id, name string, props *awss3.CfnBuck
 	policy := awss3.NewCfnBucketPolicy(scope, jsii.String(id+"Policy"), &awss3.CfnBucketPolicyProps{Bucket: jsii.String(name), PolicyDocument: statements.json()})
 	after(policy, bucket)
 	keep(policy) // a bucket that stays stays closed
-	return bucket
+	return bucket, policy
 }
 
 func encryption(by *awss3.CfnBucket_ServerSideEncryptionByDefaultProperty) any {

@@ -10,7 +10,7 @@ import (
 // newBudget tells people when the models cost 80 and 100 percent of what a month
 // may cost. It counts the whole account's use of Bedrock and Comprehend. Names
 // of services: https://docs.aws.amazon.com/cost-management/latest/userguide/ce-filtering.html
-func newBudget(scope constructs.Construct, a agent, topic awssns.CfnTopic) {
+func newBudget(scope constructs.Construct, a agent, topic awssns.CfnTopic, mayPublish awssns.CfnTopicPolicy) {
 	var notifications []any
 	for _, percent := range []float64{80, 100} {
 		notifications = append(notifications, &awsbudgets.CfnBudget_NotificationWithSubscribersProperty{
@@ -18,7 +18,7 @@ func newBudget(scope constructs.Construct, a agent, topic awssns.CfnTopic) {
 			Subscribers:  []any{&awsbudgets.CfnBudget_SubscriberProperty{SubscriptionType: jsii.String("SNS"), Address: topic.Ref()}},
 		})
 	}
-	awsbudgets.NewCfnBudget(scope, jsii.String("Models"), &awsbudgets.CfnBudgetProps{
+	budget := awsbudgets.NewCfnBudget(scope, jsii.String("Models"), &awsbudgets.CfnBudgetProps{
 		Budget: &awsbudgets.CfnBudget_BudgetDataProperty{
 			BudgetName: jsii.String("eks-upgrade-models"), BudgetType: jsii.String("COST"), TimeUnit: jsii.String("MONTHLY"),
 			BudgetLimit: &awsbudgets.CfnBudget_SpendProperty{Amount: jsii.Number(a.settings.Budget.MonthlyUSD), Unit: jsii.String("USD")},
@@ -26,4 +26,5 @@ func newBudget(scope constructs.Construct, a agent, topic awssns.CfnTopic) {
 		},
 		NotificationsWithSubscribers: notifications,
 	})
+	after(budget, mayPublish) // Budgets looks whether it may
 }

@@ -26,14 +26,15 @@ func newBus(scope constructs.Construct, a agent) awsevents.CfnEventBus {
 	for _, f := range access.Functions() {
 		speakers = append(speakers, a.Role(f.Name))
 	}
-	deny := func(sid string, condition map[string]any) {
-		awsevents.NewCfnEventBusPolicy(scope, jsii.String(sid), &awsevents.CfnEventBusPolicyProps{EventBusName: bus.Ref(), StatementId: jsii.String(sid), Statement: map[string]any{
+	deny := func(sid string, condition map[string]any) awsevents.CfnEventBusPolicy {
+		return awsevents.NewCfnEventBusPolicy(scope, jsii.String(sid), &awsevents.CfnEventBusPolicyProps{EventBusName: bus.Ref(), StatementId: jsii.String(sid), Statement: map[string]any{
 			"Sid": sid, "Effect": "Deny", "Principal": "*", "Action": "events:PutEvents", "Resource": a.EventBus(), "Condition": condition}})
 	}
-	deny("OnlyThisAccount", map[string]any{"StringNotEquals": map[string]any{"aws:PrincipalAccount": a.Account}})
-	deny("OnlyTheAgentSaysWhatItDoes", map[string]any{
+	one := deny("OnlyThisAccount", map[string]any{"StringNotEquals": map[string]any{"aws:PrincipalAccount": a.Account}})
+	other := deny("OnlyTheAgentSaysWhatItDoes", map[string]any{
 		"StringEquals": map[string]any{"events:detail-type": []any{events.UpgradeProgress, events.UpgradeFinished, events.ClusterInsight, events.SupportEnding}},
 		"ArnNotEquals": map[string]any{"aws:PrincipalArn": speakers}})
+	after(other, one) // both are written into the one policy of the bus
 	return bus
 }
 
@@ -65,8 +66,9 @@ func newRules(scope constructs.Construct, a agent, bus awsevents.CfnEventBus, st
 	r.add("upgrade-requested", "starts the upgrade that an event asks for", events.Pattern("upgrade-requested"), true, start)
 	telling := r.add("upgrade-progress", "tells those who watch", events.Pattern("upgrade-progress"), true,
 		&awsevents.CfnRule_TargetProperty{Id: jsii.String("stream"), Arn: stream.AttrArn()})
+	// Without SourceAccount, as in mayInvoke.
 	awslambda.NewCfnPermission(scope, jsii.String("stream"), &awslambda.CfnPermissionProps{Action: jsii.String("lambda:InvokeFunction"), FunctionName: stream.Ref(),
-		Principal: jsii.String("events.amazonaws.com"), SourceArn: telling.AttrArn(), SourceAccount: jsii.String(a.Account)})
+		Principal: jsii.String("events.amazonaws.com"), SourceArn: telling.AttrArn()})
 
 	alert("cluster-insight", "tells people of an EKS insight that does not pass any more", true,
 		map[string]string{"cluster": "$.detail.cluster", "status": "$.detail.status", "detail": "$.detail"},

@@ -47,7 +47,9 @@ func (a agent) keyPolicy() document {
 	through := func(services ...string) []any {
 		var out []any
 		for _, s := range services {
-			out = append(out, s+"."+a.Region+".amazonaws.com")
+			for _, host := range a.Via(s) {
+				out = append(out, host)
+			}
 		}
 		return out
 	}
@@ -59,7 +61,7 @@ func (a agent) keyPolicy() document {
 		{"Sid": "DynamoDBAndCodeBuildWorkInBackground", "Effect": "Allow", "Principal": account, "Action": "kms:CreateGrant", "Resource": "*",
 			"Condition": map[string]any{"StringEquals": map[string]any{"kms:CallerAccount": a.Account, "kms:ViaService": through("codebuild", "dynamodb")},
 				"Bool": map[string]any{"kms:GrantIsForAWSResource": "true"}}},
-		{"Sid": "LogsOfThisAccount", "Effect": "Allow", "Principal": map[string]any{"Service": "logs." + a.Region + ".amazonaws.com"}, "Action": useOfKey, "Resource": "*",
+		{"Sid": "LogsOfThisAccount", "Effect": "Allow", "Principal": map[string]any{"Service": "logs." + a.Region + "." + a.suffix()}, "Action": useOfKey, "Resource": "*",
 			"Condition": map[string]any{"ArnLike": map[string]any{"kms:EncryptionContext:aws:logs:arn": "arn:" + a.Partition + ":logs:" + a.Region + ":" + a.Account + ":log-group:/aws/*"}}},
 		{"Sid": "AlarmsAndBudgetsOfThisAccount", "Effect": "Allow", "Principal": map[string]any{"Service": []any{"budgets.amazonaws.com", "cloudwatch.amazonaws.com"}},
 			"Action": []any{"kms:Decrypt", "kms:GenerateDataKey"}, "Resource": "*", "Condition": map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": a.Account}}},

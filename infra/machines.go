@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 
@@ -39,8 +40,15 @@ func newMachines(scope constructs.Construct, a agent) map[string]machine {
 	return all
 }
 
+// documentIn returns the document of a machine for a partition: the ARNs of
+// integrations name it. Source:
+// https://docs.aws.amazon.com/step-functions/latest/dg/integrate-services.html
+func documentIn(partition, machine string) []byte {
+	return bytes.ReplaceAll(documents[machine], []byte(`"arn:aws:states:::`), []byte(`"arn:`+partition+`:states:::`))
+}
+
 func newMachine(scope constructs.Construct, a agent, m access.Part) machine {
-	text := documents[m.Name]
+	text := documentIn(a.Partition, m.Name)
 	// Log deliveries outside this prefix fill a policy of the account that has a
 	// limit of size.
 	log := newLog(scope, a, "/aws/vendedlogs/states/"+m.Name)

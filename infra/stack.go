@@ -17,7 +17,7 @@ func newHub(app awscdk.App, s deploy.Settings, dist string) awscdk.Stack {
 	a.Key = *newKey(part(stack, "Key"), a)
 	newTables(part(stack, "Tables"), a)
 	newBuckets(part(stack, "Buckets"), a)
-	topic, queue := newAlerts(part(stack, "Alerts"), a)
+	topic, mayPublish, queue := newAlerts(part(stack, "Alerts"), a)
 
 	approvals, stream := part(stack, "Approvals"), part(stack, "Stream")
 	approvalAPI, streamAPI := newApprovalAPI(approvals), newStreamAPI(stream)
@@ -38,12 +38,12 @@ func newHub(app awscdk.App, s deploy.Settings, dist string) awscdk.Stack {
 
 	newAlarms(part(stack, "Alarms"), a)
 	if s.Budget.MonthlyUSD > 0 {
-		newBudget(part(stack, "Budget"), a, topic)
+		newBudget(part(stack, "Budget"), a, topic, mayPublish)
 	}
 	if s.Dashboard {
 		newDashboard(part(stack, "Dashboard"), a)
 	}
-	newAccessEntries(part(stack, "AccessEntries"), a, functions, builds)
+	newAccessEntries(part(stack, "AccessEntries"), a, functions, builds, machines[access.UpgradeMachine].alias)
 	newOutputs(stack, a, machines, urls)
 	return stack
 }

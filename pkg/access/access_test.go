@@ -134,3 +134,34 @@ func golden(t *testing.T, name, got string) {
 		t.Errorf("%s is not what the code says; run this test with -update (-want +got):\n%s", file, diff)
 	}
 }
+
+// EKS asks the caller of CreateNodegroup for more than the call itself, and
+// refuses the node group without a word of it in the Service Authorization
+// Reference.
+func TestTheBuildMayDoWhatEKSAsksOfItsCaller(t *testing.T) {
+	const linked = "arn:aws:iam::123456789012:role/aws-service-role/"
+	for action, on := range map[string]string{
+		"iam:GetRole":                  linked + "eks-nodegroup.amazonaws.com/AWSServiceRoleForAmazonEKSNodegroup",
+		"iam:CreateServiceLinkedRole":  linked + "eks.amazonaws.com/AWSServiceRoleForAmazonEKS",
+		"iam:ListAttachedRolePolicies": "arn:aws:iam::123456789012:role/shop-nodes",
+		"ec2:DescribeSubnets":          "*",
+	} {
+		if !slices.ContainsFunc(access.Build(access.ProvisionProject, names), func(s access.Statement) bool {
+			return slices.Contains(s.Actions, action) && slices.Contains(s.Resources, on)
+		}) {
+			t.Errorf("it may not %s on %s", action, on)
+		}
+	}
+}
+
+// The machine of a fleet runs each cluster as an execution of its own, whose ARN
+// has the label of the state.
+func TestAFleetMayStopItsChildren(t *testing.T) {
+	for _, on := range []string{"execution:eks-upgrade-fleet:*", "execution:eks-upgrade-fleet/*"} {
+		if !slices.ContainsFunc(access.Machine(access.FleetMachine, names), func(s access.Statement) bool {
+			return slices.Contains(s.Actions, "states:StopExecution") && slices.Contains(s.Resources, "arn:aws:states:eu-west-1:123456789012:"+on)
+		}) {
+			t.Errorf("it may not stop %s", on)
+		}
+	}
+}

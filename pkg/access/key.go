@@ -16,6 +16,16 @@ var uses = []struct{ action, service, kms string }{
 	{"ssm:GetParametersByPath", "ssm", "kms:Decrypt"},
 }
 
+// Via returns the names by which KMS knows a service that calls it for somebody,
+// as values of kms:ViaService. In China names of services end in either suffix.
+func (n Names) Via(service string) []string {
+	name := service + "." + n.Region + ".amazonaws.com"
+	if n.Partition == "aws-cn" {
+		return []string{name, name + ".cn"}
+	}
+	return []string{name}
+}
+
 // withKey adds what the statements need of the agent's key: to use it through
 // the services that are called, and in no other way.
 func withKey(n Names, may []Statement) []Statement {
@@ -25,9 +35,8 @@ func withKey(n Names, may []Statement) []Statement {
 	for _, action := range []string{"kms:Decrypt", "kms:GenerateDataKey"} {
 		var via []string
 		for _, u := range uses {
-			name := u.service + "." + n.Region + ".amazonaws.com"
 			if u.kms == action && does(may, u.action) {
-				via = append(via, name)
+				via = append(via, n.Via(u.service)...)
 			}
 		}
 		if len(via) == 0 {

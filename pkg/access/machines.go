@@ -42,6 +42,10 @@ var machines = map[string]func(Names) []Statement{
 			allow("hears of their end by a rule that Step Functions makes", []string{n.arn("events", "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule")},
 				"events:PutTargets", "events:PutRule", "events:DescribeRule"),
 			allow("runs each cluster of a wave as an execution of its own", []string{n.StateMachine(FleetMachine)}, "states:StartExecution"),
+			// The second is the form with the state's label. Source:
+			// https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
+			allow("follows these, and stops them when it is itself stopped", []string{n.arn("states", "execution:"+FleetMachine+":*"), n.arn("states", "execution:"+FleetMachine+"/*")},
+				"states:DescribeExecution", "states:StopExecution"),
 		}
 	},
 }

@@ -9,6 +9,10 @@ import (
 // Names of what a deployment consists of. They are fixed, because the state
 // machines' documents and the configuration's defaults say them.
 const (
+	Stack          = "EksUpgradeAgent" // of CloudFormation
+	ApprovalOutput = "ApprovalURL"     // of Stack: address of the approval API
+	StreamOutput   = "StreamURL"       // of Stack: wss address of the progress stream
+
 	UpgradeMachine = "eks-upgrade"
 	FleetMachine   = "eks-upgrade-fleet"
 	LiveAlias      = "live" // of both machines: the version that is started
@@ -121,8 +125,11 @@ func (n Names) Role(name string) string {
 func functionLog(name string) string { return "/aws/lambda/" + name }
 func buildLog(name string) string    { return "/aws/codebuild/" + name }
 
+// logStreams names a group and its streams: to make a stream is an action on the
+// group, to write to it one on the stream. Source:
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html
 func (n Names) logStreams(group string) []string {
-	return []string{n.arn("logs", "log-group:"+group+":log-stream:*")}
+	return []string{n.arn("logs", "log-group:"+group+":*")}
 }
 
 // objects names the artifacts under prefixes; their names are hashes.
@@ -174,6 +181,13 @@ func (n Names) zones() []string {
 		out = append(out, "arn:"+n.Partition+":route53:::hostedzone/"+id)
 	}
 	return out
+}
+
+// linkedRoles are the roles that EKS makes itself, once an account: for clusters
+// and for node groups.
+func (n Names) linkedRoles() []string {
+	const path = "aws-service-role/"
+	return []string{n.Role(path + "eks.amazonaws.com/AWSServiceRoleForAmazonEKS"), n.Role(path + "eks-nodegroup.amazonaws.com/AWSServiceRoleForAmazonEKSNodegroup")}
 }
 
 func (n Names) passable() []string {

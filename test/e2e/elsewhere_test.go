@@ -17,6 +17,8 @@ var elsewhere = []struct {
 	{"CodeBuild, as above", []string{"eks-upgrade-scan"}, []string{"s3:GetObject", "s3:GetBucketAcl", "s3:GetBucketLocation"}},
 	{"the AWS CLI asks for it in scripts/scan.sh when there is a scanner; rehearsals have none, scripts/builds_test.go has", []string{"eks-upgrade-scan"}, []string{"eks:DescribeCluster"}},
 	{"EKS asks these of whoever makes a cluster with tags, or a node group; the simulated one asks for iam:PassRole only", []string{"eks-upgrade-provision"}, []string{"eks:TagResource", "iam:GetRole"}},
+	{"EKS asks these of whoever makes a node group, as it looks at the node group's role, its subnets and its own roles", []string{"eks-upgrade-provision"},
+		[]string{"iam:ListAttachedRolePolicies", "ec2:DescribeSubnets", "iam:CreateServiceLinkedRole"}},
 	{"S3 answers 403 instead of 404 for an object that is not there without it; the simulated one always answers 404", []string{"eks-upgrade-perceive"}, []string{"s3:ListBucket"}},
 	{"rehearsed clusters have no insight that is worth a second look; pkg/perception/awsstate tests the call", []string{"eks-upgrade-perceive"}, []string{"eks:DescribeInsight"}},
 	{"a build is stopped only when an upgrade goes back while green is made; pkg/execution/clusters tests it", []string{"eks-upgrade-execute"}, []string{"codebuild:StopBuild"}},
