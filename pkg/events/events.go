@@ -54,6 +54,9 @@ const (
 	// many there are: a phase waits no longer than both.
 	patience = 1500 * time.Millisecond
 	attempts = 2
+	// reading is how long the documents may take that a story is made of: the
+	// phase has done its work, and must not run out of time for what is told of it.
+	reading = 5 * time.Second
 	// maxText bounds each text in characters.
 	maxText = 1000
 )
@@ -86,7 +89,9 @@ func Around[I, O any](p *Publisher, f func(context.Context, I) (O, error)) func(
 	return func(ctx context.Context, in I) (O, error) {
 		p.publish(ctx, p.before(in))
 		out, err := f(ctx, in)
-		p.publish(ctx, p.after(ctx, in, out, err))
+		bounded, cancel := context.WithTimeout(ctx, reading)
+		defer cancel()
+		p.publish(ctx, p.after(bounded, in, out, err))
 		return out, err
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -319,6 +320,37 @@ func TestAPhaseWhoseTimeIsOverStillTells(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || len(b.details) != 1 {
 		t.Errorf("%v, %v", err, b.details)
 	}
+}
+
+// stuck are documents that never come.
+type stuck struct{}
+
+func (stuck) Plan(ctx context.Context, _ upgrade.Ref) (upgrade.Plan, error) {
+	<-ctx.Done()
+	return upgrade.Plan{}, ctx.Err()
+}
+
+func (stuck) Assessment(ctx context.Context, _ upgrade.Ref) (upgrade.Assessment, error) {
+	<-ctx.Done()
+	return upgrade.Assessment{}, ctx.Err()
+}
+
+func TestDocumentsThatNeverComeHoldNoPhase(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, begun := &bus{}, time.Now()
+		p := publisher(b)
+		p.Documents = stuck{}
+		ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute) // Lambda's longest
+		defer cancel()
+		if _, err := events.Around(p, func(context.Context, upgrade.ReasonInput) (upgrade.ReasonOutput, error) {
+			return upgrade.ReasonOutput{Decision: upgrade.Go, Plan: planRef}, nil
+		})(ctx, upgrade.ReasonInput{Run: run}); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(begun); took > 10*time.Second || !strings.Contains(strings.Join(b.details, " "), "decision: go") {
+			t.Errorf("it took %s; told: %q", took, b.details)
+		}
+	})
 }
 
 func TestWhatCannotBeReadIsSaid(t *testing.T) {
