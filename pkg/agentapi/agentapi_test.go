@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/access"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/agentapi"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/answer"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
@@ -150,8 +151,8 @@ func (s stacks) DescribeStacks(context.Context, *cloudformation.DescribeStacksIn
 }
 
 func TestOutput(t *testing.T) {
-	outputs := []types.Output{{OutputKey: aws.String("Other"), OutputValue: aws.String("x")}, {OutputKey: aws.String(agentapi.StreamURL), OutputValue: aws.String("wss://stream.example")}}
-	if got, err := agentapi.Output(t.Context(), stacks{outputs: outputs}, agentapi.Stack, agentapi.StreamURL); got != "wss://stream.example" || err != nil {
+	outputs := []types.Output{{OutputKey: aws.String("Other"), OutputValue: aws.String("x")}, {OutputKey: aws.String(access.StreamOutput), OutputValue: aws.String("wss://stream.example")}}
+	if got, err := agentapi.Output(t.Context(), stacks{outputs: outputs}, access.Stack, access.StreamOutput); got != "wss://stream.example" || err != nil {
 		t.Errorf("%q, %v", got, err)
 	}
 	for name, c := range map[string]struct {
@@ -163,7 +164,7 @@ func TestOutput(t *testing.T) {
 		"not allowed":    {stacks{err: &smithy.GenericAPIError{Code: "AccessDenied"}}, upgrade.CodePermissionDenied},
 		"no network":     {stacks{err: errors.New("no route to host")}, upgrade.CodeInternal},
 	} {
-		if _, err := agentapi.Output(t.Context(), c.api, agentapi.Stack, agentapi.ApprovalURL); upgrade.CodeOf(err) != c.code {
+		if _, err := agentapi.Output(t.Context(), c.api, access.Stack, access.ApprovalOutput); upgrade.CodeOf(err) != c.code {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

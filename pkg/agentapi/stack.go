@@ -10,14 +10,6 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
-// Stack is the name of the agent's stack, and the others are names of its
-// outputs.
-const (
-	Stack       = "EksUpgradeAgent"
-	ApprovalURL = "ApprovalURL"
-	StreamURL   = "StreamURL"
-)
-
 // CloudFormation knows the outputs.
 type CloudFormation interface {
 	DescribeStacks(context.Context, *cloudformation.DescribeStacksInput, ...func(*cloudformation.Options)) (*cloudformation.DescribeStacksOutput, error)

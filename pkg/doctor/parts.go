@@ -19,9 +19,6 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/statemachine"
 )
 
-// streamOutput is the stack's output with the address of the WebSocket API.
-const streamOutput = "StreamURL"
-
 // stack looks at the stack as a whole: one whose last update failed half way
 // may have parts of two versions.
 func (e *examination) stack(ctx context.Context) {
@@ -42,7 +39,7 @@ func (e *examination) stack(ctx context.Context) {
 		return
 	}
 	for _, o := range out.Stacks[0].Outputs {
-		if aws.ToString(o.OutputKey) == streamOutput { // wss://<id>.execute-api...
+		if aws.ToString(o.OutputKey) == access.StreamOutput { // wss://<id>.execute-api...
 			host := strings.TrimPrefix(aws.ToString(o.OutputValue), "wss://")
 			e.Names.StreamAPI, _, _ = strings.Cut(host, ".")
 		}

@@ -16,16 +16,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/access"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/awserr"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
-// The state machines, as the stack names them, and the alias of the version
-// that is started.
+// The state machines.
 const (
-	Upgrade = "eks-upgrade"
-	Fleet   = "eks-upgrade-fleet"
-	alias   = "live"
+	Upgrade = access.UpgradeMachine
+	Fleet   = access.FleetMachine
 )
 
 // StepFunctions is what this package needs of Step Functions.
@@ -112,7 +111,7 @@ func (c *Client) Start(ctx context.Context, machine, name string, input []byte) 
 	if err := CheckName(name); err != nil {
 		return Execution{}, err
 	}
-	out, err := c.api.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: aws.String(c.prefix + "stateMachine:" + machine + ":" + alias), Name: &name, Input: aws.String(string(input))})
+	out, err := c.api.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: aws.String(c.prefix + "stateMachine:" + machine + ":" + access.LiveAlias), Name: &name, Input: aws.String(string(input))})
 	var exists *types.ExecutionAlreadyExists
 	var missing *types.StateMachineDoesNotExist
 	switch {

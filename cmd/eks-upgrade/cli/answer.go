@@ -57,7 +57,7 @@ a bearer token of an identity provider in ` + agentapi.BearerVariable + `. The t
 that the message about the question carries is asked for, or taken from
 ` + tokenVariable + `; the whole link will do.
 
-The address is that of the stack's output ` + agentapi.ApprovalURL + `; --url gives another one.
+The address is that of the stack's output ` + access.ApprovalOutput + `; --url gives another one.
 
 --direct answers without the API, for administrators: it needs the right to
 write to the approvals table and to resume executions, and no token.
@@ -77,7 +77,7 @@ Exit codes:
 	flags.SortFlags = false
 	flags.StringVar(&f.upgrade, "upgrade", "", "id of the upgrade")
 	flags.StringVar(&f.url, "url", "", "address of the approval API (default: the stack's output)")
-	flags.StringVar(&f.stack, "stack", agentapi.Stack, "name of the agent's stack")
+	flags.StringVar(&f.stack, "stack", access.Stack, "name of the agent's stack")
 	flags.BoolVar(&f.deny, "deny", false, "refuse instead of asking")
 	flags.BoolVar(&f.yes, "yes", false, "approve instead of asking")
 	flags.StringVar(&f.reason, "reason", "", "why; it is recorded")
@@ -241,7 +241,7 @@ func (a *app) wayToAnswer(ctx context.Context, f approveFlags) (answers, error) 
 	if f.direct {
 		return a.direct(ctx, cfg, f)
 	}
-	address, err := addressOf(ctx, cfg, f.url, f.stack, agentapi.ApprovalURL)
+	address, err := addressOf(ctx, cfg, f.url, f.stack, access.ApprovalOutput)
 	if err != nil {
 		return nil, err
 	}

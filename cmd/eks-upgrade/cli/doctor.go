@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/spf13/cobra"
 
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/agentapi"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/access"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/doctor"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
@@ -60,7 +60,7 @@ Exit codes:
 	c.Flags().StringSliceVar(&f.clusters, "cluster", nil, "EKS clusters to look into (default: all that the settings allow)")
 	c.Flags().StringVar(&f.request, "request", "", "file with a request: its zone and record are checked too")
 	c.Flags().StringVar(&f.fix, "fix-manifest", "", "write the Kubernetes permissions that a cluster lacks to this file")
-	c.Flags().StringVar(&f.stack, "stack", agentapi.Stack, "name of the CloudFormation stack")
+	c.Flags().StringVar(&f.stack, "stack", access.Stack, "name of the CloudFormation stack")
 	c.Flags().BoolVar(&f.all, "all", false, "show what is well too")
 	addOutputFlag(c, &f.output)
 	return c

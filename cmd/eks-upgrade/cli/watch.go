@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/access"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/agentapi"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/events"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/executions"
@@ -36,7 +37,7 @@ without an id all upgrades. The connection is signed with AWS credentials and is
 made anew when API Gateway ends it, after two hours at the latest. What happened
 while nobody listened is not shown; the state of the execution then is.
 
-The address is that of the stack's output ` + agentapi.StreamURL + `; --url gives another one.
+The address is that of the stack's output ` + access.StreamOutput + `; --url gives another one.
 
 Exit codes:
   0    the upgrade succeeded
@@ -54,7 +55,7 @@ Exit codes:
 	flags := c.Flags()
 	flags.SortFlags = false
 	flags.StringVar(&f.url, "url", "", "wss address of the stream (default: the stack's output)")
-	flags.StringVar(&f.stack, "stack", agentapi.Stack, "name of the agent's stack")
+	flags.StringVar(&f.stack, "stack", access.Stack, "name of the agent's stack")
 	flags.StringVarP(&f.output, "output", "o", outputText, "text: a live view on a terminal, lines elsewhere; plain: lines; json: one JSON line an event")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "with lines: every look at a waiting step")
 	return c
@@ -74,7 +75,7 @@ func (a *app) watch(ctx context.Context, id string, f watchFlags) error {
 	if err != nil {
 		return err
 	}
-	address, err := addressOf(ctx, cfg, f.url, f.stack, agentapi.StreamURL)
+	address, err := addressOf(ctx, cfg, f.url, f.stack, access.StreamOutput)
 	if err != nil {
 		return err
 	}
