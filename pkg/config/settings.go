@@ -78,7 +78,7 @@ var settings = []Setting{
 		Pattern: textPattern, Remedy: "give an https address"},
 
 	{Key: "security.approvers", Kind: Texts, Default: []string{}, field: func(c *Config) any { return &c.Security.Approvers }, check: everyText(approver),
-		About:   "Who may answer by the approval API: ARNs of IAM identities, OIDC subjects or e-mail addresses; * stands for any characters. Empty: whoever the API's authorizer lets in.",
+		About:   "Who may answer by the approval API: ARNs of IAM identities, OIDC subjects or e-mail addresses; * stands for any characters. Only what begins with arn: lets IAM identities in. Empty: whoever the API's authorizer lets in.",
 		Pattern: `[!-~]{1,1000}`, Example: "arn:aws:sts::123456789012:assumed-role/platform-lead/*,lead@example.com", Remedy: "give ARNs, OIDC subjects or e-mail addresses, each without spaces"},
 	{Key: "security.redact", Kind: Texts, Default: []string{}, field: func(c *Config) any { return &c.Security.Redact }, check: everyText(expression),
 		About:   "Regular expressions (RE2) of texts that logs and error messages must not show, besides the secrets that the agent knows by their form.",
