@@ -8,7 +8,9 @@ import (
 )
 
 // newBudget tells people when the models cost 80 and 100 percent of what a month
-// may cost. It counts the whole account's use of Bedrock and Comprehend. Names
+// may cost. It counts the whole account's use of Bedrock and Comprehend, but not
+// models that AWS bills through its Marketplace. Not all regions know budgets:
+// https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/2177. Names
 // of services: https://docs.aws.amazon.com/cost-management/latest/userguide/ce-filtering.html
 func newBudget(scope constructs.Construct, a agent, topic awssns.CfnTopic, mayPublish awssns.CfnTopicPolicy) {
 	var notifications []any

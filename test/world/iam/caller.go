@@ -142,6 +142,11 @@ func (j *Judge) functionRole(function string) string {
 	return "arn:aws:iam::" + j.account + ":role/" + function
 }
 
+// saysNoAccount are the services that name the resource for which they call, not
+// the account: what is allowed to them with aws:SourceAccount is allowed to
+// nobody. Source: https://github.com/awsdocs/aws-cloudformation-user-guide/pull/481
+var saysNoAccount = []string{"apigateway.amazonaws.com", "events.amazonaws.com"}
+
 // globals are the condition keys that every request has.
 func (j *Judge) globals(c *wire.Call, who caller, in any) policy.Context {
 	out := policy.Context{}
@@ -159,7 +164,9 @@ func (j *Judge) globals(c *wire.Call, who caller, in any) policy.Context {
 	out.Set("aws:PrincipalIsAWSService", strconv.FormatBool(who.service()))
 	if who.service() {
 		out.Set("aws:PrincipalServiceName", who.principal.Service)
-		out.Set("aws:SourceAccount", j.account)
+		if !slices.Contains(saysNoAccount, who.principal.Service) {
+			out.Set("aws:SourceAccount", j.account)
+		}
 		if who.source != "" {
 			out.Set("aws:SourceArn", who.source)
 		}
