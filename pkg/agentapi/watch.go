@@ -57,7 +57,11 @@ func (w *Watch) Run(ctx context.Context) (upgrade.Outcome, error) {
 		if w.Clock.Now().Sub(begun) > maxBack { // it was a connection, not only a try
 			wait = backOff
 		}
-		w.note(progress.Warning, "the connection is over and is made anew: "+err.Error())
+		text := "the connection is over and is made anew: "
+		if w.since.IsZero() {
+			text = "there is no connection yet, and it is tried again: "
+		}
+		w.note(progress.Warning, text+err.Error())
 		if err := clock.Sleep(ctx, w.Clock, wait); err != nil {
 			return "", err
 		}

@@ -44,6 +44,7 @@ type STS interface {
 type Client struct {
 	api    StepFunctions
 	prefix string // arn:<partition>:states:<region>:<account>:
+	place  string // for people
 }
 
 // New returns the client of the caller's account.
@@ -60,7 +61,8 @@ func New(ctx context.Context, api StepFunctions, identity STS, region string) (*
 	if err != nil {
 		return nil, upgrade.KindUnexpected.Errorf(op, "%w", err)
 	}
-	return &Client{api: api, prefix: fmt.Sprintf("arn:%s:states:%s:%s:", caller.Partition, region, aws.ToString(who.Account))}, nil
+	return &Client{api: api, prefix: fmt.Sprintf("arn:%s:states:%s:%s:", caller.Partition, region, aws.ToString(who.Account)),
+		place: "account " + aws.ToString(who.Account) + ", region " + region}, nil
 }
 
 // Execution is one run of a state machine.
@@ -119,7 +121,7 @@ func (c *Client) Start(ctx context.Context, machine, name string, input []byte) 
 		return Execution{}, upgrade.KindExecutionExists.Errorf(op, "an execution named %s exists, with another input or at its end", name).
 			WithRemedy("look at it with eks-upgrade status " + name + ", or give another --name")
 	case errors.As(err, &missing):
-		return Execution{}, upgrade.KindAgentMissing.Errorf(op, "there is no state machine %s in %s", machine, c.prefix).
+		return Execution{}, upgrade.KindAgentMissing.Errorf(op, "there is no state machine %s in %s", machine, c.place).
 			WithRemedy("deploy the agent, or choose the region and the account where it is: AWS_REGION, AWS_PROFILE")
 	case err != nil:
 		return Execution{}, awserr.Wrap(op, err)
@@ -159,7 +161,7 @@ func (c *Client) Get(ctx context.Context, nameOrARN string) (Execution, error) {
 		e.State, err = c.state(ctx, candidate)
 		return e, err
 	}
-	return Execution{}, upgrade.KindExecutionMissing.Errorf(op, "there is none in %s", c.prefix).
+	return Execution{}, upgrade.KindExecutionMissing.Errorf(op, "there is none in %s", c.place).
 		WithRemedy("list them with eks-upgrade status; Step Functions forgets them 90 days after their end")
 }
 
@@ -189,7 +191,7 @@ func (c *Client) List(ctx context.Context, machine, status string, limit int) ([
 		page, err := pages.NextPage(ctx)
 		var missing *types.StateMachineDoesNotExist
 		if errors.As(err, &missing) {
-			return nil, upgrade.KindAgentMissing.Errorf("list executions", "there is no state machine %s in %s", machine, c.prefix).
+			return nil, upgrade.KindAgentMissing.Errorf("list executions", "there is no state machine %s in %s", machine, c.place).
 				WithRemedy("deploy the agent, or choose the region and the account where it is: AWS_REGION, AWS_PROFILE")
 		}
 		if err != nil {

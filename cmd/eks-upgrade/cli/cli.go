@@ -99,6 +99,9 @@ func (a *app) run(ctx context.Context, args []string) int {
 		return int(code)
 	}
 	code = a.codeOf(ctx, err)
+	if code == exitInterrupted {
+		err = errInterrupted // whatever failed next follows from that
+	}
 	if code == exitUsage && upgrade.CodeOf(err) == upgrade.CodeInternal { // cobra's own errors
 		err = upgrade.KindInvalidInput.Field("", "", err.Error(), "see eks-upgrade --help")
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
@@ -182,6 +183,17 @@ func TestErrorsAreJSONHoweverItWasAskedFor(t *testing.T) {
 		if code := f.run(t.Context(), append([]string{"status", "--limit", "0"}, args...)); code != exitUsage || json.Unmarshal(f.out.Bytes(), &event) != nil || event.Kind != "error" {
 			t.Errorf("%s: %d %s", args, code, f.out.String())
 		}
+	}
+}
+
+// Whatever an interrupt made fail, it is the interrupt that people are told of.
+func TestAnInterruptIsNamed(t *testing.T) {
+	f := newFixture(t)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errInterrupted)
+	f.aws = func(ctx context.Context) (aws.Config, error) { return aws.Config{}, ctx.Err() }
+	if code := f.run(ctx, []string{"status", "--output", "json"}); code != exitInterrupted || f.err.String() != "error: interrupted\n" || strings.Contains(f.out.String(), "canceled") {
+		t.Errorf("%d %q %q", code, f.err.String(), f.out.String())
 	}
 }
 
