@@ -198,6 +198,30 @@ func TestADiffIsWrittenAndThenThereIsNone(t *testing.T) {
 	}
 }
 
+// interrupting interrupts the program after each deletion.
+type interrupting struct {
+	parameters.Putter
+	interrupt func()
+}
+
+func (p interrupting) DeleteParameter(ctx context.Context, in *ssm.DeleteParameterInput, o ...func(*ssm.Options)) (*ssm.DeleteParameterOutput, error) {
+	defer p.interrupt()
+	return p.Putter.DeleteParameter(ctx, in, o...)
+}
+
+func TestAnInterruptLosesNoSetting(t *testing.T) {
+	s := newStore(t)
+	s.put("releaseNotes.token", secret, types.ParameterTypeString)
+	there, err := stored.Reader{AWS: s.AWSConfig()}.Parameters(t.Context(), path)
+	s.must(err)
+	ctx, cancel := context.WithCancel(t.Context())
+	changes := parameters.Diff(path, map[string]string{"releaseNotes.token": secret}, there)
+	s.must(parameters.Writer{SSM: interrupting{s.ssm, cancel}, Key: "alias/eks-upgrade"}.Apply(ctx, changes[0]))
+	if now, err := (stored.Reader{AWS: s.AWSConfig()}).Parameters(t.Context(), path); err != nil || len(now) != 1 || !now[0].Secure || ctx.Err() == nil {
+		t.Errorf("%+v, %v", now, err)
+	}
+}
+
 // Parameter Store does not change a parameter's type: nothing may be lost
 // without a word when the second half fails.
 func TestATypeThatCouldOnlyHalfBeChangedSaysSo(t *testing.T) {
