@@ -79,7 +79,8 @@ func newApprovalRoutes(scope constructs.Construct, a agent, api awsapigatewayv2.
 		method, path, _ := strings.Cut(r.key, " ")
 		mayInvoke(scope, a, r.id+"Permission", f, api, method+path)
 	}
-	log := newLog(scope, a, "/aws/apigateway/eks-upgrade-approvals")
+	// For an HTTP API, Logs delivers: of the prefix as newMachine says.
+	log := newLog(scope, a, "/aws/vendedlogs/apigateway/eks-upgrade-approvals")
 	awsapigatewayv2.NewCfnStage(scope, jsii.String("Stage"), &awsapigatewayv2.CfnStageProps{
 		ApiId: api.Ref(), StageName: jsii.String("$default"), AutoDeploy: jsii.Bool(true),
 		AccessLogSettings:    &awsapigatewayv2.CfnStage_AccessLogSettingsProperty{DestinationArn: log.AttrArn(), Format: jsii.String(logFormat)},

@@ -108,10 +108,14 @@ func plain(value any) any {
 	return out
 }
 
+// asJSON writes < and > as they are: EventBridge looks for <name> in the text of
+// a template.
 func asJSON(value any) *string {
-	data, err := json.Marshal(value)
-	if err != nil {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(value); err != nil {
 		panic(err) // it is data that the program wrote itself
 	}
-	return jsii.String(string(data))
+	return jsii.String(strings.TrimSuffix(b.String(), "\n"))
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/access"
@@ -48,6 +49,24 @@ func TestResourcesThatMustComeLater(t *testing.T) {
 				t.Errorf("there is no %s %v", c.kind, c.name)
 			}
 		})
+	}
+}
+
+// EventBridge replaces what it finds as <name> in the text; \u003cname\u003e it
+// leaves as it is.
+func TestMessagesOfRulesAreFilledIn(t *testing.T) {
+	n := 0
+	for id, r := range full.of("AWS::Events::Rule") {
+		names, _ := at(r.Properties, "Targets.0.InputTransformer.InputPathsMap").(map[string]any)
+		for name := range names {
+			n++
+			if text := at(r.Properties, "Targets.0.InputTransformer.InputTemplate").(string); !strings.Contains(text, "<"+name+">") {
+				t.Errorf("%s: %s is not in %s", id, name, text)
+			}
+		}
+	}
+	if n == 0 {
+		t.Error("no rule fills in anything")
 	}
 }
 
