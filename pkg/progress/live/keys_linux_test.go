@@ -1,6 +1,7 @@
 package live_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -70,7 +71,7 @@ func TestWhatWasTypedBeforeAnswersNothing(t *testing.T) {
 	for {
 		if _, err := unix.Poll(arrived, -1); err == nil {
 			break
-		} else if err != unix.EINTR {
+		} else if !errors.Is(err, unix.EINTR) {
 			t.Fatal(err)
 		}
 	}
