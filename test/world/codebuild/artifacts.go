@@ -20,6 +20,7 @@ import (
 
 // upload stores the artifacts that the buildspec names in the project's bucket.
 func (r *runner) upload() *failure {
+	defer r.service.opts.HoldTransfers()()
 	if f := r.export(); f != nil {
 		return f
 	}

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -302,6 +303,35 @@ func (b *bucket) Put(_ context.Context, role, name, key string, data []byte) err
 		b.objects[name+"/"+key] = string(data)
 	}
 	return b.err
+}
+
+// watched says whether the clock was held when artifacts came.
+type watched struct {
+	held *atomic.Bool
+	seen []bool
+}
+
+func (w *watched) Put(context.Context, string, string, string, []byte) error {
+	w.seen = append(w.seen, w.held.Load())
+	return nil
+}
+
+func TestTheClockIsHeldWhileFilesAreCopied(t *testing.T) {
+	var held atomic.Bool
+	store := &watched{held: &held}
+	f := newFixture(t, Options{Artifacts: store, HoldTransfers: func() func() { held.Store(true); return func() { held.Store(false) } },
+		Object: func(string, string) ([]byte, error) {
+			store.seen = append(store.seen, held.Load())
+			return nil, errors.New("no such key")
+		}})
+	in := projectInput("version: 0.2\nphases: {build: {commands: ['echo 1 > x']}}\nartifacts: {files: [x]}")
+	in.Artifacts = &types.ProjectArtifacts{Type: types.ArtifactsTypeS3, Location: ptr("artifacts"), Name: ptr("x")}
+	f.must(f.CreateProject(f.call, in))
+	f.wait(f.start(&sdk.StartBuildInput{}))
+	f.wait(f.start(&sdk.StartBuildInput{SourceTypeOverride: types.SourceTypeS3, SourceLocationOverride: ptr("bucket/source.zip")}))
+	if d := cmp.Diff([]bool{true, true}, store.seen); d != "" || held.Load() {
+		t.Errorf("held at the end: %t; while copying (-want +got):\n%s", held.Load(), d)
+	}
 }
 
 func TestArtifactsAreUploaded(t *testing.T) {

@@ -249,6 +249,7 @@ func (r *runner) provision() *failure {
 // download makes the build's folder, copies the source into it, reads the
 // buildspec and gathers the environment.
 func (r *runner) download() *failure {
+	defer r.service.opts.HoldTransfers()()
 	_, root, err := r.service.supervisor()
 	if err != nil {
 		return fault(err)

@@ -85,6 +85,9 @@ type Options struct {
 	Logs   Logs
 	// Hold is taken while a build's commands run; nil: nothing is.
 	Hold func() func()
+	// HoldTransfers is taken while the source is copied and artifacts are stored,
+	// which is real work that waits for nothing simulated; nil: nothing is.
+	HoldTransfers func() func()
 	// MaxBuilds is how many builds run at a time; 0 means 60.
 	MaxBuilds int
 	// TempDir is where builds get their folders; "" means os.TempDir().
@@ -144,6 +147,9 @@ func New(o Options) *Service {
 	}
 	if o.Hold == nil {
 		o.Hold = func() func() { return func() {} }
+	}
+	if o.HoldTransfers == nil {
+		o.HoldTransfers = func() func() { return func() {} }
 	}
 	if o.Provisioning == 0 {
 		o.Provisioning = DefaultProvisioning

@@ -70,7 +70,7 @@ func Add(w *world.World, o Options) *Services {
 		env[name] = value
 	}
 	s.CodeBuild = codebuild.New(codebuild.Options{Clock: w.Clock(), Account: account, Region: region, Sources: o.Sources, TempDir: o.TempDir, Env: env,
-		Hold: hold, Events: w.Events(), Logs: w.Logs(), Object: w.Object, Issue: func(role, session string) codebuild.Credentials {
+		Hold: hold, HoldTransfers: o.Hold, Events: w.Events(), Logs: w.Logs(), Object: w.Object, Issue: func(role, session string) codebuild.Credentials {
 			c := w.STS().Issue(role, session)
 			return codebuild.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}
 		},
