@@ -35,6 +35,10 @@ const (
 	root       = "../.."
 	pageFile   = root + "/docs/deploy.md"
 	anyoneElse = "administrator" // who needs no policy
+
+	// speed is such that the CDK's sessions, which last an hour, outlast a
+	// deployment on a busy machine.
+	speed = "20"
 )
 
 // says is what a block writes, by one of its commands.
@@ -47,7 +51,6 @@ var says = map[string][]string{
 	"start request.yaml --dry-run":                                              {`{"cluster":"shop","target":"1.35"`},
 	"scheduler get-schedule":                                                    {"ENABLED\tat(", "Europe/Berlin"},
 	"eks-upgrade status":                                                        {"shop-1-35-"},
-	"make diff":                                                                 {"There were no differences"},
 	"make destroy":                                                              {"destroyed", "These stay"},
 }
 
@@ -59,7 +62,7 @@ func TestTheCommandsOfThePage(t *testing.T) {
 	page := readPage(t)
 	tool := installed(t)
 	w := startWorld(t)
-	w.createCluster(t)
+	active := w.createCluster(t)
 	dir := clone(t)
 	sh, err := newShell(dir, t.TempDir(), w.environ(t, tool))
 	if err != nil {
@@ -93,6 +96,7 @@ func TestTheCommandsOfThePage(t *testing.T) {
 		}
 		if strings.Contains(b.Commands, "cp docs/deploy.example.yaml deploy.yaml") {
 			edit(t, filepath.Join(dir, "deploy.yaml"))
+			active()
 		}
 	}
 	if err := sh.close(); err != nil {
@@ -204,7 +208,7 @@ func startWorld(t *testing.T) world {
 	ended := make(chan int, 1)
 	var stderr strings.Builder
 	go func() {
-		code := cli.Run(ctx, []string{"world", "--addr", "127.0.0.1:0", "--control-plane", "none", "--iam", "--speed", "300", "--output", "json"}, nil, in, &stderr)
+		code := cli.Run(ctx, []string{"world", "--addr", "127.0.0.1:0", "--control-plane", "none", "--iam", "--speed", speed, "--output", "json"}, nil, in, &stderr)
 		_ = in.CloseWithError(fmt.Errorf("the world has ended with %d", code))
 		ended <- code
 	}()
@@ -242,8 +246,9 @@ func (w world) environ(t *testing.T, tool worldcli.Tool) []string {
 		"AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER=")
 }
 
-// createCluster makes the cluster that the example of the settings names.
-func (w world) createCluster(t *testing.T) {
+// createCluster makes the cluster that the example of the settings names. What it
+// returns waits until it is there.
+func (w world) createCluster(t *testing.T) (active func()) {
 	t.Helper()
 	role, err := iam.NewFromConfig(w.config()).CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: aws.String("shop-cluster"),
 		AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"eks.amazonaws.com"},"Action":"sts:AssumeRole"}]}`)})
@@ -255,9 +260,12 @@ func (w world) createCluster(t *testing.T) {
 		AccessConfig: &ekstypes.CreateAccessConfigRequest{AuthenticationMode: ekstypes.AuthenticationModeApi}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := eks.NewClusterActiveWaiter(api, func(o *eks.ClusterActiveWaiterOptions) { o.MinDelay, o.MaxDelay = time.Second, time.Second }).
-		Wait(t.Context(), &eks.DescribeClusterInput{Name: aws.String("shop")}, 5*time.Minute); err != nil {
-		t.Fatal(err)
+	return func() {
+		t.Helper()
+		wait := eks.NewClusterActiveWaiter(api, func(o *eks.ClusterActiveWaiterOptions) { o.MinDelay, o.MaxDelay = time.Second, time.Second })
+		if err := wait.Wait(t.Context(), &eks.DescribeClusterInput{Name: aws.String("shop")}, 5*time.Minute); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
