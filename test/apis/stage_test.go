@@ -44,6 +44,7 @@ import (
 	wirestream "github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/stream"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/statemachine"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/lambda"
 	snssim "github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/sns"
 )
 
@@ -130,7 +131,7 @@ func register[O any](s *stage, ctx context.Context, name string, make start.New[
 	var f boundary.Function[O]
 	f, err := make(ctx, s.world.FunctionConfig(name), s.config, clock.System{})
 	must(s.t, err)
-	s.world.Lambda().Register(name, awslambda.NewHandler(f), time.Minute)
+	s.world.Lambda().Register(name, lambda.Func(f), time.Minute)
 }
 
 // apis makes the APIs as the stack does.

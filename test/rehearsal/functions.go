@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda"
-
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/metrics"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
@@ -23,6 +21,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/rollback"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/start"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/validate"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/lambda"
 )
 
 // functionTimeout is the timeout of every function; the state machine's own
@@ -68,6 +67,6 @@ func register[O any](ctx context.Context, s *stage, phase upgrade.Phase, make st
 	if err != nil {
 		return fmt.Errorf("make function %s: %w", name, err)
 	}
-	s.world.Lambda().Register(name, lambda.NewHandler(handler), functionTimeout)
+	s.world.Lambda().Register(name, lambda.Func(handler), functionTimeout)
 	return nil
 }

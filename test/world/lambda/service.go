@@ -132,7 +132,7 @@ func New(o Options) *Service {
 }
 
 // Register adds a function that runs in process, or replaces its code. timeout
-// is in simulated time.
+// is in simulated time. Func makes handlers that may run side by side.
 func (s *Service) Register(name string, h awslambda.Handler, timeout time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
