@@ -171,11 +171,18 @@ func (s *stage) start(ctx context.Context, request upgrade.Request) (*asl.Execut
 	case <-ctx.Done():
 		return nil, fmt.Errorf("the upgrade has not started: %w", ctx.Err())
 	}
-	e, found := s.world.StepFunctions().Execution(s.execution)
-	if !found {
-		return nil, fmt.Errorf("execution %s cannot be found", s.execution)
+	tick := time.NewTicker(followPoll)
+	defer tick.Stop()
+	for {
+		if e, found := s.world.StepFunctions().Execution(s.execution); found {
+			return e, nil
+		}
+		select {
+		case <-tick.C: // its first event is told before it has started
+		case <-ctx.Done():
+			return nil, fmt.Errorf("execution %s cannot be found: %w", s.execution, ctx.Err())
+		}
 	}
-	return e, nil
 }
 
 func (s *stage) startExecution(ctx context.Context, request upgrade.Request) error {

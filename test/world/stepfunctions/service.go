@@ -80,7 +80,7 @@ func (s *Service) Execution(arn string) (*asl.Execution, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e, ok := s.executions[arn]
-	if !ok {
+	if !ok || e.run == nil { // its first events are told while it starts
 		return nil, false
 	}
 	return e.run, true
