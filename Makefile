@@ -54,7 +54,7 @@ rehearse: control-plane bin/eks-upgrade ## Rehearse an upgrade, no AWS account n
 	@bin/eks-upgrade rehearse $(ARGS)
 
 .PHONY: test
-test: control-plane $(AWS_CLI) ## Run all tests of all modules with the race detector
+test: control-plane $(AWS_CLI) $(CDK) ## Run all tests of all modules with the race detector
 	CGO_ENABLED=1 go test $(GOFLAGS_TEST) ./...
 	cd test/controlplane && GOFLAGS= go test -trimpath -vet=off ./... # shares the build's cache; vet would read 1,500 packages for minutes
 	cd infra && go test ./...
