@@ -39,7 +39,8 @@ CDK_RUN = AWS_EC2_METADATA_DISABLED=true $(CDK)
 # jsii says on standard error that it does not know the installed Node.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export CDK_DISABLE_CLI_TELEMETRY := true
-GOFLAGS_TEST ?= -race -timeout 25m
+# vet runs in lint; the rehearsals, which wait most of the time, go first.
+GOFLAGS_TEST ?= -race -timeout 25m -vet=off
 # Without the paths of this machine, one compilation serves vet, staticcheck and what is built.
 export GOFLAGS := $(strip $(GOFLAGS) -trimpath)
 # Neither functions nor the command need C; only the race detector does. One setting for all shares the compilation.
@@ -55,7 +56,7 @@ rehearse: control-plane bin/eks-upgrade ## Rehearse an upgrade, no AWS account n
 
 .PHONY: test
 test: control-plane $(AWS_CLI) $(CDK) ## Run all tests of all modules with the race detector
-	CGO_ENABLED=1 go test $(GOFLAGS_TEST) ./...
+	CGO_ENABLED=1 go test $(GOFLAGS_TEST) ./test/e2e ./...
 	cd test/controlplane && GOFLAGS= go test -trimpath -vet=off ./... # shares the build's cache; vet would read 1,500 packages for minutes
 	cd infra && go test ./...
 
