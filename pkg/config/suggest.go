@@ -8,18 +8,30 @@ import (
 // suggestion names the setting that was probably meant, as spell writes it.
 // The names are compared without the prefix that all variables share.
 func suggestion(name string, spell func(key string) string) string {
-	bare := strings.ToLower(strings.TrimPrefix(name, Prefix))
-	best, bestDistance := "", len(bare)/2+1 // farther than half the name is no misspelling
+	var bare []string
+	spelled := map[string]string{}
 	for _, s := range settings {
 		candidate := spell(s.Key)
-		if d := distance(bare, strings.ToLower(strings.TrimPrefix(candidate, Prefix))); d < bestDistance {
-			best, bestDistance = candidate, d
+		short := strings.TrimPrefix(candidate, Prefix)
+		bare, spelled[short] = append(bare, short), candidate
+	}
+	if meant := Meant(strings.TrimPrefix(name, Prefix), bare); meant != "" {
+		return fmt.Sprintf("did you mean %q?", spelled[meant])
+	}
+	return "remove it; `eks-upgrade config show` lists the known ones"
+}
+
+// Meant returns the name among known ones that was probably meant by one that
+// is not, "" for none: what is farther than half the name is no misspelling.
+func Meant(name string, known []string) string {
+	lower := strings.ToLower(name)
+	best, least := "", len(lower)/2+1
+	for _, candidate := range known {
+		if d := distance(lower, strings.ToLower(candidate)); d < least {
+			best, least = candidate, d
 		}
 	}
-	if best == "" {
-		return "remove it; `eks-upgrade config show` lists the known ones"
-	}
-	return fmt.Sprintf("did you mean %q?", best)
+	return best
 }
 
 // distance is the Levenshtein distance of two texts, in bytes.

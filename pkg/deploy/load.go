@@ -15,6 +15,7 @@ import (
 	"github.com/knadh/koanf/providers/confmap"
 	"github.com/knadh/koanf/v2"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
@@ -213,14 +214,7 @@ func Keys() []string { return slices.Sorted(maps.Keys(fields())) }
 // Meant returns the key that was probably meant by one that is not known, ""
 // for none.
 func Meant(key string) string {
-	lower := strings.ToLower(index.ReplaceAllString(key, "[]"))
-	best, least := "", len(lower)/2+1 // farther than half the name is no misspelling
-	for _, candidate := range slices.Sorted(maps.Keys(fields())) {
-		if d := distance(lower, strings.ToLower(candidate)); d < least {
-			best, least = candidate, d
-		}
-	}
-	return best
+	return config.Meant(index.ReplaceAllString(key, "[]"), slices.Sorted(maps.Keys(fields())))
 }
 
 var index = regexp.MustCompile(`\[\d+\]`)
@@ -237,26 +231,6 @@ func suggestion(key string) string {
 	}
 	slices.Sort(top)
 	return "remove it; there are: " + strings.Join(top, ", ")
-}
-
-// distance is the Levenshtein distance of two texts, in bytes.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
 }
 
 func problem(field, message, remedy string) error {
