@@ -18,8 +18,8 @@ func newOutputs(stack awscdk.Stack, a agent, machines map[string]machine, urls m
 	output("FleetStateMachine", "what runs the upgrades of many clusters; start this alias", machines[access.FleetMachine].alias.Ref())
 	output("ArtifactsBucket", "bucket of snapshots, plans and reports", jsii.String(a.Bucket()))
 	output("AlertsTopic", "topic that people subscribe to", jsii.String(a.Topic()))
-	output("ApprovalURL", "approval API", urls[approvalURL])
-	output("StreamURL", "WebSocket API of what happens: connect to it, signed", jsii.String(strings.Replace(*urls[streamURL], "https:", "wss:", 1)))
+	output(access.ApprovalOutput, "approval API", urls[approvalURL])
+	output(access.StreamOutput, "WebSocket API of what happens: connect to it, signed", jsii.String(strings.Replace(*urls[streamURL], "https:", "wss:", 1)))
 
 	output("Next1Secrets", "store secrets, if there are any; the webhook of a chat for instance", jsii.String("eks-upgrade config push --secret notification.webhook=@webhook.txt"))
 	entries := "eks-upgrade access"

@@ -11,7 +11,7 @@ import (
 )
 
 // spokeStack names the stack of a spoke.
-func spokeStack(s deploy.Spoke) string { return stackName + "Spoke-" + s.Account + "-" + s.Region }
+func spokeStack(s deploy.Spoke) string { return access.Stack + "Spoke-" + s.Account + "-" + s.Region }
 
 // newSpoke makes the roles in another account with clusters: one for each role
 // of the hub that works on clusters, zones or metrics, with the same statements

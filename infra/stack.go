@@ -8,11 +8,10 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/deploy"
 )
 
-const stackName = "EksUpgradeAgent"
 
 // newHub makes the whole agent.
 func newHub(app awscdk.App, s deploy.Settings, dist string) awscdk.Stack {
-	stack := newStack(app, stackName, "EKS upgrade agent: upgrades EKS clusters blue/green", s.Account, s.Region, s.Tags)
+	stack := newStack(app, access.Stack, "EKS upgrade agent: upgrades EKS clusters blue/green", s.Account, s.Region, s.Tags)
 	a := agent{Names: s.Names(*stack.Partition()), settings: s, dist: dist}
 	a.Key = *newKey(part(stack, "Key"), a)
 	newTables(part(stack, "Tables"), a)

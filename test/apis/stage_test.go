@@ -131,7 +131,7 @@ func register[O any](s *stage, ctx context.Context, name string, make start.New[
 	var f boundary.Function[O]
 	f, err := make(ctx, s.world.FunctionConfig(name), s.config, clock.System{})
 	must(s.t, err)
-	s.world.Lambda().Register(name, lambda.Func(f), time.Minute)
+	s.world.Lambda().Register(name, f, time.Minute)
 }
 
 // apis makes the APIs as the stack does.
@@ -157,7 +157,7 @@ func (s *stage) apis() {
 		}
 		_, err = api.CreateStage(ctx, &v2.CreateStageInput{ApiId: a.ApiId, StageName: &stageName, AutoDeploy: aws.Bool(true)})
 		must(s.t, err)
-		s.world.Lambda().Register(function, awslambda.NewHandler(func() error { return nil }), time.Minute) // so that it can be permitted
+		s.world.Lambda().Register(function, func() error { return nil }, time.Minute) // so that it can be permitted
 		s.permit(function, "apigateway.amazonaws.com", "arn:aws:execute-api:"+s.cfg.Region+":"+s.world.Account()+":"+*a.ApiId+"/*")
 		return *a.ApiEndpoint
 	}

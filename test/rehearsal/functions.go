@@ -21,7 +21,6 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/rollback"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/start"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/validate"
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/lambda"
 )
 
 // functionTimeout is the timeout of every function; the state machine's own
@@ -67,6 +66,6 @@ func register[O any](ctx context.Context, s *stage, phase upgrade.Phase, make st
 	if err != nil {
 		return fmt.Errorf("make function %s: %w", name, err)
 	}
-	s.world.Lambda().Register(name, lambda.Func(handler), functionTimeout)
+	s.world.Lambda().Register(name, handler, functionTimeout)
 	return nil
 }

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	awslambda "github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awscb "github.com/aws/aws-sdk-go-v2/service/codebuild"
 	cbtypes "github.com/aws/aws-sdk-go-v2/service/codebuild/types"
@@ -80,7 +79,7 @@ func TestABuildRunsWithinAStateMachine(t *testing.T) {
 	}
 	before := holds.Load()
 	done := make(chan int32, 1)
-	w.Lambda().Register("f", awslambda.NewHandler(func() { done <- held.Load() }), time.Minute)
+	w.Lambda().Register("f", func() { done <- held.Load() }, time.Minute)
 	execution := `{"StartAt":"F","States":{"F":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","TimeoutSeconds":60,"Parameters":{"FunctionName":"f"},"End":true}}}`
 	_, arn := execute(t, w, execution)
 	if during := <-done; during != 1 || holds.Load() != before+1 {

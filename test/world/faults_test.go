@@ -170,7 +170,7 @@ func TestStaleAnswersAreEarlierOnes(t *testing.T) {
 
 func TestACallerThatCrashesBeforeTheCallHasNoEffect(t *testing.T) {
 	w, _ := newSyncWorld(t)
-	w.Lambda().Register("f", awslambda.NewHandler(func(ctx context.Context) error { return put(ctx, w.FunctionConfig("f"), "1") }), time.Minute)
+	w.Lambda().Register("f", func(ctx context.Context) error { return put(ctx, w.FunctionConfig("f"), "1") }, time.Minute)
 	w.Faults().Add(Fault{Service: "ssm", Mode: CrashBeforeEffect, Count: 1})
 	c, arn := execute(t, w, `{"StartAt":"F","States":{"F":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","TimeoutSeconds":60,"Parameters":{"FunctionName":"f"},"End":true}}}`)
 	if d := describe(t, c, arn); aws.ToString(d.Error) != "Runtime.ExitError" {
@@ -195,7 +195,7 @@ const retried = `{"StartAt":"F","States":{"F":{"Type":"Task","Resource":"arn:aws
 func troubled(t *testing.T, c Chooser) (calls []string, value string) {
 	t.Helper()
 	w, clk := newSyncWorld(t)
-	w.Lambda().Register("f", awslambda.NewHandler(func(ctx context.Context) error {
+	w.Lambda().Register("f", func(ctx context.Context) error {
 		cfg := w.FunctionConfig("f")
 		cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
 		for i := range 10 {
@@ -207,7 +207,8 @@ func troubled(t *testing.T, c Chooser) (calls []string, value string) {
 			}
 		}
 		return nil
-	}), time.Minute)
+	}, time.Minute)
+
 	w.Faults().UseChooser(c)
 	client, arn := execute(t, w, retried)
 	for range 200 {

@@ -77,7 +77,7 @@ type out struct {
 
 func TestMachineInvokesAFunctionWaitsAndWritesAnItem(t *testing.T) {
 	w, clk := newSyncWorld(t)
-	w.Lambda().Register("add", awslambda.NewHandler(func(_ context.Context, in struct{ N int }) (out, error) { return out{in.N + 41}, nil }), time.Minute)
+	w.Lambda().Register("add", func(_ context.Context, in struct{ N int }) (out, error) { return out{in.N + 41}, nil }, time.Minute)
 	c, arn := execute(t, w, `{"QueryLanguage":"JSONata","StartAt":"Add","States":{
 		"Add":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","TimeoutSeconds":60,"Arguments":{"FunctionName":"add","Payload":{"N":"{% $states.input.n %}"}},"Output":"{% $states.result.Payload %}","Next":"Wait"},
 		"Wait":{"Type":"Wait","Seconds":3600,"Next":"Put"},
@@ -137,7 +137,7 @@ func TestSameNameIsIdempotentOnlyWithTheSameInputWhileItRuns(t *testing.T) {
 func TestTokenEndsTheTaskOnce(t *testing.T) {
 	w, _ := newSyncWorld(t)
 	var token string
-	w.Lambda().Register("ask", awslambda.NewHandler(func(_ context.Context, in struct{ Token string }) error { token = in.Token; return nil }), time.Minute)
+	w.Lambda().Register("ask", func(_ context.Context, in struct{ Token string }) error { token = in.Token; return nil }, time.Minute)
 	c, arn := execute(t, w, `{"QueryLanguage":"JSONata","StartAt":"Ask","States":{"Ask":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke.waitForTaskToken","TimeoutSeconds":60,
 		"Arguments":{"FunctionName":"ask","Payload":{"Token":"{% $states.context.Task.Token %}"}},"End":true}}}`)
 	send := func() error {
@@ -175,7 +175,7 @@ func TestFunctionFailuresHaveAWSsNames(t *testing.T) {
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
 			w, _ := newSyncWorld(t)
-			w.Lambda().Register("f", awslambda.NewHandler(tc.handler), time.Minute)
+			w.Lambda().Register("f", tc.handler, time.Minute)
 			c, arn := execute(t, w, `{"StartAt":"F","States":{"F":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","TimeoutSeconds":60,"Parameters":{"FunctionName":"f"},"End":true}}}`)
 			d := describe(t, c, arn)
 			if d.Status != sfntypes.ExecutionStatusFailed || aws.ToString(d.Error) != tc.want || !strings.Contains(aws.ToString(d.Cause), tc.cause) {
@@ -196,13 +196,14 @@ func TestAFunctionThatTakesTooLongTimesOutAndChangesNothingAfterwards(t *testing
 	}
 	defer func() { _ = w.Close(context.Background()) }()
 	entered, late := make(chan struct{}), make(chan error, 1)
-	w.Lambda().Register("slow", awslambda.NewHandler(func(ctx context.Context) error {
+	w.Lambda().Register("slow", func(ctx context.Context) error {
 		close(entered)
 		<-ctx.Done()
 		_, err := ssm.NewFromConfig(w.FunctionConfig("slow")).PutParameter(context.WithoutCancel(ctx), &ssm.PutParameterInput{Name: aws.String("/late"), Value: aws.String("x"), Type: ssmtypes.ParameterTypeString})
 		late <- err
 		return err
-	}), 30*time.Second)
+	}, 30*time.Second)
+
 	c, arn := execute(t, w, `{"StartAt":"F","States":{"F":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","TimeoutSeconds":60,"Parameters":{"FunctionName":"slow"},"End":true}}}`)
 	<-entered
 	clk.Advance(30 * time.Second)
@@ -220,12 +221,13 @@ func TestAFunctionThatTakesTooLongTimesOutAndChangesNothingAfterwards(t *testing
 func TestCrashAfterEffectKeepsTheEffectAndLosesTheProcess(t *testing.T) {
 	w, _ := newSyncWorld(t)
 	runs := 0
-	w.Lambda().Register("f", awslambda.NewHandler(func(ctx context.Context) error {
+	w.Lambda().Register("f", func(ctx context.Context) error {
 		runs++
 		c := ssm.NewFromConfig(w.FunctionConfig("f"))
 		_, err := c.PutParameter(ctx, &ssm.PutParameterInput{Name: aws.String("/step"), Value: aws.String(fmt.Sprint(runs)), Type: ssmtypes.ParameterTypeString, Overwrite: aws.Bool(true)})
 		return err
-	}), time.Minute)
+	}, time.Minute)
+
 	w.Faults().Add(Fault{Service: "ssm", Operation: "PutParameter", Mode: CrashAfterEffect, Count: 1,
 		Match: func(in any) bool { return *in.(*ssm.PutParameterInput).Name == "/step" }})
 	c, arn := execute(t, w, `{"StartAt":"F","States":{"F":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","TimeoutSeconds":60,"Parameters":{"FunctionName":"f"},"End":true}}}`)
@@ -326,10 +328,11 @@ func TestIntegrationsCallTheOtherServicesAndNameTheirErrors(t *testing.T) {
 
 func TestCallsInFlightAreKnownByTheirFunction(t *testing.T) {
 	w, _ := newSyncWorld(t)
-	w.Lambda().Register("f", awslambda.NewHandler(func(ctx context.Context) error {
+	w.Lambda().Register("f", func(ctx context.Context) error {
 		_, err := ssm.NewFromConfig(w.FunctionConfig("f")).PutParameter(ctx, &ssm.PutParameterInput{Name: aws.String("/x"), Value: aws.String("1"), Type: ssmtypes.ParameterTypeString})
 		return err
-	}), time.Minute)
+	}, time.Minute)
+
 	var seen []string
 	w.OnCall(func(r CallRecord) {
 		_ = w.Calls() // a hook may look at the world

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	awslambda "github.com/aws/aws-lambda-go/lambda"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
@@ -48,12 +47,13 @@ func newWorld(t *testing.T) (*world.World, *clock.Virtual, map[string]string) {
 	if err := services.AddDefaultVPC(w.Region()); err != nil {
 		t.Fatal(err)
 	}
-	w.Lambda().Register("hello", awslambda.NewHandler(func(in struct{ Name string }) (string, error) {
+	w.Lambda().Register("hello", func(in struct{ Name string }) (string, error) {
 		if in.Name == "" {
 			return "", errors.New("nobody to greet")
 		}
 		return "hello, " + in.Name, nil
-	}), time.Minute)
+	}, time.Minute)
+
 	t.Cleanup(func() {
 		services.Close()
 		if err := w.Close(context.Background()); err != nil {

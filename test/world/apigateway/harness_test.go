@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	awslambda "github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v2 "github.com/aws/aws-sdk-go-v2/service/apigatewayv2"
 	"github.com/aws/aws-sdk-go-v2/service/apigatewayv2/types"
@@ -59,12 +58,13 @@ type function struct {
 func (s *stand) function(name string, answer func(map[string]any) (any, error)) *function {
 	s.t.Helper()
 	f := &function{arn: s.Lambda().ARN(name), answer: answer}
-	s.Lambda().Register(name, awslambda.NewHandler(func(_ context.Context, event map[string]any) (any, error) {
+	s.Lambda().Register(name, func(_ context.Context, event map[string]any) (any, error) {
 		f.mu.Lock()
 		f.events = append(f.events, event)
 		f.mu.Unlock()
 		return f.answer(event)
-	}), time.Minute)
+	}, time.Minute)
+
 	return f
 }
 

@@ -36,7 +36,6 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/functions"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/full"
-	worldlambda "github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/lambda"
 )
 
 // begin is far from the present: a process that told the time by the machine
@@ -135,7 +134,7 @@ func register[O any](ctx context.Context, a *agent, phase upgrade.Phase, make st
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	a.Lambda().Register(name, worldlambda.Func(handler), 15*time.Minute)
+	a.Lambda().Register(name, handler, 15*time.Minute)
 }
 
 // processes creates the same functions from the zips of lambdas/.

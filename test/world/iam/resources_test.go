@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	awslambda "github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
@@ -111,7 +110,7 @@ func TestServicesNeedPermission(t *testing.T) {
 	w, clk := worldOf(t, world.Options{IAM: true, Synchronous: true})
 	ctx, cfg := t.Context(), w.AWSConfig()
 	invoked := 0
-	w.Lambda().Register("watch", awslambda.NewHandler(func() error { invoked++; return nil }), time.Minute)
+	w.Lambda().Register("watch", func() error { invoked++; return nil }, time.Minute)
 	const function = "arn:aws:lambda:eu-west-1:123456789012:function:watch"
 	topics, bus, functions := sns.NewFromConfig(cfg), eventbridge.NewFromConfig(cfg), lambda.NewFromConfig(cfg)
 	topic := must[*sns.CreateTopicOutput](t)(topics.CreateTopic(ctx, &sns.CreateTopicInput{Name: aws.String("alerts")})).TopicArn

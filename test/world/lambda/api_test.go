@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	awslambda "github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
@@ -20,7 +19,7 @@ import (
 
 // register adds a function in process: the tests of the API need no processes.
 func (f *fixture) register(name string, handler any) {
-	f.lambda.Register(name, awslambda.NewHandler(handler), time.Minute)
+	f.lambda.Register(name, handler, time.Minute)
 }
 
 func TestCreatedFunctionsArePendingThenActive(t *testing.T) {

@@ -206,7 +206,7 @@ func TestTwoSynchronousRunsAreEqual(t *testing.T) {
 		v := clock.NewVirtual(start)
 		var got []string
 		s := lambda.New(lambda.Options{Clock: v, Account: account, Region: region, Synchronous: true, Seed: 7, Logs: recorder{&got}})
-		s.Register("worker", awslambda.NewHandler(func(context.Context, any) error { return errors.New("no") }), time.Minute)
+		s.Register("worker", func(context.Context, any) error { return errors.New("no") }, time.Minute)
 		if err := errors.Join(s.InvokeEvent("worker", nil), s.Invoke("worker", nil, func(r lambda.Result) { got = append(got, r.RequestID+string(r.Payload)) })); err != nil {
 			t.Fatal(err)
 		}

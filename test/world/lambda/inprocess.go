@@ -19,12 +19,10 @@ type panicked struct {
 
 func (p *panicked) Error() string { return fmt.Sprint(p.value) }
 
-// Func makes a handler of a function as awslambda.NewHandler does, for
+// sideBySide is a function as awslambda.NewHandler makes it a handler, for
 // invocations side by side: a handler of aws-lambda-go answers with a buffer that
 // its next invocation writes to, because a process of Lambda has one invocation
 // at a time.
-func Func(f any) awslambda.Handler { return sideBySide{f} }
-
 type sideBySide struct{ f any }
 
 func (h sideBySide) Invoke(ctx context.Context, payload []byte) ([]byte, error) {

@@ -131,9 +131,10 @@ func New(o Options) *Service {
 		rand: rand.New(rand.NewPCG(uint64(o.Seed), 0x6c616d626461))} //nolint:gosec // repeatable on purpose
 }
 
-// Register adds a function that runs in process, or replaces its code. timeout
-// is in simulated time. Func makes handlers that may run side by side.
-func (s *Service) Register(name string, h awslambda.Handler, timeout time.Duration) {
+// Register adds a function that runs in process, or replaces its code. It is what
+// lambda.Start takes; its invocations may run side by side. timeout is in
+// simulated time.
+func (s *Service) Register(name string, function any, timeout time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := s.funcs[name]
@@ -141,7 +142,7 @@ func (s *Service) Register(name string, h awslambda.Handler, timeout time.Durati
 		f = s.newFunction(name)
 		f.latest = &version{config: s.registeredConfig(name)}
 	}
-	v := &version{config: f.latest.config, handler: h, timeout: timeout}
+	v := &version{config: f.latest.config, handler: sideBySide{function}, timeout: timeout}
 	v.config.Timeout = ptr(int32((timeout + time.Second - 1) / time.Second)) //nolint:gosec // some minutes
 	v.config.LastModified, v.config.RevisionId = s.stamp(), s.revision()
 	s.retire(f.running)

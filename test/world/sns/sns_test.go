@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	awslambda "github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
@@ -42,10 +41,11 @@ func newTopic(t *testing.T, functions ...string) *topic {
 		}
 	})
 	for _, name := range functions {
-		w.Lambda().Register(name, awslambda.NewHandler(func(e events.SNSEvent) error {
+		w.Lambda().Register(name, func(e events.SNSEvent) error {
 			f.got[name] = append(f.got[name], e.Records...)
 			return nil
-		}), time.Minute)
+		}, time.Minute)
+
 	}
 	f.w, f.Client = w, sns.NewFromConfig(w.AWSConfig())
 	out, err := f.CreateTopic(t.Context(), &sns.CreateTopicInput{Name: aws.String("alerts"), Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("a")}}})

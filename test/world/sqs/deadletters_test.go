@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	awslambda "github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -64,7 +63,7 @@ func text(m types.Message, name string) string {
 
 // fails registers a function whose handler always fails.
 func (s *stand) fails(name string) {
-	s.Lambda().Register(name, awslambda.NewHandler(func(context.Context, any) error { return errors.New("broken") }), time.Minute)
+	s.Lambda().Register(name, func(context.Context, any) error { return errors.New("broken") }, time.Minute)
 }
 
 func TestDeadLettersOfFunctions(t *testing.T) {

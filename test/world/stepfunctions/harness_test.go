@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	awslambda "github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	awsddb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -256,7 +255,7 @@ func (h *harness) table(name string) {
 
 // function adds a function that takes and gives any JSON.
 func (h *harness) function(name string, f func(context.Context, json.RawMessage) (any, error)) {
-	h.functions.Register(name, awslambda.NewHandler(f), time.Minute)
+	h.functions.Register(name, f, time.Minute)
 }
 
 // post makes a call without the SDK, whose validation would stop it.
