@@ -8,7 +8,6 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/deploy"
 )
 
-
 // newHub makes the whole agent.
 func newHub(app awscdk.App, s deploy.Settings, dist string) awscdk.Stack {
 	stack := newStack(app, access.Stack, "EKS upgrade agent: upgrades EKS clusters blue/green", s.Account, s.Region, s.Tags)

@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	awslambda "github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v2 "github.com/aws/aws-sdk-go-v2/service/apigatewayv2"
 	gw "github.com/aws/aws-sdk-go-v2/service/apigatewayv2/types"
@@ -44,7 +43,6 @@ import (
 	wirestream "github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/stream"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/statemachine"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world"
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/lambda"
 	snssim "github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/sns"
 )
 
