@@ -93,7 +93,7 @@ func synthesized(run func() int) (int, error) {
 			newSpoke(app, s, one)
 		}
 		app.Synth(nil)
-		if err := c.hub.read(out, stackName); err != nil {
+		if err := c.hub.read(out, access.Stack); err != nil {
 			return 1, err
 		}
 		if c.spoke != nil {
