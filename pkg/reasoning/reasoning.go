@@ -44,7 +44,8 @@ func (h *Handler) Handle(ctx context.Context, in upgrade.ReasonInput) (upgrade.R
 	if view.AWS != nil {
 		assessment.From = view.AWS.Version
 	}
-	assessment.Findings = checks.Run(view)
+	result := checks.Run(view)
+	assessment.Strategy, assessment.Findings, assessment.Checks = request.Strategy, result.Findings, result.Outcomes
 	assessment.Judge()
 	stored, err := h.Artifacts.Put(ctx, "assessments/"+in.Run.ID, assessment)
 	if err != nil {

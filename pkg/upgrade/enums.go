@@ -12,6 +12,7 @@ type Strategy string
 // The strategies.
 const (
 	BlueGreen Strategy = "blueGreen" // a new cluster beside the old one, traffic shifted in steps
+	InPlace   Strategy = "inPlace"   // control plane, add-ons and nodes of the cluster itself; assessed only: no plan is made for it
 )
 
 // Phase is a part of an upgrade, as reports and logs name it.

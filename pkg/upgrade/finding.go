@@ -12,7 +12,7 @@ type Finding struct {
 	Severity   Severity   `json:"severity"`
 	Blocks     bool       `json:"blocks"`               // the upgrade may not start
 	NotChecked bool       `json:"notChecked,omitempty"` // the check could not see what it needs
-	Object     *ObjectRef `json:"object,omitempty"`
+	Object     *ObjectRef `json:"object"`               // null: the cluster as a whole
 	Evidence   string     `json:"evidence"`
 	Remedy     string     `json:"remedy"`
 	Source     string     `json:"source,omitempty"` // link to the rule
@@ -31,22 +31,43 @@ func (f Finding) Validate() error {
 	return oneOf("severity", f.Severity, Critical, High, Medium, Low, Info)
 }
 
+// CheckStatus is what became of a check.
+type CheckStatus string
+
+// What can become of a check. Only CheckPassed says that there is no problem.
+const (
+	CheckPassed     CheckStatus = "passed"
+	CheckFound      CheckStatus = "found"      // it made findings
+	CheckNotChecked CheckStatus = "notChecked" // it lacked what it needs, or some of it
+)
+
+// CheckOutcome is what became of one check.
+type CheckOutcome struct {
+	Check    string      `json:"check"`
+	Status   CheckStatus `json:"status"`
+	Findings int         `json:"findings"`
+	Why      string      `json:"why,omitempty"` // of CheckNotChecked: what was not seen
+}
+
 // Assessment is all findings, with the decision.
 type Assessment struct {
-	Upgrade   string    `json:"upgrade"`
-	Cluster   string    `json:"cluster"`
-	From      Version   `json:"from"`
-	Target    Version   `json:"target"`
-	Findings  []Finding `json:"findings"` // worst first
-	Decision  Decision  `json:"decision"`
-	Reason    string    `json:"reason"`
-	Snapshots []Ref     `json:"snapshots"`
-	MadeAt    Time      `json:"madeAt"`
+	Upgrade   string         `json:"upgrade"`
+	Cluster   string         `json:"cluster"`
+	From      Version        `json:"from"`
+	Target    Version        `json:"target"`
+	Strategy  Strategy       `json:"strategy"`
+	Findings  []Finding      `json:"findings"` // worst first
+	Checks    []CheckOutcome `json:"checks"`   // every check of the catalogue
+	Decision  Decision       `json:"decision"`
+	Reason    string         `json:"reason"`
+	Snapshots []Ref          `json:"snapshots"`
+	MadeAt    Time           `json:"madeAt"`
 }
 
 // Judge orders the findings, the worst first, and sets decision and reason:
 // any blocking finding is a no-go; critical, high or unchecked ones need a
-// person; the rest goes.
+// person; the rest goes. What was left out on purpose is unchecked with severity
+// info, and known to the person who left it out.
 func (a *Assessment) Judge() {
 	sort.SliceStable(a.Findings, func(i, j int) bool {
 		x, y := a.Findings[i], a.Findings[j]
@@ -63,7 +84,7 @@ func (a *Assessment) Judge() {
 		switch {
 		case f.Blocks:
 			blocking++
-		case f.NotChecked || f.Severity.Rank() <= High.Rank():
+		case f.NotChecked && f.Severity != Info || f.Severity.Rank() <= High.Rank():
 			serious++
 		}
 	}

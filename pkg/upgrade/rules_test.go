@@ -107,7 +107,8 @@ func TestAssessmentDecides(t *testing.T) {
 		"no finding":               {nil, Go},
 		"small ones":               {[]Finding{{Check: "a", Severity: Low}, {Check: "b", Severity: Medium}}, Go},
 		"a high one":               {[]Finding{{Check: "a", Severity: High}}, GoWithApproval},
-		"one that was not checked": {[]Finding{{Check: "a", Severity: Info, NotChecked: true}}, GoWithApproval},
+		"one that was not checked": {[]Finding{{Check: "a", Severity: Low, NotChecked: true}}, GoWithApproval},
+		"one that was left out":    {[]Finding{{Check: "a", Severity: Info, NotChecked: true}}, Go},
 		"a severity nobody knows":  {[]Finding{{Check: "a", Severity: "odd"}}, GoWithApproval},
 		"a blocking one":           {[]Finding{{Check: "a", Severity: Low}, {Check: "b", Severity: Low, Blocks: true}}, NoGo},
 	}

@@ -37,7 +37,7 @@ func (c *Collector) Collect(ctx context.Context, in upgrade.PerceiveInput) (upgr
 	var unlisted []upgrade.NotChecked
 	parts := []part{
 		{"nodes", func(ctx context.Context) (err error) { state.Nodes, err = nodes(ctx, client); return }},
-		{"applications", func(ctx context.Context) (err error) { state.Applications, err = applications(ctx, client); return }},
+		{"workloads", func(ctx context.Context) (err error) { state.Workloads, err = workloads(ctx, client); return }},
 		{"disruption budgets", func(ctx context.Context) (err error) { state.Budgets, err = budgets(ctx, client); return }},
 		{"objects and the API versions they are written in", func(ctx context.Context) (err error) {
 			state.Objects, state.DeprecatedAPIs, unlisted, err = c.objects(ctx, client, in.Run.Request.Target)
@@ -62,8 +62,8 @@ func (c *Collector) Collect(ctx context.Context, in upgrade.PerceiveInput) (upgr
 	for _, n := range state.Objects {
 		total += n
 	}
-	summary := fmt.Sprintf("Kubernetes %s, %d nodes, %d applications, %d objects, %d on deprecated APIs",
-		state.GitVersion, len(state.Nodes), len(state.Applications), total, len(state.DeprecatedAPIs))
+	summary := fmt.Sprintf("Kubernetes %s, %d nodes, %d workloads, %d objects, %d on deprecated APIs",
+		state.GitVersion, len(state.Nodes), len(state.Workloads), total, len(state.DeprecatedAPIs))
 	return snapshot, summary, nil
 }
 

@@ -97,8 +97,8 @@ func TestCollectSeesTheWholeCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	web := map[string]string{"app": "web"}
-	app := func(kind, namespace, name string, desired, ready int) upgrade.Application {
-		return upgrade.Application{Object: upgrade.ObjectRef{APIVersion: "apps/v1", Kind: kind, Namespace: namespace, Name: name}, Desired: desired, Ready: ready, Selector: web, Labels: web}
+	app := func(kind, namespace, name string, desired, ready int) upgrade.Workload {
+		return upgrade.Workload{Object: upgrade.ObjectRef{APIVersion: "apps/v1", Kind: kind, Namespace: namespace, Name: name}, Desired: desired, Ready: ready, Selector: upgrade.LabelSelector{Labels: web}, Template: upgrade.PodTemplate{Labels: web}}
 	}
 	budget := func(name string) upgrade.ObjectRef {
 		return upgrade.ObjectRef{APIVersion: "policy/v1", Kind: "PodDisruptionBudget", Namespace: "default", Name: name}
@@ -109,9 +109,9 @@ func TestCollectSeesTheWholeCluster(t *testing.T) {
 	}
 	want := upgrade.Snapshot{Kubernetes: &upgrade.KubernetesState{
 		ServerVersion: v(34), GitVersion: "v1.34.2-eks-2d5f9a1",
-		Nodes: []upgrade.Node{{Name: "a", NodeGroup: "general", Zone: "eu-west-1a", InstanceType: "m7i.large", KubeletVersion: v(34), Ready: true},
-			{Name: "b", KubeletVersion: v(33), Unschedulable: true}},
-		Applications: []upgrade.Application{app("DaemonSet", "kube-system", "proxy", 2, 1), app("Deployment", "default", "stale", 1, 0), app("Deployment", "default", "web", 2, 2), app("StatefulSet", "default", "db", 1, 1)},
+		Nodes: []upgrade.Node{{Name: "a", Provisioner: upgrade.ByNodeGroup, NodeGroup: "general", Zone: "eu-west-1a", InstanceType: "m7i.large", KubeletVersion: v(34), Ready: true},
+			{Name: "b", Provisioner: upgrade.ByItself, KubeletVersion: v(33), Unschedulable: true}},
+		Workloads: []upgrade.Workload{app("DaemonSet", "kube-system", "proxy", 2, 1), app("Deployment", "default", "stale", 1, 0), app("Deployment", "default", "web", 2, 2), app("StatefulSet", "default", "db", 1, 1)},
 		Budgets: []upgrade.DisruptionBudget{{Object: budget("web"), MinAvailable: "1", ExpectedPods: 2, CurrentHealthy: 2, DesiredHealthy: 1, DisruptionsAllowed: 1, Observed: true},
 			{Object: budget("new"), MaxUnavailable: "50%"}},
 		DeprecatedAPIs: []upgrade.DeprecatedAPI{
@@ -128,7 +128,7 @@ func TestCollectSeesTheWholeCluster(t *testing.T) {
 			t.Errorf("it asked for %s", r)
 		}
 	}
-	if summary != "Kubernetes v1.34.2-eks-2d5f9a1, 2 nodes, 4 applications, 11 objects, 3 on deprecated APIs" {
+	if summary != "Kubernetes v1.34.2-eks-2d5f9a1, 2 nodes, 4 workloads, 11 objects, 3 on deprecated APIs" {
 		t.Errorf("summary %q", summary)
 	}
 }
@@ -141,7 +141,7 @@ func TestCollectGoesOnWithoutWhatItMayNotSee(t *testing.T) {
 	}{
 		{"nodes", "/api/v1/nodes", func(k *upgrade.KubernetesState) bool { return k.Nodes != nil }, "nodes"},
 		{"budgets", "/apis/policy/v1/poddisruptionbudgets", func(k *upgrade.KubernetesState) bool { return k.Budgets != nil }, "disruption budgets"},
-		{"one kind of application", "/apis/apps/v1/daemonsets", func(k *upgrade.KubernetesState) bool { return k.Applications != nil }, "applications"},
+		{"one kind of application", "/apis/apps/v1/daemonsets", func(k *upgrade.KubernetesState) bool { return k.Workloads != nil }, "workloads"},
 		{"one kind of object", "/api/v1/endpoints", func(k *upgrade.KubernetesState) bool { _, seen := k.Objects["v1, Endpoints"]; return seen }, "objects of v1, Endpoints"},
 	}
 	for _, tt := range tests {

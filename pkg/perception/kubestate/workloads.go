@@ -27,7 +27,11 @@ func nodes(ctx context.Context, client *kube.Client) ([]upgrade.Node, error) {
 		if err != nil {
 			return nil, upgrade.KindSourceUnreadable.Errorf("read the kubelet's version of node "+n.Name, "%w", err)
 		}
-		out = append(out, upgrade.Node{Name: n.Name, NodeGroup: n.Labels[nodeGroupLabel], Zone: n.Labels[objects.LabelZone],
+		provisioner := upgrade.ByItself
+		if n.Labels[nodeGroupLabel] != "" {
+			provisioner = upgrade.ByNodeGroup
+		}
+		out = append(out, upgrade.Node{Name: n.Name, Provisioner: provisioner, NodeGroup: n.Labels[nodeGroupLabel], Zone: n.Labels[objects.LabelZone],
 			InstanceType: n.Labels[objects.LabelInstanceType], KubeletVersion: kubelet, Ready: ready(n), Unschedulable: n.Spec.Unschedulable})
 	}
 	return out, nil
@@ -39,9 +43,9 @@ func ready(n objects.Node) bool {
 	})
 }
 
-// applications returns Deployments, StatefulSets and DaemonSets, by kind,
+// workloads returns Deployments, StatefulSets and DaemonSets, by kind,
 // namespace and name.
-func applications(ctx context.Context, client *kube.Client) ([]upgrade.Application, error) {
+func workloads(ctx context.Context, client *kube.Client) ([]upgrade.Workload, error) {
 	deployments, err := client.Deployments(ctx)
 	if err != nil {
 		return nil, err
@@ -54,28 +58,28 @@ func applications(ctx context.Context, client *kube.Client) ([]upgrade.Applicati
 	if err != nil {
 		return nil, err
 	}
-	out := []upgrade.Application{}
+	out := []upgrade.Workload{}
 	for _, d := range deployments {
-		out = append(out, application("Deployment", d.ObjectMeta, d.Spec.Selector, d.Spec.Template.Labels,
+		out = append(out, workload("Deployment", d.ObjectMeta, d.Spec.Selector, d.Spec.Template.Labels,
 			replicas(d.Spec.Replicas), current(d.ObjectMeta, d.Status.ObservedGeneration, d.Status.ReadyReplicas)))
 	}
 	for _, s := range statefulSets {
-		out = append(out, application("StatefulSet", s.ObjectMeta, s.Spec.Selector, s.Spec.Template.Labels,
+		out = append(out, workload("StatefulSet", s.ObjectMeta, s.Spec.Selector, s.Spec.Template.Labels,
 			replicas(s.Spec.Replicas), current(s.ObjectMeta, s.Status.ObservedGeneration, s.Status.ReadyReplicas)))
 	}
 	for _, d := range daemonSets {
-		out = append(out, application("DaemonSet", d.ObjectMeta, d.Spec.Selector, d.Spec.Template.Labels,
+		out = append(out, workload("DaemonSet", d.ObjectMeta, d.Spec.Selector, d.Spec.Template.Labels,
 			int(d.Status.DesiredNumberScheduled), current(d.ObjectMeta, d.Status.ObservedGeneration, d.Status.NumberReady)))
 	}
-	slices.SortFunc(out, func(a, b upgrade.Application) int { return strings.Compare(a.Object.String(), b.Object.String()) })
+	slices.SortFunc(out, func(a, b upgrade.Workload) int { return strings.Compare(a.Object.String(), b.Object.String()) })
 	return out, nil
 }
 
-func application(kind string, meta metav1.ObjectMeta, selector *metav1.LabelSelector, labels map[string]string, desired, ready int) upgrade.Application {
-	a := upgrade.Application{Object: upgrade.ObjectRef{APIVersion: "apps/v1", Kind: kind, Namespace: meta.Namespace, Name: meta.Name},
-		Desired: desired, Ready: ready, Labels: labels}
+func workload(kind string, meta metav1.ObjectMeta, selector *metav1.LabelSelector, labels map[string]string, desired, ready int) upgrade.Workload {
+	a := upgrade.Workload{Object: upgrade.ObjectRef{APIVersion: "apps/v1", Kind: kind, Namespace: meta.Namespace, Name: meta.Name},
+		Desired: desired, Ready: ready, Template: upgrade.PodTemplate{Labels: labels}}
 	if selector != nil {
-		a.Selector = selector.MatchLabels
+		a.Selector.Labels = selector.MatchLabels
 	}
 	return a
 }

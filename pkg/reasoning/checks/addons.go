@@ -9,14 +9,13 @@ import (
 const addonsPage = "https://docs.aws.amazon.com/eks/latest/userguide/eks-add-ons.html"
 
 var addonChecks = []Check{
-	{ID: "addon-compatibility", Title: "Add-on has no version for the target", Severity: upgrade.Critical, Source: addonsPage, run: addonCompatibility},
-	{ID: "addon-health", Title: "Add-on is not healthy", Severity: upgrade.High, Source: addonsPage, run: addonHealth},
+	{ID: "addon-compatibility", Family: Addons, Title: "Add-on has no version for the target", Severity: upgrade.Critical, Blocks: BlocksAlways, Needs: []upgrade.Part{AWSAddons}, Source: addonsPage,
+		Remedy: "remove the add-on, or wait until EKS offers a version", run: addonCompatibility},
+	{ID: "addon-health", Family: Addons, Title: "Add-on is not healthy", Severity: upgrade.High, Blocks: BlocksNever, Needs: []upgrade.Part{AWSAddons}, Source: addonsPage,
+		Remedy: "repair the add-on before the upgrade", run: addonHealth},
 }
 
 func addonCompatibility(v View, c Check) []upgrade.Finding {
-	if v.AWS == nil {
-		return nil // perception-complete blocks
-	}
 	var out []upgrade.Finding
 	for _, a := range v.AWS.Addons {
 		choice, seen := a.Compatible[v.Request.Target.String()]
@@ -33,9 +32,6 @@ func addonCompatibility(v View, c Check) []upgrade.Finding {
 }
 
 func addonHealth(v View, c Check) []upgrade.Finding {
-	if v.AWS == nil {
-		return nil // perception-complete blocks
-	}
 	var out []upgrade.Finding
 	for _, a := range v.AWS.Addons {
 		if a.Status != "ACTIVE" || len(a.Health) > 0 {

@@ -10,16 +10,15 @@ import (
 const deprecationGuide = "https://kubernetes.io/docs/reference/using-api/deprecation-guide/"
 
 var apiChecks = []Check{
-	{ID: "deprecated-apis", Title: "API version goes away", Severity: upgrade.Critical, Source: deprecationGuide, run: deprecatedAPIs},
-	{ID: "scanners", Title: "A scanner found an API version that goes away", Severity: upgrade.High, Source: deprecationGuide, run: scanned},
+	{ID: "deprecated-apis", Family: APIs, Title: "API version goes away", Severity: upgrade.Critical, Blocks: BlocksAlways, Needs: []upgrade.Part{DeprecatedAPIs}, Source: deprecationGuide,
+		Remedy: "change the source of the object to an API version that stays, and apply it", run: deprecatedAPIs},
+	{ID: "scanners", Family: APIs, Title: "A scanner found an API version that goes away", Severity: upgrade.High, Blocks: BlocksNever, Source: deprecationGuide,
+		Remedy: "change the source of the object to an API version that stays, and apply it", run: scanned},
 }
 
 // deprecatedAPIs makes one finding for each object that loses its API by this
 // upgrade, and one for each API that is merely old: there can be thousands.
 func deprecatedAPIs(v View, c Check) []upgrade.Finding {
-	if v.Kubernetes == nil {
-		return nil // perception-complete blocks
-	}
 	var out []upgrade.Finding
 	old := map[ageing][]upgrade.DeprecatedAPI{}
 	var order []ageing

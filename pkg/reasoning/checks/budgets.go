@@ -7,16 +7,13 @@ import (
 )
 
 var budgetChecks = []Check{
-	{ID: "disruption-budgets", Title: "Disruption budget allows no disruption", Severity: upgrade.Medium,
-		Source: "https://kubernetes.io/docs/tasks/run-application/configure-pdb/", run: blockingBudgets},
+	{ID: "disruption-budgets", Family: Disruption, Title: "Disruption budget allows no disruption", Severity: upgrade.Medium, Blocks: BlocksInPlace, Needs: []upgrade.Part{Budgets},
+		Source: "https://kubernetes.io/docs/tasks/run-application/configure-pdb/", Remedy: "add a replica, repair the pods or relax the budget", run: blockingBudgets},
 }
 
 // blockingBudgets does not block: a blue/green upgrade drains no node. It would
 // stop the drain of an in-place upgrade, and of any repair of blue.
 func blockingBudgets(v View, c Check) []upgrade.Finding {
-	if v.Kubernetes == nil {
-		return nil // perception-complete blocks
-	}
 	var out []upgrade.Finding
 	for _, b := range v.Kubernetes.Budgets {
 		switch {

@@ -22,12 +22,20 @@ type View struct {
 	Notes      []upgrade.ReleaseNote
 	Scans      []upgrade.Scan
 	Snapshots  []upgrade.Snapshot // all of them, for what they could not see
+	Asked      []upgrade.Source   // what was to be looked at; the rest was left out on purpose
+
+	catalogue []Check
+}
+
+// Sources are all sources; an upgrade asks each.
+func Sources() []upgrade.Source {
+	return []upgrade.Source{upgrade.SourceAWS, upgrade.SourceKubernetes, upgrade.SourceReleaseNotes, upgrade.SourceScanners}
 }
 
 // NewView joins the snapshots. Two of one source, or one of another cluster, is
 // an InvalidRequest.
 func NewView(request upgrade.Request, now time.Time, snapshots []upgrade.Snapshot) (View, error) {
-	v := View{Request: request, Now: now, Snapshots: snapshots}
+	v := View{Request: request, Now: now, Snapshots: snapshots, Asked: Sources()}
 	seen := map[upgrade.Source]bool{}
 	for _, s := range snapshots {
 		if s.Cluster != request.Cluster {
@@ -52,31 +60,108 @@ func NewView(request upgrade.Request, now time.Time, snapshots []upgrade.Snapsho
 	return v, nil
 }
 
-// Check is one rule. Severity is what its findings usually have; a finding that
-// is milder or worse says so itself.
+// Family groups checks by subject: one file each.
+type Family string
+
+// The families, in the order of the catalogue.
+const (
+	Perception   Family = "perception"   // what could not be seen
+	Versions     Family = "versions"     // control plane, kubelet, kube-proxy: versions and support
+	ControlPlane Family = "controlPlane" // the cluster in EKS, its insights
+	Nodes        Family = "nodes"        // node groups, launch templates, images, Karpenter
+	Network      Family = "network"      // addresses, load balancers
+	Quotas       Family = "quotas"       // of EC2 and EBS
+	Addons       Family = "addons"       // add-ons of EKS and what is run in their place
+	APIs         Family = "apis"         // API versions that go away, and what writes them
+	Proof        Family = "proof"        // manifests tried on the target version
+	Admission    Family = "admission"    // webhooks, policies, API services, CRDs
+	Disruption   Family = "disruption"   // disruption budgets and what else hinders a drain
+	Drain        Family = "drain"        // the simulated drain
+	Workloads    Family = "workloads"    // how pods are made
+	Storage      Family = "storage"      // volumes
+	Identity     Family = "identity"     // IRSA, issuers, trust
+	Traffic      Family = "traffic"      // external-dns, target groups, load balancers: what two clusters share
+	Dependencies Family = "dependencies" // what workloads use outside the cluster
+	ReleaseNotes Family = "releaseNotes" // what Kubernetes and EKS announce
+)
+
+// Blocks says when findings of a check keep an upgrade from starting. A finding
+// that is milder than its check does not.
+type Blocks string
+
+// When a check blocks.
+const (
+	BlocksNever     Blocks = "never"
+	BlocksAlways    Blocks = "always"
+	BlocksInPlace   Blocks = "inPlace"   // only an upgrade of the cluster itself
+	BlocksBlueGreen Blocks = "blueGreen" // only an upgrade by a second cluster
+)
+
+// in reports whether it blocks upgrades by the strategy.
+func (b Blocks) in(s upgrade.Strategy) bool {
+	return b == BlocksAlways || string(b) == string(s)
+}
+
+// Check is one rule. Its findings have its severity, remedy and source and block
+// as it says; a finding that is milder or worse says so itself.
 type Check struct {
-	ID       string
+	ID       string // "pdb-blocks-drain"
+	Family   Family
 	Title    string // names the problem: findings are made only when there is one
 	Severity upgrade.Severity
-	Source   string // link to the rule
+	Blocks   Blocks
+	Needs    []upgrade.Part // without each of them the check is not made
+	Source   string         // link to the rule
+	Remedy   string         // what to do, for any object; findings can be more precise
 	run      func(View, Check) []upgrade.Finding
 }
 
-// All returns every check.
+// All returns the catalogue: every check, by family.
 func All() []Check {
-	return slices.Concat(perceptionChecks, versionChecks, skewChecks, apiChecks, budgetChecks, addonChecks, networkChecks, healthChecks, insightChecks, noteChecks)
+	return slices.Concat(perceptionChecks, versionChecks, skewChecks, healthChecks, insightChecks, networkChecks, addonChecks, apiChecks, budgetChecks, noteChecks)
 }
 
-// Run returns the findings of every check.
-func Run(v View) []upgrade.Finding {
-	findings := []upgrade.Finding{}
-	for _, c := range All() {
-		findings = append(findings, c.run(v, c)...)
+// Result is what the checks say.
+type Result struct {
+	Findings []upgrade.Finding
+	Outcomes []upgrade.CheckOutcome // one for each check of the catalogue, in its order
+}
+
+// Run makes every check. One that lacks a part is not made, and that is said of
+// it; perception-complete makes a finding of each part that is missing.
+func Run(v View) Result {
+	r := Result{Findings: []upgrade.Finding{}}
+	v.catalogue = All()
+	for _, c := range v.catalogue {
+		outcome := upgrade.CheckOutcome{Check: c.ID, Status: upgrade.CheckPassed}
+		if absent := v.unseen(c.Needs); len(absent) > 0 {
+			outcome.Status, outcome.Why = upgrade.CheckNotChecked, "not seen: "+strings.Join(absent, ", ")
+			r.Outcomes = append(r.Outcomes, outcome)
+			continue
+		}
+		findings := c.run(v, c)
+		outcome.Findings = len(findings)
+		for _, f := range findings {
+			if f.NotChecked {
+				outcome.Status, outcome.Why = upgrade.CheckNotChecked, f.Evidence
+				break
+			}
+			outcome.Status = upgrade.CheckFound
+		}
+		r.Findings = append(r.Findings, findings...)
+		r.Outcomes = append(r.Outcomes, outcome)
 	}
-	return findings
+	return r
 }
 
-// finding starts a finding of the check.
+// found starts a finding that blocks as the check says, with its remedy.
+func (c Check) found(v View, evidence string) upgrade.Finding {
+	f := c.finding(evidence, c.Remedy)
+	f.Blocks = c.Blocks.in(v.Request.Strategy)
+	return f
+}
+
+// finding starts a finding that does not block.
 func (c Check) finding(evidence, remedy string) upgrade.Finding {
 	return upgrade.Finding{Check: c.ID, Title: c.Title, Severity: c.Severity, Source: c.Source, Evidence: evidence, Remedy: remedy}
 }

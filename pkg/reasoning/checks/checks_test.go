@@ -24,7 +24,7 @@ func run(t *testing.T, change func(*upgrade.Request, *reasoningtest.Cluster)) []
 	if err != nil {
 		t.Fatal(err)
 	}
-	findings := checks.Run(view)
+	findings := checks.Run(view).Findings
 	for _, f := range findings {
 		if err := f.Validate(); err != nil {
 			t.Errorf("finding %+v: %v", f, err)
@@ -136,12 +136,12 @@ func TestChecksFindWhatIsWrong(t *testing.T) {
 		{"a node group is degraded", func(_ *request, c *cluster) { c.AWS.NodeGroups[0].Status = "DEGRADED" }, []want{{"nodegroup-health", upgrade.High, false, false, "general is DEGRADED"}}},
 		{"a node group has an image of its own", func(_ *request, c *cluster) { c.AWS.NodeGroups[0].AMIType = "CUSTOM" }, []want{{"node-groups-known", upgrade.High, true, false, "launch template"}}},
 		{"no managed node group", func(_ *request, c *cluster) { c.AWS.NodeGroups = []upgrade.NodeGroup{} }, []want{{"node-groups-known", upgrade.Critical, true, false, "no managed node group"}}},
-		{"a node of no group", func(_ *request, c *cluster) { c.Kubernetes.Nodes[0].NodeGroup = "" }, []want{{"node-groups-known", upgrade.High, false, false, "1 of 2 nodes"}}},
+		{"a node of no group", func(_ *request, c *cluster) { c.Kubernetes.Nodes[0].Provisioner = upgrade.ByItself }, []want{{"node-groups-known", upgrade.High, false, false, "1 of 2 nodes"}}},
 		{"a node is not ready", func(_ *request, c *cluster) { c.Kubernetes.Nodes[0].Ready = false }, []want{{"node-health", upgrade.High, false, false, "1 of 2 nodes are not ready: node-a"}}},
 		{"a node is cordoned", func(_ *request, c *cluster) { c.Kubernetes.Nodes[0].Unschedulable = true }, []want{{"node-health", upgrade.Low, false, false, "cordoned"}}},
 		{"no nodes", func(_ *request, c *cluster) { c.Kubernetes.Nodes = []upgrade.Node{} }, []want{{"node-health", upgrade.Critical, true, false, "no nodes"}}},
-		{"an application lacks replicas", func(_ *request, c *cluster) { c.Kubernetes.Applications[0].Ready = 1 }, []want{{"application-health", upgrade.High, false, false, "1 of 2 replicas"}}},
-		{"no applications", func(_ *request, c *cluster) { c.Kubernetes.Applications = []upgrade.Application{} }, []want{{"application-health", upgrade.High, false, true, "no applications"}}},
+		{"an application lacks replicas", func(_ *request, c *cluster) { c.Kubernetes.Workloads[0].Ready = 1 }, []want{{"application-health", upgrade.High, false, false, "1 of 2 replicas"}}},
+		{"no applications", func(_ *request, c *cluster) { c.Kubernetes.Workloads = []upgrade.Workload{} }, []want{{"application-health", upgrade.High, false, true, "no applications"}}},
 
 		{"an insight is an error", func(_ *request, c *cluster) { c.AWS.Insights[0].Status = "ERROR" }, []want{{"eks-insights", upgrade.Critical, true, false, "ERROR"}}},
 		{"an insight warns", func(_ *request, c *cluster) { c.AWS.Insights[0].Status = "WARNING" }, []want{{"eks-insights", upgrade.Medium, false, false, "WARNING"}}},
@@ -177,11 +177,11 @@ func TestChecksFindWhatIsWrong(t *testing.T) {
 		}, []want{{"perception-complete", upgrade.High, false, true, "node groups could not be seen: AccessDenied"}, {"perception-complete", upgrade.Critical, true, true, "the node groups were not seen"}}},
 		{"insights may not be seen", func(_ *request, c *cluster) {
 			c.AWS.Insights = nil
-			c.NotChecked = []upgrade.NotChecked{{What: "insights", Why: "AccessDenied", Remedy: "allow it"}}
+			c.NotChecked = []upgrade.NotChecked{{Part: checks.AWSInsights, What: "insights", Why: "AccessDenied", Remedy: "allow it"}}
 		}, []want{{"perception-complete", upgrade.High, false, true, "insights could not be seen"}}},
 		{"nodes, applications and API versions may not be seen", func(_ *request, c *cluster) {
-			c.Kubernetes.Nodes, c.Kubernetes.Applications, c.Kubernetes.DeprecatedAPIs = nil, nil, nil
-		}, []want{{"perception-complete", upgrade.Critical, true, true, "the nodes"}, {"perception-complete", upgrade.Critical, true, true, "the applications"},
+			c.Kubernetes.Nodes, c.Kubernetes.Workloads, c.Kubernetes.DeprecatedAPIs = nil, nil, nil
+		}, []want{{"perception-complete", upgrade.Critical, true, true, "the nodes"}, {"perception-complete", upgrade.Critical, true, true, "the workloads"},
 			{"perception-complete", upgrade.Critical, true, true, "the API versions"}}},
 	}
 	for _, tt := range tests {
@@ -215,8 +215,13 @@ func TestViewRefusesSnapshotsThatDoNotBelongTogether(t *testing.T) {
 func TestEveryCheckIsNamedOnce(t *testing.T) {
 	seen := map[string]bool{}
 	for _, c := range checks.All() {
-		if c.ID == "" || c.Title == "" || seen[c.ID] {
+		if c.ID == "" || c.Title == "" || c.Family == "" || c.Severity == "" || c.Blocks == "" || c.Remedy == "" || !strings.HasPrefix(c.Source, "https://") || seen[c.ID] {
 			t.Errorf("check %+v", c)
+		}
+		for _, p := range c.Needs {
+			if !checks.Known(p) {
+				t.Errorf("check %s needs %s, which is not in the table of parts", c.ID, p)
+			}
 		}
 		seen[c.ID] = true
 	}

@@ -11,15 +11,12 @@ import (
 const maxInsightAge = 48 * time.Hour
 
 var insightChecks = []Check{
-	{ID: "eks-insights", Title: "EKS upgrade insight does not pass", Severity: upgrade.Critical,
+	{ID: "eks-insights", Family: ControlPlane, Title: "EKS upgrade insight does not pass", Severity: upgrade.Critical, Blocks: BlocksAlways, Needs: []upgrade.Part{AWSInsights}, Remedy: "do what the insight recommends, then refresh it: aws eks start-insights-refresh",
 		Source: "https://docs.aws.amazon.com/eks/latest/userguide/cluster-insights.html", run: eksInsights},
 }
 
 // eksInsights passes only what EKS calls PASSING and has looked at lately.
 func eksInsights(v View, c Check) []upgrade.Finding {
-	if v.AWS == nil || v.AWS.Insights == nil {
-		return nil // perception-complete says so
-	}
 	var out []upgrade.Finding
 	judged := 0
 	for _, i := range v.AWS.Insights {

@@ -11,13 +11,13 @@ import (
 const freeIPs = 6
 
 var networkChecks = []Check{
-	{ID: "free-ips", Title: "Subnet lacks room for a second cluster", Severity: upgrade.Critical,
+	{ID: "free-ips", Family: Network, Title: "Subnet lacks room for a second cluster", Severity: upgrade.Critical, Blocks: BlocksBlueGreen, Needs: []upgrade.Part{AWSSubnets}, Remedy: "free addresses in the cluster's subnets, or give it larger ones",
 		Source: "https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html", run: freeAddresses},
 }
 
 func freeAddresses(v View, c Check) []upgrade.Finding {
-	if v.AWS == nil || v.AWS.Subnets == nil {
-		return nil // perception-complete blocks
+	if v.Request.Strategy != upgrade.BlueGreen {
+		return nil
 	}
 	var out []upgrade.Finding
 	free, enough := 0, true
@@ -54,7 +54,7 @@ func podsOf(v View) int {
 		return 0
 	}
 	pods := 0
-	for _, a := range v.Kubernetes.Applications {
+	for _, a := range v.Kubernetes.Workloads {
 		pods += a.Desired
 	}
 	return pods

@@ -7,7 +7,7 @@ import (
 )
 
 var noteChecks = []Check{
-	{ID: "release-notes", Title: "Kubernetes announces a breaking change", Severity: upgrade.Info,
+	{ID: "release-notes", Family: ReleaseNotes, Title: "Kubernetes announces a breaking change", Severity: upgrade.Info, Blocks: BlocksNever, Remedy: "read it and decide whether it concerns this cluster",
 		Source: "https://github.com/kubernetes/kubernetes/tree/master/CHANGELOG", run: breaking},
 }
 

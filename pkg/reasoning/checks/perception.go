@@ -13,17 +13,25 @@ import (
 const maxAge = 2 * time.Hour
 
 var perceptionChecks = []Check{
-	{ID: "perception-complete", Title: "Something could not be seen", Severity: upgrade.High, run: complete},
+	{ID: "perception-complete", Family: Perception, Title: "Something could not be seen", Severity: upgrade.High, Blocks: BlocksAlways, run: complete,
+		Source: "https://docs.aws.amazon.com/eks/latest/userguide/access-entries.html", Remedy: "give the agent the permission that its error names, and look again"},
 }
+
+const again = "repair what keeps the agent from looking (see the perceive function's log) and start the upgrade again"
 
 // complete makes a finding of everything that perception could not see, and
 // blocks where a plan would be made without knowing the cluster.
 func complete(v View, c Check) []upgrade.Finding {
 	var out []upgrade.Finding
-	const again = "repair what keeps the agent from looking (see the perceive function's log) and start the upgrade again"
-	for _, source := range []upgrade.Source{upgrade.SourceAWS, upgrade.SourceKubernetes, upgrade.SourceReleaseNotes, upgrade.SourceScanners} {
+	for _, source := range Sources() {
 		i := slices.IndexFunc(v.Snapshots, func(s upgrade.Snapshot) bool { return s.Source == source })
-		if i < 0 {
+		switch {
+		case !slices.Contains(v.Asked, source):
+			if n := v.needing(func(p part) bool { return p.source == source }); n > 0 {
+				out = append(out, at(c.unseen(fmt.Sprintf("%s was not looked at, so that %d checks could not be made", source, n), "name what is to be looked at: see eks-upgrade assess --help"), upgrade.Info))
+			}
+			continue
+		case i < 0:
 			out = append(out, needed(source, c.unseen(fmt.Sprintf("there is no snapshot of %s", source), again)))
 			continue
 		}
@@ -39,13 +47,46 @@ func complete(v View, c Check) []upgrade.Finding {
 			}
 			out = append(out, f)
 		}
-	}
-	for _, what := range missing(v) {
-		f := c.unseen(what+" were not seen, and no plan is made without them", again)
-		f.Blocks = true
-		out = append(out, at(f, upgrade.Critical))
+		out = append(out, missing(v, c, s)...)
 	}
 	return out
+}
+
+// missing makes a finding of each part that a snapshot lacks: one that blocks
+// when no plan can be made without it, and else one that says how many checks
+// could not be made, unless the collector said already why.
+func missing(v View, c Check, s upgrade.Snapshot) []upgrade.Finding {
+	var out []upgrade.Finding
+	whole := s.Source == upgrade.SourceAWS && v.AWS == nil || s.Source == upgrade.SourceKubernetes && v.Kubernetes == nil
+	for _, p := range parts {
+		if whole && len(out) > 0 {
+			break // the first part of a source stands for all
+		}
+		said := slices.ContainsFunc(s.NotChecked, func(n upgrade.NotChecked) bool { return n.Part == p.id })
+		switch {
+		case p.source != s.Source || p.seen(v):
+		case p.essential:
+			f := c.unseen(p.what+" were not seen, and no plan is made without them", again)
+			f.Blocks = true
+			out = append(out, at(f, upgrade.Critical))
+		case !said:
+			if n := v.needing(func(x part) bool { return x.id == p.id }); n > 0 {
+				out = append(out, at(c.unseen(fmt.Sprintf("%s were not seen, so that %d checks could not be made", p.what, n), again), upgrade.Medium))
+			}
+		}
+	}
+	return out
+}
+
+// needing counts the checks that need any of some parts.
+func (v View) needing(which func(part) bool) int {
+	n := 0
+	for _, check := range v.catalogue {
+		if slices.ContainsFunc(parts, func(p part) bool { return which(p) && slices.Contains(check.Needs, p.id) }) {
+			n++
+		}
+	}
+	return n
 }
 
 // essential reports whether no plan can be made without the source.
@@ -60,33 +101,4 @@ func needed(s upgrade.Source, f upgrade.Finding) upgrade.Finding {
 		return f
 	}
 	return at(f, upgrade.Medium)
-}
-
-// missing names the essential parts that a snapshot lacks.
-func missing(v View) []string {
-	var out []string
-	add := func(absent bool, what string) {
-		if absent {
-			out = append(out, what)
-		}
-	}
-	has := func(source upgrade.Source) bool {
-		return slices.ContainsFunc(v.Snapshots, func(s upgrade.Snapshot) bool { return s.Source == source })
-	}
-	if a := v.AWS; a != nil {
-		add(a.NodeGroups == nil, "the node groups")
-		add(a.Addons == nil, "the add-ons")
-		add(a.Subnets == nil, "the subnets")
-		add(a.Available == nil, "the versions that EKS offers")
-	} else if has(upgrade.SourceAWS) {
-		add(true, "the cluster's properties in EKS")
-	}
-	if k := v.Kubernetes; k != nil {
-		add(k.Nodes == nil, "the nodes")
-		add(k.Applications == nil, "the applications")
-		add(k.DeprecatedAPIs == nil, "the API versions that objects are written in")
-	} else if has(upgrade.SourceKubernetes) {
-		add(true, "the objects of the cluster")
-	}
-	return out
 }

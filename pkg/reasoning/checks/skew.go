@@ -12,16 +12,13 @@ import (
 const skewPolicy = "https://kubernetes.io/releases/version-skew-policy/"
 
 var skewChecks = []Check{
-	{ID: "kubelet-skew", Title: "Kubelet does not fit the control plane", Severity: upgrade.High, Source: skewPolicy + "#kubelet", run: kubeletSkew},
-	{ID: "kube-proxy-skew", Title: "kube-proxy does not fit the control plane", Severity: upgrade.High, Source: skewPolicy + "#kube-proxy", run: kubeProxySkew},
+	{ID: "kubelet-skew", Family: Versions, Title: "Kubelet does not fit the control plane", Severity: upgrade.High, Blocks: BlocksInPlace, Needs: []upgrade.Part{Cluster, KubeNodes}, Remedy: "update or replace the nodes", Source: skewPolicy + "#kubelet", run: kubeletSkew},
+	{ID: "kube-proxy-skew", Family: Versions, Title: "kube-proxy does not fit the control plane", Severity: upgrade.High, Blocks: BlocksInPlace, Needs: []upgrade.Part{Cluster, AWSAddons}, Remedy: "update the add-on kube-proxy", Source: skewPolicy + "#kube-proxy", run: kubeProxySkew},
 }
 
 // kubeletSkew groups nodes by version: a thousand nodes with one problem are
 // one finding.
 func kubeletSkew(v View, c Check) []upgrade.Finding {
-	if v.Kubernetes == nil {
-		return nil // perception-complete blocks
-	}
 	byVersion := map[upgrade.Version][]string{}
 	for _, n := range v.Kubernetes.Nodes {
 		byVersion[n.KubeletVersion] = append(byVersion[n.KubeletVersion], n.Name)
@@ -37,9 +34,6 @@ func kubeletSkew(v View, c Check) []upgrade.Finding {
 }
 
 func kubeProxySkew(v View, c Check) []upgrade.Finding {
-	if v.AWS == nil || v.Kubernetes == nil {
-		return nil // perception-complete blocks
-	}
 	for _, a := range v.AWS.Addons {
 		if a.Name != "kube-proxy" {
 			continue

@@ -11,21 +11,19 @@ import (
 const versionsPage = "https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html"
 
 var versionChecks = []Check{
-	{ID: "target-one-minor", Title: "Target is not the next minor version", Severity: upgrade.Critical,
+	{ID: "target-one-minor", Family: Versions, Title: "Target is not the next minor version", Severity: upgrade.Critical, Blocks: BlocksAlways, Needs: []upgrade.Part{Cluster}, Remedy: "set target to the next minor version, and upgrade again from there",
 		Source: "https://docs.aws.amazon.com/eks/latest/userguide/update-cluster.html", run: oneMinor},
-	{ID: "target-offered", Title: "EKS does not offer the target version", Severity: upgrade.Critical, Source: versionsPage, run: offered},
-	{ID: "versions-agree", Title: "EKS and the API server name different versions", Severity: upgrade.Critical, run: versionsAgree},
+	{ID: "target-offered", Family: Versions, Title: "EKS does not offer the target version", Severity: upgrade.Critical, Blocks: BlocksAlways, Needs: []upgrade.Part{AWSVersions}, Remedy: "name a version in standard support that EKS offers", Source: versionsPage, run: offered},
+	{ID: "versions-agree", Family: Versions, Title: "EKS and the API server name different versions", Severity: upgrade.Critical, Blocks: BlocksAlways, Needs: []upgrade.Part{AWSCluster, Cluster}, Source: "https://docs.aws.amazon.com/eks/latest/userguide/update-cluster.html", Remedy: "wait until no update of the cluster is in progress and look again", run: versionsAgree},
 }
 
 func oneMinor(v View, c Check) []upgrade.Finding {
-	if v.AWS == nil {
-		return nil // perception-complete blocks
-	}
-	from, target := v.AWS.Version, v.Request.Target
+	from, _ := v.From()
+	target := v.Request.Target
 	hops, err := upgrade.Hops(from, target)
 	switch {
 	case err != nil:
-		return []upgrade.Finding{c.blocking(fmt.Sprintf("cluster %s runs %s and the target is %s", v.AWS.Name, from, target), fmt.Sprintf("set target to %s", from.Next()))}
+		return []upgrade.Finding{c.blocking(fmt.Sprintf("cluster %s runs %s and the target is %s", v.Request.Cluster, from, target), fmt.Sprintf("set target to %s", from.Next()))}
 	case len(hops) > 1:
 		return []upgrade.Finding{c.blocking(fmt.Sprintf("from %s to %s are %d minor versions; one upgrade goes one", from, target, len(hops)),
 			fmt.Sprintf("set target to %s, and upgrade again from there", from.Next()))}
@@ -34,9 +32,6 @@ func oneMinor(v View, c Check) []upgrade.Finding {
 }
 
 func offered(v View, c Check) []upgrade.Finding {
-	if v.AWS == nil || v.AWS.Available == nil {
-		return nil // perception-complete blocks
-	}
 	i := slices.IndexFunc(v.AWS.Available, func(a upgrade.AvailableVersion) bool { return a.Version == v.Request.Target })
 	if i < 0 {
 		versions := make([]string, len(v.AWS.Available))
@@ -57,7 +52,7 @@ func offered(v View, c Check) []upgrade.Finding {
 }
 
 func versionsAgree(v View, c Check) []upgrade.Finding {
-	if v.AWS == nil || v.Kubernetes == nil || v.AWS.Version == v.Kubernetes.ServerVersion {
+	if v.AWS.Version == v.Kubernetes.ServerVersion {
 		return nil
 	}
 	return []upgrade.Finding{c.blocking(fmt.Sprintf("EKS says %s, the API server says %s (%s)", v.AWS.Version, v.Kubernetes.ServerVersion, v.Kubernetes.GitVersion),

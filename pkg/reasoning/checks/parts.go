@@ -1,0 +1,127 @@
+package checks
+
+import (
+	"slices"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+)
+
+// Parts of the snapshots that checks need. A new list in a snapshot gets a part
+// here, and the collector names the part in NotChecked when it may not see it.
+const (
+	AWSCluster    upgrade.Part = "aws.cluster"
+	AWSNodeGroups upgrade.Part = "aws.nodeGroups"
+	AWSAddons     upgrade.Part = "aws.addons"
+	AWSInsights   upgrade.Part = "aws.insights"
+	AWSVersions   upgrade.Part = "aws.available"
+	AWSSubnets    upgrade.Part = "aws.subnets"
+
+	Cluster         upgrade.Part = "kubernetes.version"
+	KubeNodes       upgrade.Part = "kubernetes.nodes"
+	KubeWorkloads   upgrade.Part = "kubernetes.workloads"
+	Pods            upgrade.Part = "kubernetes.pods"
+	Budgets         upgrade.Part = "kubernetes.disruptionBudgets"
+	Autoscalers     upgrade.Part = "kubernetes.autoscalers"
+	Namespaces      upgrade.Part = "kubernetes.namespaces"
+	PriorityClasses upgrade.Part = "kubernetes.priorityClasses"
+	Services        upgrade.Part = "kubernetes.services"
+	Ingresses       upgrade.Part = "kubernetes.ingresses"
+	ServiceAccounts upgrade.Part = "kubernetes.serviceAccounts"
+	DeprecatedAPIs  upgrade.Part = "kubernetes.deprecatedApis"
+	StorageClasses  upgrade.Part = "kubernetes.storageClasses"
+	Volumes         upgrade.Part = "kubernetes.persistentVolumes"
+	Webhooks        upgrade.Part = "kubernetes.webhooks"
+	Policies        upgrade.Part = "kubernetes.admissionPolicies"
+	CustomResources upgrade.Part = "kubernetes.customResourceDefinitions"
+	APIServices     upgrade.Part = "kubernetes.apiServices"
+	TargetBindings  upgrade.Part = "kubernetes.targetGroupBindings"
+	GitOps          upgrade.Part = "kubernetes.gitOps"
+	Karpenter       upgrade.Part = "kubernetes.karpenter"
+	KubeProxy       upgrade.Part = "kubernetes.kubeProxy"
+	Usage           upgrade.Part = "kubernetes.usage"
+)
+
+// part says whether a part was seen.
+type part struct {
+	id        upgrade.Part
+	what      string // "the nodes"
+	source    upgrade.Source
+	essential bool // no plan is made without it
+	seen      func(View) bool
+}
+
+func aws(id upgrade.Part, what string, essential bool, seen func(*upgrade.ClusterState) bool) part {
+	return part{id, what, upgrade.SourceAWS, essential, func(v View) bool { return v.AWS != nil && seen(v.AWS) }}
+}
+
+func kubernetes(id upgrade.Part, what string, essential bool, seen func(*upgrade.KubernetesState) bool) part {
+	return part{id, what, upgrade.SourceKubernetes, essential, func(v View) bool { return v.Kubernetes != nil && seen(v.Kubernetes) }}
+}
+
+var parts = []part{
+	aws(AWSCluster, "the cluster's properties in EKS", true, func(*upgrade.ClusterState) bool { return true }),
+	aws(AWSNodeGroups, "the node groups", true, func(s *upgrade.ClusterState) bool { return s.NodeGroups != nil }),
+	aws(AWSAddons, "the add-ons", true, func(s *upgrade.ClusterState) bool { return s.Addons != nil }),
+	aws(AWSSubnets, "the subnets", true, func(s *upgrade.ClusterState) bool { return s.Subnets != nil }),
+	aws(AWSVersions, "the versions that EKS offers", true, func(s *upgrade.ClusterState) bool { return s.Available != nil }),
+	aws(AWSInsights, "the insights", false, func(s *upgrade.ClusterState) bool { return s.Insights != nil }),
+
+	kubernetes(Cluster, "the API server's version", true, func(s *upgrade.KubernetesState) bool { return s.ServerVersion != (upgrade.Version{}) }),
+	kubernetes(KubeNodes, "the nodes", true, func(s *upgrade.KubernetesState) bool { return s.Nodes != nil }),
+	kubernetes(KubeWorkloads, "the workloads", true, func(s *upgrade.KubernetesState) bool { return s.Workloads != nil }),
+	kubernetes(DeprecatedAPIs, "the API versions that objects are written in", true, func(s *upgrade.KubernetesState) bool { return s.DeprecatedAPIs != nil }),
+	kubernetes(Pods, "the pods", false, func(s *upgrade.KubernetesState) bool { return s.Pods != nil }),
+	kubernetes(Budgets, "the disruption budgets", false, func(s *upgrade.KubernetesState) bool { return s.Budgets != nil }),
+	kubernetes(Autoscalers, "the autoscalers", false, func(s *upgrade.KubernetesState) bool { return s.Autoscalers != nil }),
+	kubernetes(Namespaces, "the namespaces", false, func(s *upgrade.KubernetesState) bool { return s.Namespaces != nil }),
+	kubernetes(PriorityClasses, "the priority classes", false, func(s *upgrade.KubernetesState) bool { return s.PriorityClasses != nil }),
+	kubernetes(Services, "the services", false, func(s *upgrade.KubernetesState) bool { return s.Services != nil }),
+	kubernetes(Ingresses, "the ingresses", false, func(s *upgrade.KubernetesState) bool { return s.Ingresses != nil }),
+	kubernetes(ServiceAccounts, "the service accounts", false, func(s *upgrade.KubernetesState) bool { return s.ServiceAccounts != nil }),
+	kubernetes(StorageClasses, "the storage classes", false, func(s *upgrade.KubernetesState) bool { return s.StorageClasses != nil }),
+	kubernetes(Volumes, "the persistent volumes", false, func(s *upgrade.KubernetesState) bool { return s.Volumes != nil }),
+	kubernetes(Webhooks, "the webhooks", false, func(s *upgrade.KubernetesState) bool { return s.Webhooks != nil }),
+	kubernetes(Policies, "the admission policies", false, func(s *upgrade.KubernetesState) bool { return s.AdmissionPolicies != nil }),
+	kubernetes(CustomResources, "the custom resource definitions", false, func(s *upgrade.KubernetesState) bool { return s.CustomResources != nil }),
+	kubernetes(APIServices, "the API services", false, func(s *upgrade.KubernetesState) bool { return s.APIServices != nil }),
+	kubernetes(TargetBindings, "the target group bindings", false, func(s *upgrade.KubernetesState) bool { return s.TargetGroupBindings != nil }),
+	kubernetes(GitOps, "the objects of Argo CD and Flux", false, func(s *upgrade.KubernetesState) bool { return s.GitOps != nil }),
+	kubernetes(Karpenter, "the objects of Karpenter", false, func(s *upgrade.KubernetesState) bool { return s.Karpenter != nil }),
+	kubernetes(KubeProxy, "the configuration of kube-proxy", false, func(s *upgrade.KubernetesState) bool { return s.KubeProxy != nil }),
+	kubernetes(Usage, "the use of resources", false, func(s *upgrade.KubernetesState) bool { return s.Usage != nil }),
+}
+
+// unseen returns what those parts are called that were not seen. A part that is
+// not in the table was not seen.
+func (v View) unseen(needs []upgrade.Part) []string {
+	var out []string
+	for _, id := range needs {
+		i := slices.IndexFunc(parts, func(p part) bool { return p.id == id })
+		switch {
+		case i < 0:
+			out = append(out, string(id))
+		case !parts[i].seen(v):
+			out = append(out, parts[i].what)
+		}
+	}
+	return out
+}
+
+// Known reports whether a part is in the table.
+func Known(id upgrade.Part) bool {
+	return slices.ContainsFunc(parts, func(p part) bool { return p.id == id })
+}
+
+// Seen reports whether a part was seen.
+func (v View) Seen(id upgrade.Part) bool { return len(v.unseen([]upgrade.Part{id})) == 0 }
+
+// From is the version that runs: as EKS says, or else the API server.
+func (v View) From() (upgrade.Version, bool) {
+	switch {
+	case v.AWS != nil:
+		return v.AWS.Version, true
+	case v.Seen(Cluster):
+		return v.Kubernetes.ServerVersion, true
+	}
+	return upgrade.Version{}, false
+}
