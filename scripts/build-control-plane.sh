@@ -20,7 +20,7 @@ cache="${EKS_UPGRADE_AGENT_CACHE:-${XDG_CACHE_HOME:-${HOME:?set HOME or EKS_UPGR
 [[ "$cache" = /* ]] || die "EKS_UPGRADE_AGENT_CACHE must be an absolute path, not $cache"
 
 sha256() { if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi; }
-# test/cluster/assets.go computes the same key.
+# pkg/controlplane/find.go computes the same key.
 sum=$(cat "$source/go.mod" "$source/go.sum" "$source/main.go" | sha256 | cut -c1-12)
 target="$cache/controlplane/$kubernetes-$sum"
 

@@ -15,6 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/controlplane"
 )
 
 // addonManager owns the fields that EKS sets on the objects of add-ons.
@@ -79,7 +81,7 @@ func (f *Fleet) RemoveAddon(ctx context.Context, cluster string, w Workload) err
 		var errs []error
 		for _, m := range slices.Backward(all) {
 			background := metav1.DeletePropagationBackground
-			errs = append(errs, retry(ctx, fmt.Sprintf("deleting %v", m), func(ctx context.Context) error {
+			errs = append(errs, controlplane.Retry(ctx, fmt.Sprintf("deleting %v", m), func(ctx context.Context) error {
 				return ignoreNotFound(addonResource(client, m.Object).Delete(ctx, m.Object.GetName(), metav1.DeleteOptions{PropagationPolicy: &background}))
 			}))
 		}
@@ -151,7 +153,7 @@ func applyAddonObject(ctx context.Context, client dynamic.Interface, object *uns
 	if dry {
 		options.DryRun = []string{metav1.DryRunAll}
 	}
-	err = retry(ctx, "applying "+describeKind(object)+" "+object.GetName(), func(ctx context.Context) error {
+	err = controlplane.Retry(ctx, "applying "+describeKind(object)+" "+object.GetName(), func(ctx context.Context) error {
 		_, err := addonResource(client, object).Apply(ctx, object.GetName(), object, options)
 		return err
 	})

@@ -1,28 +1,18 @@
 package cluster
 
 import (
-	"crypto/sha256"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
-	"runtime"
-	"time"
-)
 
-// The versions that scripts/build-control-plane.sh builds.
-const (
-	kubernetesVersion = "v1.37.2"
-	kwokVersion       = "v0.8.0"
-	modulePath        = "github.com/eks-upgrade-agent/eks-upgrade-agent"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/controlplane"
 )
 
 // BuildCommand is what a person runs when the assets are missing.
-const BuildCommand = "scripts/build-control-plane.sh"
+const BuildCommand = controlplane.BuildCommand
 
 // A Command is a program with the arguments that always come first.
-type Command []string
+type Command = controlplane.Command
 
 // Assets are the programs that a simulated cluster consists of.
 type Assets struct {
@@ -50,14 +40,14 @@ func FindAssets() (Assets, error) {
 }
 
 func findAssets(getenv func(string) string, dir string) (Assets, error) {
-	cache, err := cacheDir(getenv)
+	cache, err := controlplane.CacheDir(getenv)
 	if err != nil {
 		return Assets{}, err
 	}
 	folder := getenv("KUBEBUILDER_ASSETS")
-	kwok, kwokErr := findBuilt(cache, dir, "kwok-"+kwokVersion)
+	kwok, kwokErr := controlplane.FindBuilt(cache, dir, "kwok-"+controlplane.KWOKVersion)
 	if folder == "" {
-		binary, err := findBuilt(cache, dir, "controlplane")
+		binary, err := controlplane.FindBuilt(cache, dir, "controlplane")
 		if err != nil {
 			return Assets{}, err
 		}
@@ -80,14 +70,14 @@ func findAssets(getenv func(string) string, dir string) (Assets, error) {
 		"kube-controller-manager": &assets.ControllerManager, "kube-scheduler": &assets.Scheduler,
 	} {
 		file := filepath.Join(folder, name)
-		if !executable(file) {
+		if !controlplane.Executable(file) {
 			return Assets{}, fmt.Errorf("cluster: KUBEBUILDER_ASSETS is %s, but there is no program %s: "+
 				"put it there (setup-envtest brings etcd and kube-apiserver, a Kubernetes server release the others), "+
 				"or unset KUBEBUILDER_ASSETS and run %s", folder, file, BuildCommand)
 		}
 		*command = Command{file}
 	}
-	if file := filepath.Join(folder, "kwok"); executable(file) {
+	if file := filepath.Join(folder, "kwok"); controlplane.Executable(file) {
 		kwok, kwokErr = file, nil
 	}
 	if kwokErr != nil {
@@ -96,95 +86,4 @@ func findAssets(getenv func(string) string, dir string) (Assets, error) {
 	}
 	assets.KWOK = Command{kwok}
 	return assets, nil
-}
-
-// cacheDir is where builds are kept: EKS_UPGRADE_AGENT_CACHE, else under the
-// XDG cache folder.
-func cacheDir(getenv func(string) string) (string, error) {
-	if dir := getenv("EKS_UPGRADE_AGENT_CACHE"); dir != "" {
-		if !filepath.IsAbs(dir) {
-			return "", fmt.Errorf("cluster: EKS_UPGRADE_AGENT_CACHE must be an absolute path, not %q", dir)
-		}
-		return dir, nil
-	}
-	if dir := getenv("XDG_CACHE_HOME"); dir != "" {
-		return filepath.Join(dir, "eks-upgrade-agent"), nil
-	}
-	if home := getenv("HOME"); home != "" {
-		return filepath.Join(home, ".cache", "eks-upgrade-agent"), nil
-	}
-	return "", errors.New("cluster: cannot tell where the cache is: set EKS_UPGRADE_AGENT_CACHE or HOME")
-}
-
-// findBuilt returns the program name of the build that belongs to the source
-// tree around dir or, outside a source tree, of the newest build that has it.
-func findBuilt(cache, dir, name string) (string, error) {
-	key := kubernetesVersion + "-*"
-	if root, ok := sourceRoot(dir); ok {
-		var err error
-		if key, err = buildKey(filepath.Join(root, "test", "controlplane")); err != nil {
-			return "", err
-		}
-	}
-	pattern := filepath.Join(cache, "controlplane", key, name)
-	files, err := filepath.Glob(pattern)
-	if err != nil {
-		return "", err
-	}
-	var newest string
-	var built time.Time
-	for _, file := range files {
-		info, err := os.Stat(file)
-		if err != nil {
-			return "", err
-		}
-		if executable(file) && info.ModTime().After(built) {
-			newest, built = file, info.ModTime()
-		}
-	}
-	if newest == "" {
-		return "", missing(pattern)
-	}
-	return newest, nil
-}
-
-func missing(what string) error {
-	return fmt.Errorf("cluster: the Kubernetes control plane is not built (no %s): "+
-		"run %s (6 to 12 minutes on two cores, once), or set KUBEBUILDER_ASSETS to a folder with "+
-		"etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kwok", what, BuildCommand)
-}
-
-var moduleLine = regexp.MustCompile(`(?m)^module\s+(\S+)\s*$`)
-
-// sourceRoot walks up from dir to the folder whose go.mod is this module's.
-func sourceRoot(dir string) (string, bool) {
-	for {
-		text, err := os.ReadFile(filepath.Join(dir, "go.mod"))
-		if m := moduleLine.FindSubmatch(text); err == nil && m != nil && string(m[1]) == modulePath {
-			return dir, true
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return "", false
-		}
-		dir = parent
-	}
-}
-
-// buildKey names a build after what went into it; the script computes the same.
-func buildKey(source string) (string, error) {
-	hash := sha256.New()
-	for _, name := range []string{"go.mod", "go.sum", "main.go"} {
-		text, err := os.ReadFile(filepath.Join(source, name))
-		if err != nil {
-			return "", fmt.Errorf("cluster: the control plane's source is incomplete: %w", err)
-		}
-		hash.Write(text)
-	}
-	return fmt.Sprintf("%s-%x", kubernetesVersion, hash.Sum(nil)[:6]), nil
-}
-
-func executable(file string) bool {
-	info, err := os.Stat(file)
-	return err == nil && info.Mode().IsRegular() && (runtime.GOOS == "windows" || info.Mode()&0o111 != 0)
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/controlplane"
 )
 
 func program(t *testing.T, file string) string {
@@ -27,14 +29,14 @@ func environ(values map[string]string) func(string) string {
 func TestAssetsOutsideASourceTreeAreTheNewestBuild(t *testing.T) {
 	cache, elsewhere := t.TempDir(), t.TempDir()
 	env := environ(map[string]string{"EKS_UPGRADE_AGENT_CACHE": cache})
-	old := filepath.Join(cache, "controlplane", kubernetesVersion+"-000000000000")
+	old := filepath.Join(cache, "controlplane", controlplane.KubernetesVersion+"-000000000000")
 	_, err := findAssets(env, elsewhere)
 	if err == nil || !strings.Contains(err.Error(), BuildCommand) {
 		t.Fatalf("nothing built: err = %v", err)
 	}
 	program(t, filepath.Join(old, "controlplane"))
-	program(t, filepath.Join(old, "kwok-"+kwokVersion))
-	newer := program(t, filepath.Join(cache, "controlplane", kubernetesVersion+"-111111111111", "controlplane"))
+	program(t, filepath.Join(old, "kwok-"+controlplane.KWOKVersion))
+	newer := program(t, filepath.Join(cache, "controlplane", controlplane.KubernetesVersion+"-111111111111", "controlplane"))
 	program(t, filepath.Join(cache, "controlplane", "v1.36.0-222222222222", "controlplane"))
 	if err := os.Chtimes(filepath.Join(old, "controlplane"), time.Time{}, time.Now().Add(-time.Hour)); err != nil {
 		t.Fatal(err)
@@ -61,7 +63,7 @@ func TestKubebuilderAssets(t *testing.T) {
 	if _, err := findAssets(env, t.TempDir()); err == nil || !strings.Contains(err.Error(), "no program kwok") {
 		t.Fatalf("without kwok: err = %v", err)
 	}
-	cached := program(t, filepath.Join(cache, "controlplane", kubernetesVersion+"-000000000000", "kwok-"+kwokVersion))
+	cached := program(t, filepath.Join(cache, "controlplane", controlplane.KubernetesVersion+"-000000000000", "kwok-"+controlplane.KWOKVersion))
 	assets, err := findAssets(env, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -81,18 +83,18 @@ func TestScriptAndFinderAgree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	root, ok := sourceRoot(wd)
+	root, ok := controlplane.SourceRoot(wd)
 	if !ok {
 		t.Fatal("this test is not in the source tree")
 	}
-	key, err := buildKey(filepath.Join(root, "test", "controlplane"))
+	key, err := controlplane.BuildKey(filepath.Join(root, "test", "controlplane"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	cache := t.TempDir()
 	built := filepath.Join(cache, "controlplane", key)
 	program(t, filepath.Join(built, "controlplane"))
-	program(t, filepath.Join(built, "kwok-"+kwokVersion))
+	program(t, filepath.Join(built, "kwok-"+controlplane.KWOKVersion))
 	script := exec.Command(filepath.Join(root, BuildCommand))
 	// Without go on the path the script can only succeed if it finds the build.
 	script.Env = []string{"EKS_UPGRADE_AGENT_CACHE=" + cache, "PATH=/usr/bin:/bin"}
@@ -103,27 +105,5 @@ func TestScriptAndFinderAgree(t *testing.T) {
 	}
 	if _, err := findAssets(environ(map[string]string{"EKS_UPGRADE_AGENT_CACHE": cache}), wd); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestCacheDir(t *testing.T) {
-	tests := []struct {
-		name string
-		env  map[string]string
-		want string
-	}{
-		{"own variable", map[string]string{"EKS_UPGRADE_AGENT_CACHE": "/c", "XDG_CACHE_HOME": "/x", "HOME": "/h"}, "/c"},
-		{"XDG", map[string]string{"XDG_CACHE_HOME": "/x", "HOME": "/h"}, "/x/eks-upgrade-agent"},
-		{"home", map[string]string{"HOME": "/h"}, "/h/.cache/eks-upgrade-agent"},
-		{"relative", map[string]string{"EKS_UPGRADE_AGENT_CACHE": "c"}, ""},
-		{"nothing", nil, ""},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			got, err := cacheDir(environ(test.env))
-			if got != test.want || (err == nil) != (test.want != "") {
-				t.Errorf("%q, %v; want %q", got, err, test.want)
-			}
-		})
 	}
 }

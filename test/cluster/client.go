@@ -1,14 +1,11 @@
 package cluster
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -53,36 +50,4 @@ func typed[T any](object *unstructured.Unstructured) (*T, error) {
 		return nil, fmt.Errorf("cluster: %s %s: %w", object.GetKind(), object.GetName(), err)
 	}
 	return &to, nil
-}
-
-// retry calls f again after errors that pass: the server is busy, starts or was
-// not reached. It gives up when ctx ends.
-func retry(ctx context.Context, what string, f func(context.Context) error) error {
-	wait := 50 * time.Millisecond // real time: a real server recovers
-	for {
-		err := f(ctx)
-		if err == nil || !passes(err) {
-			return err
-		}
-		if after, ok := apierrors.SuggestsClientDelay(err); ok {
-			wait = max(wait, time.Duration(after)*time.Second)
-		}
-		timer := time.NewTimer(min(wait, 2*time.Second))
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return fmt.Errorf("cluster: gave up on %s (%w): %w", what, context.Cause(ctx), err)
-		case <-timer.C:
-		}
-		wait *= 2
-	}
-}
-
-func passes(err error) bool {
-	var status apierrors.APIStatus
-	if !errors.As(err, &status) {
-		return utilnet.IsConnectionRefused(err) || utilnet.IsConnectionReset(err) || utilnet.IsProbableEOF(err) || utilnet.IsTimeout(err)
-	}
-	code := status.Status().Code
-	return code == http.StatusTooManyRequests || code >= 500
 }

@@ -1,12 +1,6 @@
 package cluster
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,6 +8,8 @@ import (
 
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/controlplane"
 )
 
 // instance is one cluster: its state folder, its certificates, its ports, and
@@ -24,12 +20,12 @@ type instance struct {
 	dir     string
 	etcdURL string
 	apiPort int
-	pki     *pki
-	admin   pair
+	pki     *controlplane.PKI
+	admin   controlplane.Pair
 	settler *settler
 	ingress *Ingress
 
-	etcd, apiServer, controllerManager, scheduler, kwok *process
+	etcd, apiServer, controllerManager, scheduler, kwok *controlplane.Process
 
 	unready []string // namespaces whose new pods never become ready; "*" is all
 }
@@ -46,26 +42,11 @@ func (i *instance) prepare(tokenWebhook string) error {
 		return fmt.Errorf("cluster: cannot keep the state of %s: %w", i.name, err)
 	}
 	var err error
-	if i.pki, err = newPKI(i.name, filepath.Join(i.dir, "pki")); err != nil {
+	if i.pki, err = controlplane.ForAPIServer(i.name, filepath.Join(i.dir, "pki")); err != nil {
 		return err
 	}
-	serving, err := i.pki.server()
-	if err != nil {
+	if i.admin, err = i.pki.Client("kubernetes-admin", "system:masters"); err != nil {
 		return err
-	}
-	if i.admin, err = i.pki.client("kubernetes-admin", "system:masters"); err != nil {
-		return err
-	}
-	signKey, signPub, err := serviceAccountKeys()
-	if err != nil {
-		return err
-	}
-	for name, text := range map[string][]byte{
-		"server.crt": serving.cert, "server.key": serving.key, "sa.key": signKey, "sa.pub": signPub,
-	} {
-		if err := i.pki.write(name, text); err != nil {
-			return err
-		}
 	}
 	for name, identity := range map[string]struct {
 		user   string
@@ -75,19 +56,15 @@ func (i *instance) prepare(tokenWebhook string) error {
 		"kube-scheduler":          {"system:kube-scheduler", nil},
 		"kwok":                    {"kwok", []string{"system:masters"}},
 	} {
-		signed, err := i.pki.client(identity.user, identity.groups...)
+		signed, err := i.pki.Client(identity.user, identity.groups...)
 		if err != nil {
 			return err
 		}
 		if err := i.writeKubeconfig(name, i.url(), &clientcmdapi.AuthInfo{
-			ClientCertificateData: signed.cert, ClientKeyData: signed.key,
-		}, i.pki.caPEM); err != nil {
+			ClientCertificateData: signed.Certificate, ClientKeyData: signed.Key,
+		}, i.pki.CA); err != nil {
 			return err
 		}
-	}
-	egress := strings.Replace(noEgress, "SOCKET", filepath.Join(i.dir, "nothing-listens-here"), 1)
-	if err := os.WriteFile(filepath.Join(i.dir, "egress.yaml"), []byte(egress), 0o600); err != nil {
-		return fmt.Errorf("cluster: %w", err)
 	}
 	if tokenWebhook == "" {
 		return nil
@@ -95,21 +72,7 @@ func (i *instance) prepare(tokenWebhook string) error {
 	return i.writeKubeconfig("token-webhook", tokenWebhook, &clientcmdapi.AuthInfo{}, nil)
 }
 
-// noEgress keeps the API server from dialling pods, services and nodes (for
-// webhooks, API services, logs): their addresses are made up, and somebody else
-// on the network of this machine may have them.
-const noEgress = `apiVersion: apiserver.k8s.io/v1beta1
-kind: EgressSelectorConfiguration
-egressSelections:
-- name: cluster
-  connection:
-    proxyProtocol: HTTPConnect
-    transport:
-      uds:
-        udsName: SOCKET
-`
-
-func (i *instance) kubeconfig(name string) string { return i.pki.path(name + ".conf") }
+func (i *instance) kubeconfig(name string) string { return i.pki.Path(name + ".conf") }
 
 func (i *instance) writeKubeconfig(name, url string, auth *clientcmdapi.AuthInfo, ca []byte) error {
 	config := clientcmdapi.NewConfig()
@@ -121,64 +84,16 @@ func (i *instance) writeKubeconfig(name, url string, auth *clientcmdapi.AuthInfo
 	if err != nil {
 		return fmt.Errorf("cluster: %w", err)
 	}
-	return i.pki.write(name+".conf", text)
-}
-
-func serviceAccountKeys() (private, public []byte, err error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, nil, fmt.Errorf("cluster: cannot make the service account key: %w", err)
-	}
-	privateDER, err := x509.MarshalECPrivateKey(key)
-	publicDER, err2 := x509.MarshalPKIXPublicKey(key.Public())
-	if err := errors.Join(err, err2); err != nil {
-		return nil, nil, fmt.Errorf("cluster: %w", err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: privateDER}),
-		pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: publicDER}), nil
-}
-
-func (i *instance) etcdArgs(peerPort int) []string {
-	peer := fmt.Sprintf("http://127.0.0.1:%d", peerPort)
-	return []string{
-		"--name=etcd",
-		"--data-dir=" + filepath.Join(i.dir, "etcd"),
-		"--listen-client-urls=" + i.etcdURL,
-		"--advertise-client-urls=" + i.etcdURL,
-		"--listen-peer-urls=" + peer,
-		"--initial-advertise-peer-urls=" + peer,
-		"--initial-cluster=etcd=" + peer,
-		"--unsafe-no-fsync", // a rehearsal's data need not survive the machine; halves load times
-		"--log-level=warn",
-	}
+	return i.pki.Write(name+".conf", text)
 }
 
 func (i *instance) apiServerArgs(tokenWebhook bool) []string {
-	args := []string{
-		"--emulated-version=" + i.version,
-		"--etcd-servers=" + i.etcdURL,
-		"--bind-address=127.0.0.1",
-		"--advertise-address=127.0.0.1",
-		fmt.Sprintf("--secure-port=%d", i.apiPort),
-		"--tls-cert-file=" + i.pki.path("server.crt"),
-		"--tls-private-key-file=" + i.pki.path("server.key"),
-		"--client-ca-file=" + i.pki.path("ca.crt"),
+	args := append(controlplane.APIServerArgs(i.pki, i.version, i.etcdURL, i.apiPort),
 		"--authorization-mode=Node,RBAC",
 		"--enable-admission-plugins=NodeRestriction",
-		"--service-account-issuer=" + i.url(),
-		"--service-account-key-file=" + i.pki.path("sa.pub"),
-		"--service-account-signing-key-file=" + i.pki.path("sa.key"),
-		"--service-cluster-ip-range=10.100.0.0/16", // EKS's own default
-		"--endpoint-reconciler-type=none",          // loopback is no valid endpoint of default/kubernetes
-		"--allow-privileged=true",                  // as on EKS
-		"--egress-selector-config-file=" + filepath.Join(i.dir, "egress.yaml"),
-		"--profiling=false",
 		"--event-ttl=10m",
-		// A stop waits for watchers to go, a minute by default.
-		"--shutdown-watch-termination-grace-period=2s",
 		"--max-requests-inflight=200",
-		"--max-mutating-requests-inflight=100",
-	}
+		"--max-mutating-requests-inflight=100")
 	if tokenWebhook {
 		args = append(args,
 			"--authentication-token-webhook-config-file="+i.kubeconfig("token-webhook"),
@@ -210,8 +125,8 @@ func (i *instance) controllerManagerArgs(bundled bool) []string {
 	return []string{
 		"--emulated-version=" + i.version,
 		"--kubeconfig=" + i.kubeconfig("kube-controller-manager"),
-		"--service-account-private-key-file=" + i.pki.path("sa.key"),
-		"--root-ca-file=" + i.pki.path("ca.crt"),
+		"--service-account-private-key-file=" + i.pki.Path("sa.key"),
+		"--root-ca-file=" + i.pki.Path("ca.crt"),
 		"--use-service-account-credentials", // each controller has a role of its own
 		"--controllers=" + controllers,
 		"--leader-elect=false",
@@ -243,10 +158,4 @@ func (i *instance) kwokArgs(config string) []string {
 		"--node-lease-duration-seconds=40",
 		"--cidr=10.0.128.0/17", // pods of EKS have addresses of the VPC
 	}
-}
-
-// environment is what components see of this program's: nothing but the path.
-// Two collectors' worth of garbage is traded for half the memory.
-func environment(extra ...string) []string {
-	return append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.TempDir(), "GOGC=60", "GOMAXPROCS=2"}, extra...)
 }

@@ -17,6 +17,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/controlplane"
 )
 
 const (
@@ -57,7 +59,7 @@ func drain(ctx context.Context, client dynamic.Interface, node string, stall tim
 	}
 	progress := time.Now() // real time
 	before := -1
-	return poll(ctx, "the drain of node "+node, func(ctx context.Context) (bool, error, error) {
+	return controlplane.Poll(ctx, "the drain of node "+node, func(ctx context.Context) (bool, error, error) {
 		blocked, err := drainOnce(ctx, client, node, false)
 		switch {
 		case err != nil:
@@ -145,7 +147,7 @@ func drainOnce(ctx context.Context, client dynamic.Interface, node string, force
 // than it expects, or has not been looked at since it changed: what it refuses
 // now it may allow when they are there.
 func lacking(ctx context.Context, client dynamic.Interface, pod *unstructured.Unstructured) (is bool, err error) {
-	err = retry(ctx, "looking at the budgets of "+pod.GetNamespace(), func(ctx context.Context) error {
+	err = controlplane.Retry(ctx, "looking at the budgets of "+pod.GetNamespace(), func(ctx context.Context) error {
 		list, err := client.Resource(budgets).Namespace(pod.GetNamespace()).List(ctx, metav1.ListOptions{})
 		if err != nil {
 			return err
@@ -178,7 +180,7 @@ func unready(ctx context.Context, client dynamic.Interface, owners map[string]me
 		}
 		namespace, name, _ := strings.Cut(key, "/")
 		var left int
-		err := retry(ctx, "looking at "+owner.Kind+" "+key, func(ctx context.Context) error {
+		err := controlplane.Retry(ctx, "looking at "+owner.Kind+" "+key, func(ctx context.Context) error {
 			object, err := client.Resource(resource).Namespace(namespace).Get(ctx, name, metav1.GetOptions{})
 			if apierrors.IsNotFound(err) {
 				left = 0
@@ -210,7 +212,7 @@ func unready(ctx context.Context, client dynamic.Interface, owners map[string]me
 }
 
 func podsOn(ctx context.Context, client dynamic.Interface, node string) (found []unstructured.Unstructured, err error) {
-	err = retry(ctx, "listing the pods of node "+node, func(ctx context.Context) error {
+	err = controlplane.Retry(ctx, "listing the pods of node "+node, func(ctx context.Context) error {
 		list, err := client.Resource(pods).List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=" + node})
 		if err == nil {
 			found = list.Items

@@ -15,6 +15,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/controlplane"
 )
 
 var poddisruptionbudgets = schema.GroupVersionResource{Group: "policy", Version: "v1", Resource: "poddisruptionbudgets"}
@@ -252,13 +254,13 @@ func TestWhatGoesWrong(t *testing.T) {
 	})
 
 	t.Run("nothing is left", func(t *testing.T) {
-		processes := []*process{f.clusters["shop"].instance.etcd, f.clusters["shop"].instance.apiServer, f.clusters["shop"].instance.kwok}
+		processes := []*controlplane.Process{f.clusters["shop"].instance.etcd, f.clusters["shop"].instance.apiServer, f.clusters["shop"].instance.kwok}
 		if err := f.Close(); err != nil {
 			t.Fatal(err)
 		}
 		for _, p := range processes {
-			if p.exited() == nil {
-				t.Errorf("%s still runs", p.name)
+			if p.Exited() == nil {
+				t.Errorf("%s still runs", p.Name)
 			}
 		}
 		if _, err := os.Stat(f.dir); !os.IsNotExist(err) {
@@ -282,7 +284,7 @@ func wantStatus(got, want int) error {
 
 func eventually(t *testing.T, ctx context.Context, what string, check func() error) {
 	t.Helper()
-	err := poll(ctx, what, func(context.Context) (bool, error, error) {
+	err := controlplane.Poll(ctx, what, func(context.Context) (bool, error, error) {
 		err := check()
 		return err == nil, err, nil
 	})

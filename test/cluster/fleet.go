@@ -19,6 +19,9 @@ import (
 	"time"
 
 	"k8s.io/client-go/rest"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/controlplane"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/supervise"
 )
 
 // startTimeout bounds a start or a version change (real time). An API server is
@@ -64,7 +67,7 @@ type Endpoint struct {
 type Fleet struct {
 	options    Options
 	dir        string
-	supervisor *supervisor
+	supervisor *controlplane.Supervisor
 	drainStall time.Duration
 
 	mu       sync.Mutex
@@ -106,7 +109,7 @@ func NewFleet(options Options) (*Fleet, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cluster: cannot make the state folder: %w", err)
 	}
-	supervisor, err := newSupervisor(dir)
+	supervisor, err := controlplane.NewSupervisor(dir)
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
@@ -145,7 +148,7 @@ func (f *Fleet) CreateCluster(ctx context.Context, name, version string) (Endpoi
 	}
 	c.instance = i
 	f.logf("cluster %s: Kubernetes %s at %s after %v", name, version, i.url(), time.Since(began).Round(time.Millisecond))
-	return Endpoint{URL: i.url(), CAData: i.pki.caPEM}, nil
+	return Endpoint{URL: i.url(), CAData: i.pki.CA}, nil
 }
 
 func (f *Fleet) create(ctx context.Context, i *instance) error {
@@ -164,7 +167,7 @@ func (f *Fleet) create(ctx context.Context, i *instance) error {
 	if err := i.prepare(f.options.TokenWebhook(i.name)); err != nil {
 		return err
 	}
-	i.etcd, err = f.supervisor.start("etcd of "+i.name, f.options.Assets.Etcd, i.etcdArgs(peerPort), environment(), i.logFile("etcd"))
+	i.etcd, err = f.start("etcd of "+i.name, f.options.Assets.Etcd, controlplane.EtcdArgs(filepath.Join(i.dir, "etcd"), i.etcdURL, fmt.Sprintf("http://127.0.0.1:%d", peerPort)), controlplane.Environment(), i.logFile("etcd"))
 	if err != nil {
 		return err
 	}
@@ -299,6 +302,15 @@ func (f *Fleet) Close() error {
 		err = errors.Join(err, <-failures)
 	}
 	return errors.Join(err, f.supervisor.Close(), os.RemoveAll(f.dir))
+}
+
+// start starts a component of a cluster.
+func (f *Fleet) start(name string, command Command, args, env []string, logFile string) (*controlplane.Process, error) {
+	p, err := f.supervisor.Run(name, command, args, env, logFile)
+	if errors.Is(err, supervise.ErrClosed) {
+		return nil, errClosed
+	}
+	return p, err
 }
 
 func checkVersion(version string) error {

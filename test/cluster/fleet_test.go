@@ -13,6 +13,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/controlplane"
 )
 
 const testManifests = "../testdata/clusters"
@@ -31,7 +33,7 @@ func newFleet(t *testing.T) *Fleet {
 		if t.Failed() {
 			logs, _ := filepath.Glob(filepath.Join(f.dir, "*", "logs", "*.log"))
 			for _, log := range logs {
-				t.Logf("%s:\n%s", log, tail(log, 15))
+				t.Logf("%s:\n%s", log, controlplane.Tail(log, 15))
 			}
 		}
 		if err := f.Close(); err != nil {

@@ -13,6 +13,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/controlplane"
 )
 
 // stages are KWOK's own, see stages/README.md.
@@ -29,8 +31,8 @@ func (f *Fleet) startKWOK(i *instance) error {
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		return fmt.Errorf("cluster: %w", err)
 	}
-	i.kwok, err = f.supervisor.start("kwok of "+i.name, f.options.Assets.KWOK, i.kwokArgs(file),
-		environment(), i.logFile("kwok"))
+	i.kwok, err = f.start("kwok of "+i.name, f.options.Assets.KWOK, i.kwokArgs(file),
+		controlplane.Environment(), i.logFile("kwok"))
 	return err
 }
 
@@ -53,7 +55,7 @@ func (f *Fleet) SetPodsUnready(ctx context.Context, name string, namespaces ...s
 		return err
 	}
 	// The next KWOK would wait until the leases of this one have run out.
-	err = retry(ctx, "deleting node leases", func(ctx context.Context) error {
+	err = controlplane.Retry(ctx, "deleting node leases", func(ctx context.Context) error {
 		return client.Resource(leases).Namespace(corev1.NamespaceNodeLease).
 			DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{})
 	})

@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"k8s.io/client-go/rest"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/controlplane"
 )
 
 // startControlPlane starts what has the cluster's version and waits until the
@@ -21,21 +23,21 @@ func (f *Fleet) startControlPlane(ctx context.Context, i *instance) error {
 	}
 	webhook := f.options.TokenWebhook(i.name) != ""
 	var err error
-	i.apiServer, err = f.supervisor.start("kube-apiserver of "+i.name, f.options.Assets.APIServer,
-		i.apiServerArgs(webhook), environment(env...), i.logFile("kube-apiserver"))
+	i.apiServer, err = f.start("kube-apiserver of "+i.name, f.options.Assets.APIServer,
+		i.apiServerArgs(webhook), controlplane.Environment(env...), i.logFile("kube-apiserver"))
 	if err != nil {
 		return err
 	}
 	if err := f.waitServing(ctx, i); err != nil {
 		return err
 	}
-	i.controllerManager, err = f.supervisor.start("kube-controller-manager of "+i.name, f.options.Assets.ControllerManager,
-		i.controllerManagerArgs(f.options.Assets.Bundled), environment(), i.logFile("kube-controller-manager"))
+	i.controllerManager, err = f.start("kube-controller-manager of "+i.name, f.options.Assets.ControllerManager,
+		i.controllerManagerArgs(f.options.Assets.Bundled), controlplane.Environment(), i.logFile("kube-controller-manager"))
 	if err != nil {
 		return err
 	}
-	i.scheduler, err = f.supervisor.start("kube-scheduler of "+i.name, f.options.Assets.Scheduler,
-		i.schedulerArgs(), environment(), i.logFile("kube-scheduler"))
+	i.scheduler, err = f.start("kube-scheduler of "+i.name, f.options.Assets.Scheduler,
+		i.schedulerArgs(), controlplane.Environment(), i.logFile("kube-scheduler"))
 	if err != nil {
 		return err
 	}
@@ -62,7 +64,7 @@ func (f *Fleet) remove(i *instance) error {
 		i.settler = nil
 	}
 	// Nothing here is worth a graceful end: the data goes as well.
-	for _, p := range []*process{i.kwok, i.scheduler, i.controllerManager, i.apiServer, i.etcd} {
+	for _, p := range []*controlplane.Process{i.kwok, i.scheduler, i.controllerManager, i.apiServer, i.etcd} {
 		if p != nil {
 			err = errors.Join(err, p.Kill())
 		}
@@ -71,7 +73,7 @@ func (f *Fleet) remove(i *instance) error {
 	return errors.Join(err, os.RemoveAll(i.dir))
 }
 
-func (f *Fleet) stopTogether(processes ...**process) error {
+func (f *Fleet) stopTogether(processes ...**controlplane.Process) error {
 	failures := make(chan error, len(processes))
 	for _, p := range processes {
 		go func() { failures <- f.stopProcess(p) }()
@@ -83,8 +85,8 @@ func (f *Fleet) stopTogether(processes ...**process) error {
 	return err
 }
 
-func (f *Fleet) stopProcess(p **process) error {
-	err := f.supervisor.stop(*p)
+func (f *Fleet) stopProcess(p **controlplane.Process) error {
+	err := f.supervisor.End(*p)
 	*p = nil
 	return err
 }
@@ -125,12 +127,12 @@ func (f *Fleet) waitDefaults(ctx context.Context, i *instance) error {
 // waitFor polls a path of the API server until it answers 200. It gives up at
 // once when one of the processes has ended.
 func (f *Fleet) waitFor(ctx context.Context, i *instance, client *http.Client, path string) error {
-	return poll(ctx, path+" of cluster "+i.name, func(ctx context.Context) (bool, error, error) {
-		for _, p := range []*process{i.etcd, i.apiServer, i.controllerManager, i.scheduler} {
+	return controlplane.Poll(ctx, path+" of cluster "+i.name, func(ctx context.Context) (bool, error, error) {
+		for _, p := range []*controlplane.Process{i.etcd, i.apiServer, i.controllerManager, i.scheduler} {
 			if p == nil {
 				continue
 			}
-			if err := p.exited(); err != nil {
+			if err := p.Exited(); err != nil {
 				return false, nil, err
 			}
 		}
@@ -151,7 +153,7 @@ func (i *instance) adminConfig() *rest.Config {
 	return &rest.Config{
 		Host: i.url(),
 		TLSClientConfig: rest.TLSClientConfig{
-			CAData: i.pki.caPEM, CertData: i.admin.cert, KeyData: i.admin.key,
+			CAData: i.pki.CA, CertData: i.admin.Certificate, KeyData: i.admin.Key,
 		},
 		QPS: -1, // the server's own limits are what a client should meet
 	}
@@ -159,4 +161,4 @@ func (i *instance) adminConfig() *rest.Config {
 
 // GitVersion is what an EKS cluster of a minor version such as "1.34" and its
 // kubelets report, such as "v1.34.1-eks-3025e55".
-func GitVersion(minor string) string { return "v" + minor + ".1-eks-3025e55" }
+func GitVersion(minor string) string { return controlplane.GitVersion(minor) }

@@ -17,6 +17,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/controlplane"
 )
 
 const (
@@ -119,7 +121,7 @@ func (l *loader) apply(ctx context.Context, object *unstructured.Unstructured) e
 		}
 		target = l.client.Resource(gvk.GroupVersion().WithResource(resource.Name)).Namespace(object.GetNamespace())
 	}
-	err = retry(ctx, "applying it", func(ctx context.Context) error {
+	err = controlplane.Retry(ctx, "applying it", func(ctx context.Context) error {
 		_, err := target.Apply(ctx, object.GetName(), object, metav1.ApplyOptions{FieldManager: fieldManager, Force: true})
 		return err
 	})
@@ -143,7 +145,7 @@ func (l *loader) resource(ctx context.Context, gvk schema.GroupVersionKind) (met
 			path = "/api/" + gvk.Version
 		}
 		var list metav1.APIResourceList
-		err := retry(ctx, "asking for "+gvk.GroupVersion().String(), func(ctx context.Context) error {
+		err := controlplane.Retry(ctx, "asking for "+gvk.GroupVersion().String(), func(ctx context.Context) error {
 			return l.get(ctx, path, &list)
 		})
 		if err != nil && !apierrors.IsNotFound(err) {
@@ -174,7 +176,7 @@ func (l *loader) waitServed(ctx context.Context, definition *unstructured.Unstru
 			continue
 		}
 		path := fmt.Sprintf("/apis/%s/%s", group, version["name"])
-		err := poll(ctx, path+", "+plural, func(ctx context.Context) (bool, error, error) {
+		err := controlplane.Poll(ctx, path+", "+plural, func(ctx context.Context) (bool, error, error) {
 			var list metav1.APIResourceList
 			if err := l.get(ctx, path, &list); err != nil {
 				return false, err, nil

@@ -19,6 +19,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/dynamic"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/controlplane"
 )
 
 const nodegroupLabel = "eks.amazonaws.com/nodegroup"
@@ -94,7 +96,7 @@ func (f *Fleet) ScaleNodegroup(ctx context.Context, cluster, nodegroup string, n
 				return err
 			}
 		}
-		err := retry(ctx, "deleting node "+node.Name, func(ctx context.Context) error {
+		err := controlplane.Retry(ctx, "deleting node "+node.Name, func(ctx context.Context) error {
 			return ignoreNotFound(client.Resource(nodes).Delete(ctx, node.Name, metav1.DeleteOptions{}))
 		})
 		if err != nil {
@@ -219,7 +221,7 @@ func instanceID() string {
 
 func listNodes(ctx context.Context, client dynamic.Interface) ([]corev1.Node, error) {
 	var found []corev1.Node
-	err := retry(ctx, "listing nodes", func(ctx context.Context) error {
+	err := controlplane.Retry(ctx, "listing nodes", func(ctx context.Context) error {
 		list, err := client.Resource(nodes).List(ctx, metav1.ListOptions{})
 		if err != nil {
 			return err
@@ -242,7 +244,7 @@ func createNode(ctx context.Context, client dynamic.Interface, node *corev1.Node
 	if err != nil {
 		return fmt.Errorf("cluster: %w", err)
 	}
-	return retry(ctx, "creating node "+node.Name, func(ctx context.Context) error {
+	return controlplane.Retry(ctx, "creating node "+node.Name, func(ctx context.Context) error {
 		_, err := client.Resource(nodes).Create(ctx, &unstructured.Unstructured{Object: object}, metav1.CreateOptions{})
 		return err
 	})
@@ -252,7 +254,7 @@ func waitReady(ctx context.Context, client dynamic.Interface, nodegroup string, 
 	if len(wanted) == 0 {
 		return nil
 	}
-	return poll(ctx, "the nodes of "+nodegroup, func(ctx context.Context) (bool, error, error) {
+	return controlplane.Poll(ctx, "the nodes of "+nodegroup, func(ctx context.Context) (bool, error, error) {
 		found, err := listNodes(ctx, client)
 		if err != nil {
 			return false, err, nil

@@ -17,6 +17,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/controlplane"
 )
 
 // excludeLabel takes a node from load balancers.
@@ -127,7 +129,7 @@ func kubernetesTaints(taints []Taint) []corev1.Taint {
 func (f *Fleet) ChangeNodes(ctx context.Context, cluster string, names []string, change NodeChange) error {
 	return f.work(ctx, cluster, func(ctx context.Context, client dynamic.Interface) error {
 		for _, name := range names {
-			err := retry(ctx, "changing node "+name, func(ctx context.Context) error {
+			err := controlplane.Retry(ctx, "changing node "+name, func(ctx context.Context) error {
 				for {
 					err := changeNode(ctx, client, name, change)
 					if !apierrors.IsConflict(err) { // else the node changed meanwhile
@@ -194,7 +196,7 @@ func cordon(ctx context.Context, client dynamic.Interface, node string, on bool)
 	if err != nil {
 		return fmt.Errorf("cluster: %w", err)
 	}
-	return retry(ctx, "cordoning node "+node, func(ctx context.Context) error {
+	return controlplane.Retry(ctx, "cordoning node "+node, func(ctx context.Context) error {
 		_, err := client.Resource(nodes).Patch(ctx, node, types.MergePatchType, patch, metav1.PatchOptions{})
 		return ignoreNotFound(err)
 	})
@@ -224,7 +226,7 @@ func (f *Fleet) Drain(ctx context.Context, cluster string, names []string, force
 func (f *Fleet) RemoveNodes(ctx context.Context, cluster string, names []string) error {
 	err := f.work(ctx, cluster, func(ctx context.Context, client dynamic.Interface) error {
 		for _, name := range names {
-			err := retry(ctx, "deleting node "+name, func(ctx context.Context) error {
+			err := controlplane.Retry(ctx, "deleting node "+name, func(ctx context.Context) error {
 				return ignoreNotFound(client.Resource(nodes).Delete(ctx, name, metav1.DeleteOptions{}))
 			})
 			if err != nil {

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/controlplane"
 )
 
 // orphanEnv makes this test binary play a program that starts something and is
@@ -27,10 +29,10 @@ func TestMain(m *testing.M) {
 }
 
 func playOrphan(dir string) {
-	s, err := newSupervisor(dir)
+	s, err := controlplane.NewSupervisor(dir)
 	if err == nil {
 		// The grandchild is out of reach of Linux's Pdeathsig: only the reaper gets it.
-		_, err = s.start("shell", Command{"/bin/sh", "-c"}, []string{`sleep 600 & echo $! > grandchild; wait`}, environment(), filepath.Join(dir, "shell.log"))
+		_, err = s.Run("shell", Command{"/bin/sh", "-c"}, []string{`sleep 600 & echo $! > grandchild; wait`}, controlplane.Environment(), filepath.Join(dir, "shell.log"))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -97,9 +99,9 @@ func alive(pid int) bool {
 	return err != nil || !strings.Contains(string(stat), ") Z ")
 }
 
-func newTestSupervisor(t *testing.T) *supervisor {
+func newTestSupervisor(t *testing.T) *controlplane.Supervisor {
 	t.Helper()
-	s, err := newSupervisor(filepath.Join(t.TempDir(), "state"))
+	s, err := controlplane.NewSupervisor(filepath.Join(t.TempDir(), "state"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,14 +115,14 @@ func newTestSupervisor(t *testing.T) *supervisor {
 
 func TestStopKillsWhatIgnoresTheRequest(t *testing.T) {
 	s, log := newTestSupervisor(t), filepath.Join(t.TempDir(), "log")
-	p, err := s.start("stubborn", Command{"/bin/sh", "-c"}, []string{`trap '' TERM; echo ready; while :; do sleep 1; done`}, environment(), log)
+	p, err := s.Run("stubborn", Command{"/bin/sh", "-c"}, []string{`trap '' TERM; echo ready; while :; do sleep 1; done`}, controlplane.Environment(), log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	eventually(t, ctx, "the trap", func() error {
-		if string(tail(log, 1)) != "ready" {
+		if string(controlplane.Tail(log, 1)) != "ready" {
 			return errors.New("not ready")
 		}
 		return nil
@@ -128,31 +130,31 @@ func TestStopKillsWhatIgnoresTheRequest(t *testing.T) {
 	if err := p.Terminate(50 * time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
-	if p.exited() == nil {
+	if p.Exited() == nil {
 		t.Error("it still runs")
 	}
-	if err := s.stop(p); err != nil {
+	if err := s.End(p); err != nil {
 		t.Errorf("stop of what has ended: %v", err)
 	}
 }
 
 func TestAnUnexpectedEndShowsTheLog(t *testing.T) {
 	s := newTestSupervisor(t)
-	p, err := s.start("kube-apiserver of shop", Command{"/bin/sh", "-c"}, []string{`echo invalid port; exit 3`}, environment(), filepath.Join(t.TempDir(), "log"))
+	p, err := s.Run("kube-apiserver of shop", Command{"/bin/sh", "-c"}, []string{`echo invalid port; exit 3`}, controlplane.Environment(), filepath.Join(t.TempDir(), "log"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	<-p.Done()
-	err = p.exited()
+	err = p.Exited()
 	for _, want := range []string{"kube-apiserver of shop", "exit status 3", "invalid port"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("err = %v, want %q in it", err, want)
 		}
 	}
-	if err := s.stop(p); err != nil {
+	if err := s.End(p); err != nil {
 		t.Error(err)
 	}
-	if _, err := s.start("missing", Command{"/nonexistent/program"}, nil, nil, filepath.Join(t.TempDir(), "log")); err == nil {
+	if _, err := s.Run("missing", Command{"/nonexistent/program"}, nil, nil, filepath.Join(t.TempDir(), "log")); err == nil {
 		t.Error("a program that does not exist was started")
 	}
 }
@@ -160,7 +162,7 @@ func TestAnUnexpectedEndShowsTheLog(t *testing.T) {
 func TestPollTellsTheLastReason(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
 	defer cancel()
-	err := poll(ctx, "a miracle", func(context.Context) (bool, error, error) { return false, errors.New("no miracle yet"), nil })
+	err := controlplane.Poll(ctx, "a miracle", func(context.Context) (bool, error, error) { return false, errors.New("no miracle yet"), nil })
 	if err == nil || !strings.Contains(err.Error(), "a miracle") || !strings.Contains(err.Error(), "no miracle yet") {
 		t.Errorf("err = %v", err)
 	}

@@ -18,6 +18,8 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/controlplane"
 )
 
 // settleStall is how long pods may stay unready without any change before they
@@ -184,7 +186,7 @@ func (f *Fleet) WaitSettled(ctx context.Context, name string) error {
 		return err
 	}
 	defer disconnect()
-	return poll(ctx, "the pods of cluster "+name, func(ctx context.Context) (bool, error, error) {
+	return controlplane.Poll(ctx, "the pods of cluster "+name, func(ctx context.Context) (bool, error, error) {
 		for _, kind := range []struct {
 			resource       schema.GroupVersionResource
 			desired, ready []string

@@ -22,7 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/supervise"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/supervise"
 )
 
 // Default durations, in simulated time.

@@ -16,7 +16,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/supervise"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/supervise"
 )
 
 // What is real goes by real time: the clock stands still or is held meanwhile.

@@ -21,7 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/supervise"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/supervise"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
 

@@ -1,4 +1,4 @@
-package cluster
+package controlplane
 
 import (
 	"crypto/ecdsa"
@@ -15,24 +15,25 @@ import (
 	"time"
 )
 
-// pki is one cluster's certificate authority and what it signed. Keys stay in
+// PKI is one cluster's certificate authority and what it signed. Keys stay in
 // memory but for the files that the components read, which only the owner may.
-type pki struct {
+type PKI struct {
 	ca     *x509.Certificate
 	caKey  *ecdsa.PrivateKey
-	caPEM  []byte
+	CA     []byte // the certificate of the authority, PEM-encoded
 	serial int64
 	dir    string
 }
 
-// pair is a certificate with its key, PEM-encoded.
-type pair struct{ cert, key []byte }
+// Pair is a certificate with its key, PEM-encoded.
+type Pair struct{ Certificate, Key []byte }
 
-func newPKI(cluster, dir string) (*pki, error) {
+// NewPKI makes an authority that keeps its files in dir, which is made.
+func NewPKI(cluster, dir string) (*PKI, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("cluster: cannot keep certificates: %w", err)
+		return nil, fmt.Errorf("controlplane: cannot keep certificates: %w", err)
 	}
-	p := &pki{dir: dir}
+	p := &PKI{dir: dir}
 	template := &x509.Certificate{
 		Subject:               pkix.Name{CommonName: cluster + "-ca"},
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
@@ -43,16 +44,16 @@ func newPKI(cluster, dir string) (*pki, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.caPEM, p.caKey = signed.cert, key
-	block, _ := pem.Decode(signed.cert)
+	p.CA, p.caKey = signed.Certificate, key
+	block, _ := pem.Decode(signed.Certificate)
 	if p.ca, err = x509.ParseCertificate(block.Bytes); err != nil {
-		return nil, fmt.Errorf("cluster: %w", err)
+		return nil, fmt.Errorf("controlplane: %w", err)
 	}
-	return p, p.write("ca.crt", signed.cert)
+	return p, p.Write("ca.crt", signed.Certificate)
 }
 
-// server signs a serving certificate for loopback and the in-cluster names.
-func (p *pki) server() (pair, error) {
+// Server signs a serving certificate for loopback and the in-cluster names.
+func (p *PKI) Server() (Pair, error) {
 	signed, _, err := p.sign(&x509.Certificate{
 		Subject:     pkix.Name{CommonName: "kube-apiserver"},
 		KeyUsage:    x509.KeyUsageDigitalSignature,
@@ -63,8 +64,8 @@ func (p *pki) server() (pair, error) {
 	return signed, err
 }
 
-// client signs a client certificate: user is its name, groups what it is in.
-func (p *pki) client(user string, groups ...string) (pair, error) {
+// Client signs a client certificate: user is its name, groups what it is in.
+func (p *PKI) Client(user string, groups ...string) (Pair, error) {
 	signed, _, err := p.sign(&x509.Certificate{
 		Subject:     pkix.Name{CommonName: user, Organization: groups},
 		KeyUsage:    x509.KeyUsageDigitalSignature,
@@ -75,10 +76,10 @@ func (p *pki) client(user string, groups ...string) (pair, error) {
 
 // sign completes template and signs it by the authority, or by itself when there
 // is none yet.
-func (p *pki) sign(template *x509.Certificate) (pair, *ecdsa.PrivateKey, error) {
+func (p *PKI) sign(template *x509.Certificate) (Pair, *ecdsa.PrivateKey, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return pair{}, nil, fmt.Errorf("cluster: cannot make a key: %w", err)
+		return Pair{}, nil, fmt.Errorf("controlplane: cannot make a key: %w", err)
 	}
 	p.serial++
 	template.SerialNumber = big.NewInt(p.serial)
@@ -91,23 +92,25 @@ func (p *pki) sign(template *x509.Certificate) (pair, *ecdsa.PrivateKey, error) 
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
 	if err != nil {
-		return pair{}, nil, fmt.Errorf("cluster: cannot sign a certificate for %s: %w", template.Subject.CommonName, err)
+		return Pair{}, nil, fmt.Errorf("controlplane: cannot sign a certificate for %s: %w", template.Subject.CommonName, err)
 	}
 	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
-		return pair{}, nil, fmt.Errorf("cluster: %w", err)
+		return Pair{}, nil, fmt.Errorf("controlplane: %w", err)
 	}
-	return pair{
-		cert: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
-		key:  pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}),
+	return Pair{
+		Certificate: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		Key:         pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}),
 	}, key, nil
 }
 
-func (p *pki) path(name string) string { return filepath.Join(p.dir, name) }
+// Path is where a file of the authority is kept.
+func (p *PKI) Path(name string) string { return filepath.Join(p.dir, name) }
 
-func (p *pki) write(name string, text []byte) error {
-	if err := os.WriteFile(p.path(name), text, 0o600); err != nil {
-		return fmt.Errorf("cluster: cannot keep certificates: %w", err)
+// Write keeps a file that only the owner may read.
+func (p *PKI) Write(name string, text []byte) error {
+	if err := os.WriteFile(p.Path(name), text, 0o600); err != nil {
+		return fmt.Errorf("controlplane: cannot keep certificates: %w", err)
 	}
 	return nil
 }
