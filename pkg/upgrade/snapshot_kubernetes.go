@@ -19,12 +19,14 @@ type KubernetesState struct {
 
 	Services        []Service        `json:"services"`
 	Ingresses       []Ingress        `json:"ingresses"`
+	IngressClasses  []IngressClass   `json:"ingressClasses"`
 	ServiceAccounts []ServiceAccount `json:"serviceAccounts"` // those with an IAM role only
 
 	DeprecatedAPIs []DeprecatedAPI `json:"deprecatedApis"`
 
 	StorageClasses []StorageClass     `json:"storageClasses"`
 	Volumes        []PersistentVolume `json:"persistentVolumes"`
+	Attachments    []VolumeAttachment `json:"volumeAttachments"`
 
 	Webhooks            []Webhook            `json:"webhooks"`
 	AdmissionPolicies   []AdmissionPolicy    `json:"admissionPolicies"` // ValidatingAdmissionPolicies and MutatingAdmissionPolicies
@@ -90,6 +92,8 @@ type Workload struct {
 	Selector        LabelSelector `json:"selector,omitzero"`
 	Template        PodTemplate   `json:"template"`
 	ManagedBy       []Manager     `json:"managedBy,omitempty"`
+	Schedule        string        `json:"schedule,omitempty"` // of a CronJob: "0 3 * * *", with "CRON_TZ=Europe/Berlin " before it when it names a zone
+	Suspended       bool          `json:"suspended,omitempty"`
 	Source          string        `json:"source,omitempty"` // file that it stands in; empty: the cluster
 	DependsOn       Dependencies  `json:"dependsOn,omitzero"`
 }
@@ -134,6 +138,8 @@ type PodTemplate struct {
 	PriorityClass  string            `json:"priorityClass,omitempty"`
 	ServiceAccount string            `json:"serviceAccount,omitempty"`
 	HostNetwork    bool              `json:"hostNetwork,omitempty"`
+	HostPorts      []int             `json:"hostPorts,omitempty"`
+	Holds          []string          `json:"holds,omitempty"` // annotations that keep a node from going: "karpenter.sh/do-not-disrupt=true", "cluster-autoscaler.kubernetes.io/safe-to-evict=false"
 }
 
 // Container of a pod template. Values of variables are not kept, but for hosts.
@@ -181,6 +187,8 @@ type Pod struct {
 	Claims    []string          `json:"c,omitempty"` // PersistentVolumeClaims
 	CPU       int64             `json:"x,omitempty"` // requested, in thousandths of a core; 0 with a workload: as its template says
 	Memory    int64             `json:"y,omitempty"` // requested, in bytes; likewise
+	Holds     []string          `json:"h,omitempty"` // as in PodTemplate, when they are not those of its workload's template
+	Restarts  int               `json:"r,omitempty"` // of its containers together, when it is not ready
 	Bare      *PodTemplate      `json:"t,omitempty"` // when no workload owns it
 }
 
@@ -243,6 +251,13 @@ type Ingress struct {
 	Annotations       map[string]string `json:"annotations,omitempty"` // of load balancers and external-dns only
 }
 
+// IngressClass of a cluster.
+type IngressClass struct {
+	Name       string `json:"name"`
+	Controller string `json:"controller"` // "k8s.io/ingress-nginx"
+	Default    bool   `json:"default,omitempty"`
+}
+
 // ServiceAccount with an IAM role (IRSA, annotation eks.amazonaws.com/role-arn).
 type ServiceAccount struct {
 	Object  ObjectRef `json:"object"`
@@ -254,6 +269,8 @@ type StorageClass struct {
 	Name        string `json:"name"`
 	Provisioner string `json:"provisioner"`
 	BindingMode string `json:"bindingMode,omitempty"`
+	Reclaim     string `json:"reclaimPolicy,omitempty"`
+	VolumeType  string `json:"volumeType,omitempty"` // parameter "type" of the EBS driver: "gp3"
 	Default     bool   `json:"default,omitempty"`
 }
 
@@ -269,6 +286,17 @@ type PersistentVolume struct {
 	Nodes   []string   `json:"nodes,omitempty"`  // the only ones that may mount it (local volumes)
 	Reclaim string     `json:"reclaimPolicy,omitempty"`
 	Phase   string     `json:"phase,omitempty"`
+}
+
+// VolumeAttachment says that a volume is, or is to be, attached to a node.
+type VolumeAttachment struct {
+	Name     string `json:"name"`
+	Driver   string `json:"driver"`
+	Volume   string `json:"volume,omitempty"` // name of the PersistentVolume; empty: inline
+	Node     string `json:"node"`
+	Attached bool   `json:"attached"`
+	Going    bool   `json:"going,omitempty"` // it is being deleted: the volume is to be detached
+	Error    string `json:"error,omitempty"` // the last one of attaching or detaching
 }
 
 // Webhook is one webhook of a configuration.
