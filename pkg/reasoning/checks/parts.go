@@ -16,6 +16,15 @@ const (
 	AWSVersions   upgrade.Part = "aws.available"
 	AWSSubnets    upgrade.Part = "aws.subnets"
 
+	AWSScalingGroups   upgrade.Part = "aws.autoScalingGroups"
+	AWSLaunchTemplates upgrade.Part = "aws.launchTemplates"
+	AWSInstances       upgrade.Part = "aws.instances"
+	AWSImages          upgrade.Part = "aws.images"
+	AWSFargate         upgrade.Part = "aws.fargateProfiles"
+	AWSNodeSubnets     upgrade.Part = "aws.nodeSubnets"
+	AWSPodSubnets      upgrade.Part = "aws.podSubnets"
+	AWSQuotas          upgrade.Part = "aws.quotas"
+
 	Cluster         upgrade.Part = "kubernetes.version"
 	KubeNodes       upgrade.Part = "kubernetes.nodes"
 	KubeWorkloads   upgrade.Part = "kubernetes.workloads"
@@ -67,6 +76,14 @@ var parts = []part{
 	aws(AWSSubnets, "the subnets", true, func(s *upgrade.ClusterState) bool { return s.Subnets != nil }),
 	aws(AWSVersions, "the versions that EKS offers", true, func(s *upgrade.ClusterState) bool { return s.Available != nil }),
 	aws(AWSInsights, "the insights", false, func(s *upgrade.ClusterState) bool { return s.Insights != nil }),
+	aws(AWSScalingGroups, "the Auto Scaling groups", false, func(s *upgrade.ClusterState) bool { return s.ScalingGroups != nil }),
+	aws(AWSLaunchTemplates, "the launch templates", false, func(s *upgrade.ClusterState) bool { return s.LaunchTemplates != nil }),
+	aws(AWSInstances, "the instances", false, func(s *upgrade.ClusterState) bool { return s.Instances != nil }),
+	aws(AWSImages, "the images of nodes", false, func(s *upgrade.ClusterState) bool { return s.Images != nil }),
+	aws(AWSFargate, "the Fargate profiles", false, func(s *upgrade.ClusterState) bool { return s.FargateProfiles != nil }),
+	aws(AWSNodeSubnets, "the nodes' subnets", false, func(s *upgrade.ClusterState) bool { return s.NodeSubnets != nil }),
+	aws(AWSPodSubnets, "the pods' subnets", false, func(s *upgrade.ClusterState) bool { return s.PodSubnets != nil }),
+	aws(AWSQuotas, "the quotas of EC2 and EBS", false, func(s *upgrade.ClusterState) bool { return s.Quotas != nil }),
 
 	kubernetes(Cluster, "the API server's version", true, func(s *upgrade.KubernetesState) bool { return s.ServerVersion != (upgrade.Version{}) }),
 	kubernetes(KubeNodes, "the nodes", true, func(s *upgrade.KubernetesState) bool { return s.Nodes != nil }),
