@@ -3,6 +3,7 @@ package kube
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -48,6 +49,8 @@ func kindOf(err error) upgrade.Kind {
 	switch {
 	case errors.As(err, &status) && status.Status().Code != 0:
 		return kindOfStatus(int(status.Status().Code))
+	case loginFailed(err):
+		return upgrade.KindKubernetesUnauthorized
 	case expired(err), awserr.Unanswered(err):
 		return upgrade.KindKubernetesUnavailable
 	}
@@ -66,6 +69,11 @@ func kindOfStatus(status int) upgrade.Kind {
 	}
 	return kinds[awserr.CodeOfStatus(status)]
 }
+
+// loginFailed reports whether the command of a kubeconfig that makes tokens
+// failed; client-go has no type for that. Source:
+// https://github.com/kubernetes/client-go/blob/master/plugin/pkg/client/auth/exec/exec.go
+func loginFailed(err error) bool { return strings.Contains(err.Error(), "getting credentials: ") }
 
 // expired reports whether the server no longer has the version of the list
 // that a continue token names.
