@@ -38,6 +38,7 @@ type ClusterState struct {
 	InsightsRefresh    *InsightsRefresh   `json:"insightsRefresh,omitempty"` // the refresh that was asked for before looking; nil: none was
 	Available          []AvailableVersion `json:"available"`                 // versions that EKS offers
 	Tags               map[string]string  `json:"tags,omitempty"`
+	Surroundings       *Surroundings      `json:"surroundings"` // what it shares and what its workloads use outside; nil: not seen
 }
 
 // EndpointAccess says from where the API server can be reached.

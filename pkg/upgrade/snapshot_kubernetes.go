@@ -7,7 +7,8 @@ package upgrade
 type KubernetesState struct {
 	ServerVersion Version        `json:"serverVersion"`
 	GitVersion    string         `json:"gitVersion"`
-	Objects       map[string]int `json:"objects"` // number of objects by "group/version, Kind"
+	Issuer        string         `json:"issuer,omitempty"` // of service account tokens, as /.well-known/openid-configuration says; empty: not seen
+	Objects       map[string]int `json:"objects"`          // number of objects by "group/version, Kind"
 
 	Nodes           []Node             `json:"nodes"`
 	Workloads       []Workload         `json:"workloads"`
@@ -33,10 +34,11 @@ type KubernetesState struct {
 	CustomResources     []CustomResource     `json:"customResourceDefinitions"`
 	APIServices         []APIService         `json:"apiServices"` // those that another server answers
 	TargetGroupBindings []TargetGroupBinding `json:"targetGroupBindings"`
-	GitOps              []GitOpsSource       `json:"gitOps"`    // Argo CD Applications, Flux Kustomizations and HelmReleases
-	Karpenter           *Karpenter           `json:"karpenter"` // nil: not seen; empty: not installed
-	KubeProxy           *KubeProxy           `json:"kubeProxy"` // configuration of kube-proxy; nil: not seen
-	Usage               *Usage               `json:"usage"`     // metrics.k8s.io; nil: not seen
+	OuterSecrets        []OuterSecret        `json:"outerSecrets"` // SecretProviderClasses and ExternalSecrets
+	GitOps              []GitOpsSource       `json:"gitOps"`       // Argo CD Applications, Flux Kustomizations and HelmReleases
+	Karpenter           *Karpenter           `json:"karpenter"`    // nil: not seen; empty: not installed
+	KubeProxy           *KubeProxy           `json:"kubeProxy"`    // configuration of kube-proxy; nil: not seen
+	Usage               *Usage               `json:"usage"`        // metrics.k8s.io; nil: not seen
 }
 
 // Provisioner is who makes a node.
@@ -165,12 +167,13 @@ type Toleration struct {
 
 // Dependencies are the names of what a workload needs, in its own namespace.
 type Dependencies struct {
-	Services    []string `json:"services,omitempty"` // that select its pods
-	ConfigMaps  []string `json:"configMaps,omitempty"`
-	Secrets     []string `json:"secrets,omitempty"`     // names only
-	Hosts       []string `json:"hosts,omitempty"`       // host names in the values of variables and arguments, lower case, without credentials, port and path
-	Autoscalers []string `json:"autoscalers,omitempty"` // HorizontalPodAutoscalers that scale it
-	Budgets     []string `json:"budgets,omitempty"`     // PodDisruptionBudgets that select its pods
+	Services      []string `json:"services,omitempty"` // that select its pods
+	ConfigMaps    []string `json:"configMaps,omitempty"`
+	Secrets       []string `json:"secrets,omitempty"`               // names only
+	SecretClasses []string `json:"secretProviderClasses,omitempty"` // of CSI volumes
+	Hosts         []string `json:"hosts,omitempty"`                 // host names in the values of variables and arguments, lower case, without credentials, port and path
+	Autoscalers   []string `json:"autoscalers,omitempty"`           // HorizontalPodAutoscalers that scale it
+	Budgets       []string `json:"budgets,omitempty"`               // PodDisruptionBudgets that select its pods
 }
 
 // Pod of a cluster; the short JSON names are for a hundred thousand of them.
@@ -377,6 +380,16 @@ type TargetGroupBinding struct {
 	TargetGroupARN string    `json:"targetGroupArn"`
 	Service        string    `json:"service"`
 	TargetType     string    `json:"targetType,omitempty"`
+	MultiCluster   bool      `json:"multiClusterTargetGroup,omitempty"` // it leaves targets of others alone
+	Controlled     bool      `json:"controlled,omitempty"`              // the controller made it for a Service or an Ingress (label *.k8s.aws/stack)
+}
+
+// OuterSecret takes secrets from a store outside of the cluster, such as AWS
+// Secrets Manager (SecretProviderClass, ExternalSecret). No value is kept.
+type OuterSecret struct {
+	Object ObjectRef `json:"object"`
+	Secret string    `json:"secret,omitempty"` // Secret that it makes, in its namespace
+	Names  []string  `json:"names"`            // in the store: names or ARNs
 }
 
 // GitOpsSource is an object of Argo CD or Flux that keeps other objects as Git
