@@ -388,21 +388,15 @@ var gates = map[string]Gate{
 var flags = map[string]map[string]upgrade.Version{
 	"kube-proxy": {
 		"proxy-port-range": upgrade.Version{Major: 1, Minor: 31},
-		"text":             upgrade.Version{Major: 1, Minor: 30},
 	},
-	"kube-scheduler": {
-		"text": upgrade.Version{Major: 1, Minor: 30},
-	},
+	"kube-scheduler": {},
 	"kubelet": {
 		"cloud-config":                upgrade.Version{Major: 1, Minor: 34},
-		"containerd":                  upgrade.Version{Major: 1, Minor: 37},
-		"containerd-namespace":        upgrade.Version{Major: 1, Minor: 37},
 		"iptables-drop-bit":           upgrade.Version{Major: 1, Minor: 31},
 		"iptables-masquerade-bit":     upgrade.Version{Major: 1, Minor: 31},
 		"keep-terminated-pod-volumes": upgrade.Version{Major: 1, Minor: 31},
 		"pod-infra-container-image":   upgrade.Version{Major: 1, Minor: 35},
 		"register-schedulable":        upgrade.Version{Major: 1, Minor: 34},
-		"text":                        upgrade.Version{Major: 1, Minor: 30},
 	},
 }
 

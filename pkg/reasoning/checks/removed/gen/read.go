@@ -171,7 +171,10 @@ func readFlags(folder string, out map[string]bool) error {
 			if !strings.HasSuffix(name, "Var") && !strings.HasSuffix(name, "VarP") && name != "register" && name != "registerDeprecated" && !strings.HasPrefix(name, "add") && !flagMakers[name] {
 				return true
 			}
-			for _, a := range call.Args {
+			for i, a := range call.Args {
+				if i == 0 && strings.HasPrefix(name, "register") {
+					break // register("text", ...) names a format of logs, register(global, local, "name") a flag
+				}
 				if lit, ok := a.(*ast.BasicLit); ok && lit.Kind == token.STRING {
 					if value, err := strconv.Unquote(lit.Value); err == nil && isFlag(value) {
 						out[value] = true
