@@ -77,6 +77,8 @@ var (
 		"see the log of the scan build")
 	KindScanUnreadable = declare("perception.scanUnreadable", CodeInternal, "the output of a scanner is not as the agent knows it",
 		"use a release of the scanner whose output the agent knows")
+	KindProofUnavailable = declare("perception.proofUnavailable", CodeUnavailable, "the API server that manifests are tried on did not start, or ended",
+		"see its last words in the error; run the proof again when this machine has a gigabyte of memory free")
 )
 
 // Reason.

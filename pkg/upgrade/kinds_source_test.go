@@ -67,10 +67,13 @@ func of(e ast.Expr, pkg string, names ...string) bool {
 // generic are the packages whose errors are no errors of an upgrade, each with
 // the reason.
 var generic = map[string]string{
-	"pkg/upgrade": "declares the kinds",
-	"pkg/asl":     "interprets a language; its errors are that language's",
-	"pkg/clock":   "serves rehearsals too; its errors are programming errors",
-	"pkg/metrics": "errors are of the writer",
+	"pkg/upgrade":      "declares the kinds",
+	"pkg/asl":          "interprets a language; its errors are that language's",
+	"pkg/clock":        "serves rehearsals too; its errors are programming errors",
+	"pkg/metrics":      "errors are of the writer",
+	"pkg/supervise":    "starts programs for rehearsals too; who calls it gives the kind",
+	"pkg/controlplane": "starts programs for rehearsals too; who calls it gives the kind",
+	"pkg/manifests":    "reads files for rehearsals too; who calls it gives the kind",
 }
 
 func TestErrorsAreOfADeclaredKind(t *testing.T) {

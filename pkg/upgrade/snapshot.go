@@ -35,6 +35,7 @@ type Snapshot struct {
 	Kubernetes *KubernetesState `json:"kubernetes,omitempty"`
 	Notes      []ReleaseNote    `json:"releaseNotes,omitempty"`
 	Scans      []Scan           `json:"scans,omitempty"`
+	Proof      *Proof           `json:"proof,omitempty"`      // of the source scanners
 	NotChecked []NotChecked     `json:"notChecked,omitempty"` // what could not be seen; becomes findings
 }
 

@@ -17,6 +17,7 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/controlplane"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/manifests"
 )
 
 // addonManager owns the fields that EKS sets on the objects of add-ons.
@@ -53,7 +54,7 @@ func (f *Fleet) ApplyAddon(ctx context.Context, cluster string, w Workload, over
 			}
 			conflicts = nil
 		}
-		slices.SortStableFunc(all, func(a, b Manifest) int { return stage(a.Object) - stage(b.Object) })
+		slices.SortStableFunc(all, func(a, b manifests.Manifest) int { return stage(a.Object) - stage(b.Object) })
 		for _, m := range all {
 			fields, err := applyAddonObject(ctx, client, m.Object, overwrite, false)
 			if err == nil && len(fields) > 0 {

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/manifests"
 )
 
 // Workload is what an EKS add-on runs in a cluster.
@@ -78,7 +80,7 @@ type values struct {
 type object = map[string]any
 
 // manifests returns what an add-on consists of.
-func (w Workload) manifests() ([]Manifest, error) {
+func (w Workload) manifests() ([]manifests.Manifest, error) {
 	var v values
 	if w.Values != "" {
 		// Values that workloads do not follow may have any shape.
@@ -90,9 +92,9 @@ func (w Workload) manifests() ([]Manifest, error) {
 	if !ok {
 		parts = []component{{name: w.Addon, account: w.Addon, replicas: 1, containers: []container{{w.Addon, "eks/" + w.Addon + ":VERSION"}}}}
 	}
-	var out []Manifest
+	var out []manifests.Manifest
 	add := func(o object) {
-		out = append(out, Manifest{File: "add-on " + w.Addon, Document: len(out) + 1, Object: &unstructured.Unstructured{Object: o}})
+		out = append(out, manifests.Manifest{File: "add-on " + w.Addon, Document: len(out) + 1, Object: &unstructured.Unstructured{Object: o}})
 	}
 	for _, p := range parts {
 		for _, o := range w.component(p, v) {

@@ -21,6 +21,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/controlplane"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/manifests"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/supervise"
 )
 
@@ -177,11 +178,11 @@ func (f *Fleet) create(ctx context.Context, i *instance) error {
 	if err := f.startKWOK(i); err != nil {
 		return err
 	}
-	manifests, err := ParseManifests("defaults.yaml", defaults)
+	all, err := manifests.Parse("defaults.yaml", defaults)
 	if err != nil {
 		return err
 	}
-	if err := apply(ctx, i.adminConfig(), manifests); err != nil {
+	if err := apply(ctx, i.adminConfig(), all); err != nil {
 		return err
 	}
 	if i.settler, err = startSettler(i.adminConfig(), f.options.Hold); err != nil {

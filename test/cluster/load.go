@@ -19,6 +19,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/controlplane"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/manifests"
 )
 
 const (
@@ -42,30 +43,30 @@ type Loaded struct {
 // (an APIService without a backend) breaks nothing but its own objects.
 func Load(ctx context.Context, config *rest.Config, paths ...string) (Loaded, error) {
 	began := time.Now()
-	manifests, err := ReadManifests(paths...)
+	all, err := manifests.Read(paths...)
 	if err != nil {
 		return Loaded{}, err
 	}
-	if err := apply(ctx, config, manifests); err != nil {
+	if err := apply(ctx, config, all); err != nil {
 		return Loaded{}, err
 	}
-	return Loaded{Objects: len(manifests), Took: time.Since(began)}, nil
+	return Loaded{Objects: len(all), Took: time.Since(began)}, nil
 }
 
-func apply(ctx context.Context, config *rest.Config, manifests []Manifest) error {
+func apply(ctx context.Context, config *rest.Config, all []manifests.Manifest) error {
 	client, httpClient, disconnect, err := connect(config)
 	if err != nil {
 		return err
 	}
 	defer disconnect()
 	l := &loader{client: client, http: httpClient, host: config.Host, resources: map[schema.GroupVersion][]metav1.APIResource{}}
-	slices.SortStableFunc(manifests, func(a, b Manifest) int { return stage(a.Object) - stage(b.Object) })
-	for begin := 0; begin < len(manifests); {
+	slices.SortStableFunc(all, func(a, b manifests.Manifest) int { return stage(a.Object) - stage(b.Object) })
+	for begin := 0; begin < len(all); {
 		end := begin + 1
-		for end < len(manifests) && stage(manifests[end].Object) == stage(manifests[begin].Object) {
+		for end < len(all) && stage(all[end].Object) == stage(all[begin].Object) {
 			end++
 		}
-		if err := l.applyAll(ctx, manifests[begin:end]); err != nil {
+		if err := l.applyAll(ctx, all[begin:end]); err != nil {
 			return err
 		}
 		begin = end
@@ -84,11 +85,11 @@ type loader struct {
 
 // applyAll applies manifests of one stage in parallel and returns the error of
 // the first, by order, that failed.
-func (l *loader) applyAll(ctx context.Context, manifests []Manifest) error {
-	failures := make([]error, len(manifests))
+func (l *loader) applyAll(ctx context.Context, all []manifests.Manifest) error {
+	failures := make([]error, len(all))
 	slots := make(chan struct{}, loadParallel)
 	var wg sync.WaitGroup
-	for n, manifest := range manifests {
+	for n, manifest := range all {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
@@ -110,6 +111,9 @@ func (l *loader) applyAll(ctx context.Context, manifests []Manifest) error {
 
 func (l *loader) apply(ctx context.Context, object *unstructured.Unstructured) error {
 	gvk := object.GroupVersionKind()
+	if object.GetName() == "" {
+		return errors.New("metadata.name must be given: what is applied has no generated name")
+	}
 	resource, err := l.resource(ctx, gvk)
 	if err != nil {
 		return err

@@ -15,6 +15,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/manifests"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/report"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
@@ -150,11 +151,11 @@ func (o Options) check() (Options, cluster.Assets, error) {
 			return bad("inject", fmt.Sprintf("%q is not known", name), "use one of: "+strings.Join(names(), ", "))
 		}
 	}
-	manifests, err := cluster.ReadManifests(o.Manifests...)
+	workloads, err := manifests.Read(o.Manifests...)
 	if err != nil {
 		return bad("manifests", err.Error(), "name folders with the YAML files of your workloads")
 	}
-	if o.service, err = entrance(manifests); err != nil {
+	if o.service, err = entrance(workloads); err != nil {
 		return o, cluster.Assets{}, err
 	}
 	if info, err := os.Stat(o.Executable); err != nil || info.Mode().Perm()&0o111 == 0 {
@@ -171,8 +172,8 @@ func (o Options) check() (Options, cluster.Assets, error) {
 }
 
 // entrance returns the first Service of type LoadBalancer: users come in there.
-func entrance(manifests []cluster.Manifest) (upgrade.ObjectName, error) {
-	for _, m := range manifests {
+func entrance(all []manifests.Manifest) (upgrade.ObjectName, error) {
+	for _, m := range all {
 		if kind, _, _ := unstructured.NestedString(m.Object.Object, "spec", "type"); m.Object.GetKind() == "Service" && kind == "LoadBalancer" {
 			return upgrade.ObjectName{Namespace: cmp.Or(m.Object.GetNamespace(), "default"), Name: m.Object.GetName()}, nil
 		}

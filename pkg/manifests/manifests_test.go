@@ -1,16 +1,15 @@
-package cluster
+package manifests
 
 import (
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestParseManifests(t *testing.T) {
+func TestParse(t *testing.T) {
 	tests := []struct {
 		name string
 		text string
@@ -28,7 +27,8 @@ func TestParseManifests(t *testing.T) {
 		{name: "bad second document", text: "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n---\na: [", err: []string{"shop.yaml, document 2"}},
 		{name: "key twice", text: "apiVersion: v1\nkind: Pod\nkind: Secret\nmetadata: {name: a}\n", err: []string{"document 1", "kind"}},
 		{name: "no object", text: "- a\n", err: []string{"want an object"}},
-		{name: "no name", text: "apiVersion: v1\nkind: Pod\nmetadata: {generateName: a-}\n", err: []string{"Pod: metadata.name"}},
+		{name: "no name", text: "apiVersion: v1\nkind: Pod\nmetadata: {labels: {a: b}}\n", err: []string{"Pod: metadata.name"}},
+		{name: "a generated name", text: "apiVersion: v1\nkind: Pod\nmetadata: {generateName: a-}\n", want: []string{"Pod//"}},
 		{name: "namespace is no string", text: "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: 7}\n", err: []string{"metadata.namespace"}},
 		{name: "bad item", text: "apiVersion: v1\nkind: List\nitems: [{}, 1]\n", err: []string{"items[0]"}},
 		{name: "kustomization", text: "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n", err: []string{"kubectl kustomize"}},
@@ -36,7 +36,7 @@ func TestParseManifests(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			manifests, err := ParseManifests("shop.yaml", []byte(test.text))
+			manifests, err := Parse("shop.yaml", []byte(test.text))
 			if (err != nil) != (test.err != nil) {
 				t.Fatalf("err = %v", err)
 			}
@@ -56,12 +56,12 @@ func TestParseManifests(t *testing.T) {
 	}
 }
 
-func FuzzParseManifests(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	f.Add([]byte("apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Pod, metadata: {name: p}}\n"))
 	f.Add([]byte("---\n---\na: &a [*a]\n"))
 	f.Add([]byte("{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\",\"namespace\":\"n\"}}"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		manifests, err := ParseManifests("f.yaml", text)
+		manifests, err := Parse("f.yaml", text)
 		if err != nil {
 			if !strings.Contains(err.Error(), "f.yaml, document ") {
 				t.Errorf("the error does not say where: %v", err)
@@ -69,10 +69,9 @@ func FuzzParseManifests(f *testing.F) {
 			return
 		}
 		for _, m := range manifests {
-			if m.Object.GetName() == "" || m.Object.GetKind() == "" || m.Object.GetAPIVersion() == "" || m.Document < 1 {
+			if m.Object.GetName()+m.Object.GetGenerateName() == "" || m.Object.GetKind() == "" || m.Object.GetAPIVersion() == "" || m.Document < 1 {
 				t.Errorf("incomplete: %v", m)
 			}
-			stage(m.Object)
 			m.Object.DeepCopy() // panics on what is no JSON
 		}
 	})
@@ -80,7 +79,7 @@ func FuzzParseManifests(f *testing.F) {
 
 func TestReadManifestsOfRealApplications(t *testing.T) {
 	for folder, want := range map[string]int{"online-boutique": 35, "kube-prometheus": 131, "legacy": 6} {
-		manifests, err := ReadManifests(filepath.Join(testManifests, folder))
+		manifests, err := Read(filepath.Join("../../test/testdata/clusters", folder))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -109,52 +108,21 @@ func TestReadManifestsPaths(t *testing.T) {
 		if filepath.Base(path) == "README.md" {
 			path = filepath.Dir(path)
 		}
-		if _, err := ReadManifests(path); err == nil || !strings.Contains(err.Error(), path) {
+		if _, err := Read(path); err == nil || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: err = %v", name, err)
 		}
 	}
-	if _, err := ReadManifests(write("notes.txt", "")); err == nil {
+	if _, err := Read(write("notes.txt", "")); err == nil {
 		t.Error("a text file was taken for a manifest")
 	}
 	object := "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n"
 	write("app/sub/a.yml", object)
 	write("app/.git/b.yaml", "a: [")
 	write("app/.hidden.yaml", "a: [")
-	if got, err := ReadManifests(filepath.Join(dir, "app")); err != nil || len(got) != 1 {
+	if got, err := Read(filepath.Join(dir, "app")); err != nil || len(got) != 1 {
 		t.Errorf("%d manifests, %v", len(got), err)
 	}
-	if _, err := ReadManifests(filepath.Join(dir, "app", ".hidden.yaml")); err == nil {
+	if _, err := Read(filepath.Join(dir, "app", ".hidden.yaml")); err == nil {
 		t.Error("a named file was left out")
-	}
-}
-
-func TestStagesPutWhatIsNeededFirst(t *testing.T) {
-	manifests, err := ParseManifests("order.yaml", []byte(`
-{apiVersion: apiregistration.k8s.io/v1, kind: APIService, metadata: {name: h}}
----
-{apiVersion: monitoring.coreos.com/v1, kind: Prometheus, metadata: {name: g}}
----
-{apiVersion: apps/v1, kind: Deployment, metadata: {name: f}}
----
-{apiVersion: v1, kind: Service, metadata: {name: e}}
----
-{apiVersion: v1, kind: ConfigMap, metadata: {name: d}}
----
-{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: c}}
----
-{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: b}}
----
-{apiVersion: v1, kind: Namespace, metadata: {name: a}}
-`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	slices.SortStableFunc(manifests, func(a, b Manifest) int { return stage(a.Object) - stage(b.Object) })
-	var got string
-	for _, m := range manifests {
-		got += m.Object.GetName()
-	}
-	if got != "abcdefgh" {
-		t.Errorf("order %q", got)
 	}
 }

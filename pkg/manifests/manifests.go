@@ -1,4 +1,5 @@
-package cluster
+// Package manifests reads Kubernetes objects from files, as people and Git have them.
+package manifests
 
 import (
 	"bufio"
@@ -33,32 +34,32 @@ func (m Manifest) String() string {
 	return fmt.Sprintf("%s %s (%s, document %d)", m.Object.GetKind(), name, m.File, m.Document)
 }
 
-// ReadManifests reads all .yaml, .yml and .json files of the folders, or the
+// Read reads all .yaml, .yml and .json files of the folders, or the
 // files themselves: every document, lists as their items. Names that begin with a
 // dot are left out. Errors name the file and the document.
-func ReadManifests(paths ...string) ([]Manifest, error) {
+func Read(paths ...string) ([]Manifest, error) {
 	var all []Manifest
 	for _, path := range paths {
 		var found []Manifest
 		err := filepath.WalkDir(path, func(file string, entry fs.DirEntry, err error) error {
 			switch {
 			case err != nil:
-				return fmt.Errorf("cluster: cannot read manifests: %w", err)
+				return fmt.Errorf("manifests: cannot read manifests: %w", err)
 			case file != path && strings.HasPrefix(entry.Name(), ".") && entry.IsDir():
 				return fs.SkipDir
 			case entry.IsDir(), file != path && strings.HasPrefix(entry.Name(), "."):
 				return nil
 			case !slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(file)):
 				if file == path {
-					return fmt.Errorf("cluster: %s is no manifest: want a folder or a file that ends in .yaml, .yml or .json", path)
+					return fmt.Errorf("manifests: %s is no manifest: want a folder or a file that ends in .yaml, .yml or .json", path)
 				}
 				return nil
 			}
 			text, err := os.ReadFile(file)
 			if err != nil {
-				return fmt.Errorf("cluster: cannot read manifests: %w", err)
+				return fmt.Errorf("manifests: cannot read manifests: %w", err)
 			}
-			manifests, err := ParseManifests(file, text)
+			manifests, err := Parse(file, text)
 			found = append(found, manifests...)
 			return err
 		})
@@ -66,15 +67,15 @@ func ReadManifests(paths ...string) ([]Manifest, error) {
 			return nil, err
 		}
 		if len(found) == 0 {
-			return nil, fmt.Errorf("cluster: there is no manifest in %s: want files that end in .yaml, .yml or .json", path)
+			return nil, fmt.Errorf("manifests: there is no manifest in %s: want files that end in .yaml, .yml or .json", path)
 		}
 		all = append(all, found...)
 	}
 	return all, nil
 }
 
-// ParseManifests reads the documents of one file; empty ones are left out.
-func ParseManifests(file string, text []byte) ([]Manifest, error) {
+// Parse reads the documents of one file; empty ones are left out.
+func Parse(file string, text []byte) ([]Manifest, error) {
 	var all []Manifest
 	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
 	for document := 1; ; document++ {
@@ -83,7 +84,7 @@ func ParseManifests(file string, text []byte) ([]Manifest, error) {
 			return all, nil
 		}
 		wrong := func(format string, args ...any) error {
-			return fmt.Errorf("cluster: %s, document %d: %w", file, document, fmt.Errorf(format, args...))
+			return fmt.Errorf("manifests: %s, document %d: %w", file, document, fmt.Errorf(format, args...))
 		}
 		if err != nil {
 			return nil, wrong("%w", err)
@@ -146,7 +147,8 @@ func expand(content map[string]any) ([]*unstructured.Unstructured, error) {
 		return all, nil
 	}
 	metadata, _ := content["metadata"].(map[string]any)
-	if name, _ := metadata["name"].(string); name == "" {
+	name, _ := metadata["name"].(string)
+	if generate, _ := metadata["generateName"].(string); name == "" && generate == "" {
 		return nil, fmt.Errorf("%s: metadata.name must be given", kind)
 	}
 	if namespace, given := metadata["namespace"]; given {
@@ -155,48 +157,4 @@ func expand(content map[string]any) ([]*unstructured.Unstructured, error) {
 		}
 	}
 	return []*unstructured.Unstructured{{Object: content}}, nil
-}
-
-// The order in which objects are loaded: what others need comes first, what can
-// stand in the way of others last.
-const (
-	stageNamespaces = iota
-	stageDefinitions
-	stageAccess
-	stageConfiguration
-	stageServices
-	stageWorkloads
-	stageCustom
-	stageExtensions
-)
-
-func stage(object *unstructured.Unstructured) int {
-	gvk := object.GroupVersionKind()
-	switch gvk.Group + "/" + gvk.Kind {
-	case "/Namespace":
-		return stageNamespaces
-	case "apiextensions.k8s.io/CustomResourceDefinition":
-		return stageDefinitions
-	case "apiregistration.k8s.io/APIService",
-		"admissionregistration.k8s.io/ValidatingWebhookConfiguration",
-		"admissionregistration.k8s.io/MutatingWebhookConfiguration":
-		return stageExtensions
-	case "/Service":
-		return stageServices
-	case "/Pod", "/ReplicationController":
-		return stageWorkloads
-	case "/ServiceAccount":
-		return stageAccess
-	}
-	switch gvk.Group {
-	case "rbac.authorization.k8s.io", "scheduling.k8s.io", "storage.k8s.io", "node.k8s.io":
-		return stageAccess
-	case "":
-		return stageConfiguration
-	case "networking.k8s.io", "policy", "autoscaling", "discovery.k8s.io":
-		return stageServices
-	case "apps", "batch":
-		return stageWorkloads
-	}
-	return stageCustom
 }
