@@ -107,6 +107,8 @@ var ageing = []Rule{
 	aged("", "componentstatuses", "endpoints"),
 	aged("admissionregistration.k8s.io", "mutatingadmissionpolicies", "mutatingadmissionpolicybindings", "mutatingwebhookconfigurations",
 		"validatingadmissionpolicies", "validatingadmissionpolicybindings", "validatingwebhookconfigurations"),
+	aged("apiextensions.k8s.io", "customresourcedefinitions"),
+	aged("apiregistration.k8s.io", "apiservices"),
 	aged("apps", "controllerrevisions", "daemonsets", "deployments", "replicasets", "statefulsets"),
 	aged("autoscaling", "horizontalpodautoscalers"),
 	aged("batch", "cronjobs"),

@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/access"
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception/lifecycle"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/lifecycle"
 )
 
 func TestManifests(t *testing.T) {
@@ -69,7 +69,7 @@ func TestReadersSeeNoSecretsAndNobodyWritesToBlue(t *testing.T) {
 
 // unlisted are kinds of the table that no API server lists: answers to a
 // question, parts of others, and a group that no supported release serves.
-var unlisted = []string{"AdmissionReview", "APIGroupDiscovery", "DeploymentRollback", "Scale", "JobTemplate", "PodStatusResult", "PodSecurityPolicy", "ClusterCIDR",
+var unlisted = []string{"AdmissionReview", "ConversionReview", "APIGroupDiscovery", "DeploymentRollback", "Scale", "JobTemplate", "PodStatusResult", "PodSecurityPolicy", "ClusterCIDR",
 	"SelfSubjectReview", "TokenReview", "LocalSubjectAccessReview", "SelfSubjectAccessReview", "SelfSubjectRulesReview", "SubjectAccessReview"}
 
 func TestReadersListWhatAges(t *testing.T) {

@@ -24,6 +24,8 @@ type KubernetesState struct {
 	ServiceAccounts []ServiceAccount `json:"serviceAccounts"` // those with an IAM role only
 
 	DeprecatedAPIs []DeprecatedAPI `json:"deprecatedApis"`
+	RequestedAPIs  []RequestedAPI  `json:"requestedApis"` // that the API server counts as deprecated
+	HelmReleases   []HelmRelease   `json:"helmReleases"`  // of Helm 3
 
 	StorageClasses []StorageClass     `json:"storageClasses"`
 	Volumes        []PersistentVolume `json:"persistentVolumes"`

@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube"
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception/lifecycle"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/lifecycle"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception/partial"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )

@@ -16,8 +16,8 @@ import (
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube/kubetest"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/lifecycle"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception/kubestate"
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception/lifecycle"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
@@ -103,9 +103,9 @@ func TestCollectSeesTheWholeCluster(t *testing.T) {
 	budget := func(name string) upgrade.ObjectRef {
 		return upgrade.ObjectRef{APIVersion: "policy/v1", Kind: "PodDisruptionBudget", Namespace: "default", Name: name}
 	}
-	scaler := func(name string, written bool, evidence string) upgrade.DeprecatedAPI {
+	scaler := func(name string, evidence ...upgrade.Evidence) upgrade.DeprecatedAPI {
 		return upgrade.DeprecatedAPI{Object: upgrade.ObjectRef{APIVersion: "autoscaling/v2beta2", Kind: "HorizontalPodAutoscaler", Namespace: "default", Name: name},
-			Deprecated: v(23), Removed: v(26), Replacement: "autoscaling/v2 HorizontalPodAutoscaler", Written: written, Evidence: evidence}
+			Deprecated: v(23), Removed: v(26), Replacement: "autoscaling/v2 HorizontalPodAutoscaler", Evidence: evidence}
 	}
 	want := upgrade.Snapshot{Kubernetes: &upgrade.KubernetesState{
 		ServerVersion: v(34), GitVersion: "v1.34.2-eks-2d5f9a1",
@@ -115,9 +115,9 @@ func TestCollectSeesTheWholeCluster(t *testing.T) {
 		Budgets: []upgrade.DisruptionBudget{{Object: budget("web"), MinAvailable: "1", ExpectedPods: 2, CurrentHealthy: 2, DesiredHealthy: 1, DisruptionsAllowed: 1, Observed: true},
 			{Object: budget("new"), MaxUnavailable: "50%"}},
 		DeprecatedAPIs: []upgrade.DeprecatedAPI{
-			{Object: upgrade.ObjectRef{APIVersion: "v1", Kind: "Endpoints", Namespace: "default", Name: "lock"}, Deprecated: v(33), Replacement: "discovery.k8s.io/v1 EndpointSlice", Written: true, Evidence: "still written by leader"},
-			scaler("applied", false, "only the manifest that kubectl applied last (annotation kubectl.kubernetes.io/last-applied-configuration) is in autoscaling/v2beta2; no client writes it now"),
-			scaler("written", true, "still written by helm at 2026-07-01T10:00:00Z")},
+			{Object: upgrade.ObjectRef{APIVersion: "v1", Kind: "Endpoints", Namespace: "default", Name: "lock"}, Deprecated: v(33), Replacement: "discovery.k8s.io/v1 EndpointSlice", Evidence: []upgrade.Evidence{{Kind: upgrade.EvidenceManager, By: "leader"}}},
+			scaler("applied", upgrade.Evidence{Kind: upgrade.EvidenceLastApplied}),
+			scaler("written", upgrade.Evidence{Kind: upgrade.EvidenceManager, By: "helm", Operation: "Update", At: upgrade.At(time.Date(2026, 7, 1, 10, 0, 0, 0, time.UTC))}, upgrade.Evidence{Kind: upgrade.EvidenceLastApplied})},
 		Objects: map[string]int{"apps/v1, Deployment": 2, "apps/v1, StatefulSet": 1, "apps/v1, DaemonSet": 1, "policy/v1, PodDisruptionBudget": 2, "autoscaling/v2, HorizontalPodAutoscaler": 3, "v1, Endpoints": 2},
 	}}
 	if diff := cmp.Diff(want, snapshot); diff != "" {

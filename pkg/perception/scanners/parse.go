@@ -3,6 +3,7 @@ package scanners
 import (
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
@@ -17,38 +18,44 @@ type kubentItem struct {
 	RuleSet     string // "Deprecated APIs removed in 1.22"
 	ReplaceWith string
 	Since       string // release in which the replacement appeared
-	Labels      map[string]string
+	Labels      any    // of the object, or "<undefined>"; not read
 }
 
-var kubentRule = regexp.MustCompile(`removed in v?([0-9]+\.[0-9]+)\b`)
+var (
+	kubentRule   = regexp.MustCompile(`removed in v?([0-9]+\.[0-9]+)\b`)
+	kubentFuture = regexp.MustCompile(`removed in (?:the )?future`) // "Deprecated APIs to be removed in future"
+)
+
+// kubernetes is pluto's name of the component that Kubernetes is.
+const kubernetes = "k8s"
 
 // ParseKubent reads kubent's JSON, strictly: an unknown field or a rule set that
 // names no release is an error, since something would be overlooked otherwise.
-func ParseKubent(data []byte) ([]upgrade.DeprecatedAPI, error) {
+func ParseKubent(data []byte) ([]upgrade.ScanFinding, error) {
 	items, err := upgrade.Decode[[]kubentItem](data)
 	if err != nil {
 		return nil, err
 	}
-	out := []upgrade.DeprecatedAPI{}
+	out := []upgrade.ScanFinding{}
 	for i, x := range items {
 		if x.Name == "" || x.Kind == "" || x.APIVersion == "" {
 			return nil, upgrade.Detailf("result %d names no object", i)
 		}
-		m := kubentRule.FindStringSubmatch(x.RuleSet)
-		if m == nil {
+		var removed upgrade.Version
+		if m := kubentRule.FindStringSubmatch(x.RuleSet); m != nil {
+			if removed, err = upgrade.ParseVersion(m[1]); err != nil {
+				return nil, fmt.Errorf("result %d: %w", i, err)
+			}
+		} else if !kubentFuture.MatchString(x.RuleSet) {
 			return nil, upgrade.Detailf("result %d: the rule set %q names no release", i, x.RuleSet)
-		}
-		removed, err := upgrade.ParseVersion(m[1])
-		if err != nil {
-			return nil, fmt.Errorf("result %d: %w", i, err)
 		}
 		namespace := x.Namespace
 		if namespace == "<undefined>" {
 			namespace = ""
 		}
-		out = append(out, upgrade.DeprecatedAPI{
-			Object:  upgrade.ObjectRef{APIVersion: x.APIVersion, Kind: x.Kind, Namespace: namespace, Name: x.Name},
-			Removed: removed, Replacement: replacement(x.ReplaceWith, x.Kind), Evidence: x.RuleSet,
+		out = append(out, upgrade.ScanFinding{
+			Object:    upgrade.ObjectRef{APIVersion: x.APIVersion, Kind: x.Kind, Namespace: namespace, Name: x.Name},
+			Component: kubernetes, Removed: removed, Replacement: replacement(x.ReplaceWith, x.Kind), Rule: x.RuleSet,
 		})
 	}
 	return out, nil
@@ -81,7 +88,7 @@ type plutoItem struct {
 
 // ParsePluto reads pluto's JSON, strictly. Components other than Kubernetes
 // have versions of their own, which are shown and not compared.
-func ParsePluto(data []byte) ([]upgrade.DeprecatedAPI, error) {
+func ParsePluto(data []byte) ([]upgrade.ScanFinding, error) {
 	printed, err := upgrade.Decode[plutoOutput](data)
 	if err != nil {
 		return nil, err
@@ -89,20 +96,18 @@ func ParsePluto(data []byte) ([]upgrade.DeprecatedAPI, error) {
 	if printed.Target == nil {
 		return nil, upgrade.Detailf("it names no target versions: it is no output of pluto")
 	}
-	out := []upgrade.DeprecatedAPI{}
+	out := []upgrade.ScanFinding{}
 	for i, x := range printed.Items {
 		if x.Name == "" || x.API.Kind == "" || x.API.Version == "" {
 			return nil, upgrade.Detailf("item %d names no object", i)
 		}
-		found := upgrade.DeprecatedAPI{
+		found := upgrade.ScanFinding{
 			Object:      upgrade.ObjectRef{APIVersion: x.API.Version, Kind: x.API.Kind, Namespace: x.Namespace, Name: x.Name},
-			Replacement: replacement(x.API.Replacement, x.API.Kind),
-			Evidence:    fmt.Sprintf("%s: deprecated in %s, removed in %s", x.API.Component, orNone(x.API.DeprecatedIn), orNone(x.API.RemovedIn)),
+			Component:   x.API.Component,
+			Replacement: replacement(x.API.Replacement, x.API.Kind), File: x.FilePath,
+			Rule: fmt.Sprintf("%s: deprecated in %s, removed in %s", x.API.Component, orNone(x.API.DeprecatedIn), orNone(x.API.RemovedIn)),
 		}
-		if x.FilePath != "" {
-			found.Evidence += " (" + x.FilePath + ")"
-		}
-		if x.API.Component == "k8s" {
+		if x.API.Component == kubernetes {
 			if found.Deprecated, err = release(x.API.DeprecatedIn); err != nil {
 				return nil, fmt.Errorf("item %d: deprecated-in: %w", i, err)
 			}
@@ -124,7 +129,7 @@ func release(s string) (upgrade.Version, error) {
 }
 
 func replacement(apiVersion, kind string) string {
-	if apiVersion == "" {
+	if apiVersion == "" || strings.HasPrefix(apiVersion, "<") { // kubent: "<removed>"
 		return ""
 	}
 	return apiVersion + " " + kind

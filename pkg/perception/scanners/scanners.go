@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/lifecycle"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception/partial"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
@@ -19,12 +20,26 @@ type Reader interface {
 }
 
 // Collector reads the output of one build.
-type Collector struct{ Artifacts Reader }
+type Collector struct {
+	Artifacts Reader
+	Table     lifecycle.Table // what the tools' tables are compared with, normally lifecycle.All()
+}
+
+// ours returns what the agent's table says of an API; nil when it does not have
+// it.
+func (c *Collector) ours(object upgrade.ObjectRef) *upgrade.OurAPI {
+	group, version := lifecycle.Split(object.APIVersion)
+	api, known := c.Table.Lookup(group, version, object.Kind)
+	if !known {
+		return nil
+	}
+	return &upgrade.OurAPI{Deprecated: api.Deprecated, Removed: api.Removed, Replacement: api.ReplacedBy(), Product: api.Product}
+}
 
 // tools are the scanners with the parsers of their output.
 var tools = []struct {
 	name  string
-	parse func([]byte) ([]upgrade.DeprecatedAPI, error)
+	parse func([]byte) ([]upgrade.ScanFinding, error)
 }{{"kubent", ParseKubent}, {"pluto", ParsePluto}}
 
 // maxDetail is how many characters of a tool's last words are passed on.
@@ -91,7 +106,7 @@ func (c *Collector) status(ctx context.Context, folder string) ([]toolStatus, er
 	return upgrade.Decode[[]toolStatus](data)
 }
 
-func (c *Collector) scan(ctx context.Context, folder string, status []toolStatus, tool string, parse func([]byte) ([]upgrade.DeprecatedAPI, error)) (upgrade.Scan, error) {
+func (c *Collector) scan(ctx context.Context, folder string, status []toolStatus, tool string, parse func([]byte) ([]upgrade.ScanFinding, error)) (upgrade.Scan, error) {
 	op := "read the output of " + tool
 	i := slices.IndexFunc(status, func(s toolStatus) bool { return s.Tool == tool })
 	if i < 0 {
@@ -107,6 +122,9 @@ func (c *Collector) scan(ctx context.Context, folder string, status []toolStatus
 	findings, err := parse(data)
 	if err != nil {
 		return upgrade.Scan{}, upgrade.KindScanUnreadable.Errorf(op, "%w", err).WithRemedy("use a release of " + tool + " whose output the agent knows")
+	}
+	for i := range findings {
+		findings[i].Ours = c.ours(findings[i].Object)
 	}
 	return upgrade.Scan{Tool: tool, Version: status[i].Version, Findings: findings}, nil
 }

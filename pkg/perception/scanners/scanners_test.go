@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/lifecycle"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception/scanners"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
@@ -27,29 +28,29 @@ func read(t testing.TB, name string) []byte {
 
 // What both tools said of the same six manifests, as object, removal and
 // replacement.
-var legacy = []upgrade.DeprecatedAPI{
-	{Object: upgrade.ObjectRef{APIVersion: "autoscaling/v2beta2", Kind: "HorizontalPodAutoscaler", Name: "php-apache"}, Removed: v(26), Replacement: "autoscaling/v2 HorizontalPodAutoscaler"},
-	{Object: upgrade.ObjectRef{APIVersion: "batch/v1beta1", Kind: "CronJob", Name: "hello"}, Removed: v(25), Replacement: "batch/v1 CronJob"},
-	{Object: upgrade.ObjectRef{APIVersion: "extensions/v1beta1", Kind: "Ingress", Name: "test-ingress"}, Removed: v(22), Replacement: "networking.k8s.io/v1 Ingress"},
-	{Object: upgrade.ObjectRef{APIVersion: "flowcontrol.apiserver.k8s.io/v1beta3", Kind: "FlowSchema", Name: "service-accounts-test"}, Removed: v(32), Replacement: "flowcontrol.apiserver.k8s.io/v1 FlowSchema"},
-	{Object: upgrade.ObjectRef{APIVersion: "flowcontrol.apiserver.k8s.io/v1beta3", Kind: "PriorityLevelConfiguration", Name: "workload-medium"}, Removed: v(32), Replacement: "flowcontrol.apiserver.k8s.io/v1 PriorityLevelConfiguration"},
-	{Object: upgrade.ObjectRef{APIVersion: "policy/v1beta1", Kind: "PodDisruptionBudget", Name: "xy-pdb"}, Removed: v(25), Replacement: "policy/v1 PodDisruptionBudget"},
+var legacy = []upgrade.ScanFinding{
+	{Object: upgrade.ObjectRef{APIVersion: "autoscaling/v2beta2", Kind: "HorizontalPodAutoscaler", Name: "php-apache"}, Component: "k8s", Removed: v(26), Replacement: "autoscaling/v2 HorizontalPodAutoscaler"},
+	{Object: upgrade.ObjectRef{APIVersion: "batch/v1beta1", Kind: "CronJob", Name: "hello"}, Component: "k8s", Removed: v(25), Replacement: "batch/v1 CronJob"},
+	{Object: upgrade.ObjectRef{APIVersion: "extensions/v1beta1", Kind: "Ingress", Name: "test-ingress"}, Component: "k8s", Removed: v(22), Replacement: "networking.k8s.io/v1 Ingress"},
+	{Object: upgrade.ObjectRef{APIVersion: "flowcontrol.apiserver.k8s.io/v1beta3", Kind: "FlowSchema", Name: "service-accounts-test"}, Component: "k8s", Removed: v(32), Replacement: "flowcontrol.apiserver.k8s.io/v1 FlowSchema"},
+	{Object: upgrade.ObjectRef{APIVersion: "flowcontrol.apiserver.k8s.io/v1beta3", Kind: "PriorityLevelConfiguration", Name: "workload-medium"}, Component: "k8s", Removed: v(32), Replacement: "flowcontrol.apiserver.k8s.io/v1 PriorityLevelConfiguration"},
+	{Object: upgrade.ObjectRef{APIVersion: "policy/v1beta1", Kind: "PodDisruptionBudget", Name: "xy-pdb"}, Component: "k8s", Removed: v(25), Replacement: "policy/v1 PodDisruptionBudget"},
 }
 
 func TestParsersReadWhatTheToolsReallyPrint(t *testing.T) {
-	for name, parse := range map[string]func([]byte) ([]upgrade.DeprecatedAPI, error){"kubent": scanners.ParseKubent, "pluto": scanners.ParsePluto} {
+	for name, parse := range map[string]func([]byte) ([]upgrade.ScanFinding, error){"kubent": scanners.ParseKubent, "pluto": scanners.ParsePluto} {
 		t.Run(name, func(t *testing.T) {
 			got, err := parse(read(t, name+"-legacy.json"))
 			if err != nil {
 				t.Fatal(err)
 			}
 			for i := range got {
-				if got[i].Evidence == "" {
-					t.Errorf("%s has no evidence", got[i].Object)
+				if got[i].Rule == "" {
+					t.Errorf("%s has no rule", got[i].Object)
 				}
-				got[i].Evidence, got[i].Deprecated = "", upgrade.Version{}
+				got[i].Rule, got[i].Deprecated, got[i].File = "", upgrade.Version{}, ""
 			}
-			slices.SortFunc(got, func(a, b upgrade.DeprecatedAPI) int {
+			slices.SortFunc(got, func(a, b upgrade.ScanFinding) int {
 				return strings.Compare(a.Object.APIVersion+a.Object.Kind, b.Object.APIVersion+b.Object.Kind)
 			})
 			if diff := cmp.Diff(legacy, got); diff != "" {
@@ -71,6 +72,7 @@ func TestParsersRefuseWhatTheyWouldOverlook(t *testing.T) {
 		{"kubent: cut off", kubent(`[{"Name":"a"`), "not valid JSON"},
 		{"kubent: an object", kubent(`{}`), "does not fit"},
 		{"kubent: a new field", kubent(`[{"Name":"a","Kind":"B","ApiVersion":"v1","RuleSet":"removed in 1.40","Blocks":true}]`), "Blocks"},
+		{"kubent: a removal without a date", kubent(`[{"Name":"a","Kind":"B","ApiVersion":"v1","RuleSet":"Deprecated APIs to be removed in future","Labels":"<undefined>"}]`), ""},
 		{"kubent: a rule set of another kind", kubent(`[{"Name":"a","Kind":"B","ApiVersion":"v1","RuleSet":"mine"}]`), "names no release"},
 		{"kubent: no object", kubent(`[{"RuleSet":"removed in 1.40"}]`), "names no object"},
 		{"pluto: nothing found", pluto(`{"target-versions":{"k8s":"v1.35.0"}}`), ""},
@@ -92,7 +94,7 @@ func TestPlutoDoesNotCompareVersionsOfOtherComponents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(got) != 1 || got[0].Removed != (upgrade.Version{}) || !strings.Contains(got[0].Evidence, "istio: deprecated in v1.4.0, removed in v1.5.0") {
+	if len(got) != 1 || got[0].Removed != (upgrade.Version{}) || !strings.Contains(got[0].Rule, "istio: deprecated in v1.4.0, removed in v1.5.0") {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -134,7 +136,7 @@ func TestCollectNamesEachToolThatGaveNoResult(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			collector := scanners.Collector{Artifacts: tt.bucket}
+			collector := scanners.Collector{Artifacts: tt.bucket, Table: lifecycle.All()}
 			in := upgrade.PerceiveInput{Scan: tt.scan}
 			if tt.scan == "" {
 				in.Why = "project not found"
@@ -173,7 +175,7 @@ func TestCollectIsRepeatedWhenTheBucketDoesNotAnswer(t *testing.T) {
 	}
 }
 
-func fuzzParser(f *testing.F, seed string, parse func([]byte) ([]upgrade.DeprecatedAPI, error)) {
+func fuzzParser(f *testing.F, seed string, parse func([]byte) ([]upgrade.ScanFinding, error)) {
 	f.Add(read(f, seed))
 	f.Add([]byte(`[{"Name":"a","Kind":"B","ApiVersion":"v1","RuleSet":"removed in 9999.1"}]`))
 	f.Add([]byte(`{"items":[{"name":"a","api":{"version":"v1","kind":"B","removed-in":"1.2","component":"k8s"}}],"target-versions":{}}`))
@@ -187,7 +189,7 @@ func fuzzParser(f *testing.F, seed string, parse func([]byte) ([]upgrade.Depreca
 			return
 		}
 		for _, d := range got {
-			if d.Object.Name == "" || d.Object.Kind == "" || d.Object.APIVersion == "" || d.Evidence == "" {
+			if d.Object.Name == "" || d.Object.Kind == "" || d.Object.APIVersion == "" || d.Rule == "" {
 				t.Errorf("%+v names no object or has no evidence", d)
 			}
 		}

@@ -2,8 +2,8 @@ package checks
 
 import (
 	"fmt"
-	"slices"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/reasoning/apiuse"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
@@ -12,89 +12,195 @@ const deprecationGuide = "https://kubernetes.io/docs/reference/using-api/depreca
 var apiChecks = []Check{
 	{ID: "deprecated-apis", Family: APIs, Title: "API version goes away", Severity: upgrade.Critical, Blocks: BlocksAlways, Needs: []upgrade.Part{DeprecatedAPIs}, Source: deprecationGuide,
 		Remedy: "change the source of the object to an API version that stays, and apply it", run: deprecatedAPIs},
-	{ID: "scanners", Family: APIs, Title: "A scanner found an API version that goes away", Severity: upgrade.High, Blocks: BlocksNever, Source: deprecationGuide,
-		Remedy: "change the source of the object to an API version that stays, and apply it", run: scanned},
+	{ID: "deprecated-requests", Family: APIs, Title: "A client requests an API version that goes away", Severity: upgrade.High, Blocks: BlocksNever, Needs: []upgrade.Part{RequestedAPIs},
+		Source: "https://docs.aws.amazon.com/eks/latest/userguide/cluster-insights.html", Remedy: "update the client, or configure it to use the version that stays", run: deprecatedRequests},
+	{ID: "product-apis", Family: APIs, Title: "A product's newer release drops the API version", Severity: upgrade.Medium, Blocks: BlocksNever, Needs: []upgrade.Part{DeprecatedAPIs},
+		Source: "https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definition-versioning/", Remedy: "change the source of the objects before the product is upgraded", run: productAPIs},
+}
+
+func (v View) apiSigns() apiuse.Seen {
+	s := apiuse.Seen{Target: v.Request.Target, Now: v.Now}
+	if v.Kubernetes != nil {
+		s.Objects, s.Helm, s.Requested = v.Kubernetes.DeprecatedAPIs, v.Kubernetes.HelmReleases, v.Kubernetes.RequestedAPIs
+	}
+	if v.AWS != nil {
+		s.Insights = v.AWS.Insights
+	}
+	return s
 }
 
 // deprecatedAPIs makes one finding for each object that loses its API by this
 // upgrade, and one for each API that is merely old: there can be thousands.
 func deprecatedAPIs(v View, c Check) []upgrade.Finding {
 	var out []upgrade.Finding
-	old := map[ageing][]upgrade.DeprecatedAPI{}
-	var order []ageing
-	for _, d := range v.Kubernetes.DeprecatedAPIs {
-		fate := fateOf(d, v)
+	var old groups
+	for _, u := range v.APIs {
+		if u.Product != "" || u.Object.Name == "" {
+			continue // of product-apis and deprecated-requests
+		}
+		fate := fateOf(u.DeprecatedAPI, v)
 		if fate != goes {
-			key := ageing{d.Object.APIVersion, d.Object.Kind, fate}
-			if old[key] == nil {
-				order = append(order, key)
-			}
-			old[key] = append(old[key], d)
+			old.add(u, fate)
 			continue
 		}
-		f := c.finding(fmt.Sprintf("%s is not served any more in %s; %s", d.Object.APIVersion, d.Removed, d.Evidence), replace(d))
-		if f.Blocks = d.Written; !d.Written {
-			f = at(f, upgrade.High)
+		f := c.found(v, fmt.Sprintf("%s is not served any more in %s; %s", u.Object.APIVersion, u.Removed, u.Why))
+		switch {
+		case u.Verdict == apiuse.Stale:
+			f = milder(f, upgrade.Medium)
+		case u.Verdict == apiuse.Source && !inFile(u):
+			f = milder(f, upgrade.High) // helm-release-stuck says what it means
 		}
-		out = append(out, on(f, d.Object))
+		f.Remedy = replace(u)
+		out = append(out, on(f, u.Object))
 	}
-	for _, key := range order {
-		out = append(out, at(c.finding(key.evidence(old[key]), replace(old[key][0])), upgrade.Low))
+	for _, g := range old {
+		out = append(out, at(c.finding(g.evidence(), replace(g.uses[0])), upgrade.Low))
 	}
 	return out
 }
 
-// ageing is an API whose objects share one finding.
-type ageing struct {
-	apiVersion, kind string
-	fate             fate
-}
-
-func (a ageing) evidence(all []upgrade.DeprecatedAPI) string {
-	names := make([]string, len(all))
-	for i, d := range all {
-		names[i] = d.Object.Name
-		if d.Object.Namespace != "" {
-			names[i] = d.Object.Namespace + "/" + d.Object.Name
-		}
-	}
-	d := all[0]
-	what := fmt.Sprintf("is deprecated since %s%s", d.Deprecated, later(d))
-	if a.fate == gone {
-		what = fmt.Sprintf("is not served since %s already, so that the running cluster lives without it", d.Removed)
-	}
-	return fmt.Sprintf("%s %s %s; %d objects: %s; the first: %s", a.apiVersion, a.kind, what, len(all), some(names), d.Evidence)
-}
-
-// scanned judges what the external scanners say. Their tables are kept by hand
-// and are wrong in places, so that they ask a person rather than block; what
-// the live objects show blocks by itself.
-func scanned(v View, c Check) []upgrade.Finding {
+// deprecatedRequests makes one finding for each API that clients ask for while
+// no object shows why.
+func deprecatedRequests(v View, c Check) []upgrade.Finding {
 	var out []upgrade.Finding
-	seen := []upgrade.ObjectRef{}
-	if v.Kubernetes != nil {
-		for _, d := range v.Kubernetes.DeprecatedAPIs {
-			seen = append(seen, d.Object)
+	for _, u := range v.APIs {
+		if u.Object.Name != "" || u.Product != "" {
+			continue
 		}
-	}
-	for _, s := range v.Scans {
-		for _, d := range s.Findings {
-			if slices.Contains(seen, d.Object) {
-				continue // said by the live objects, or by the other scanner
-			}
-			seen = append(seen, d.Object)
-			evidence := fmt.Sprintf("%s %s: %s", s.Tool, s.Version, d.Evidence)
-			switch fateOf(d, v) {
-			case goes:
-				out = append(out, on(c.finding(evidence, replace(d)), d.Object))
-			case gone:
-				out = append(out, on(at(c.finding(evidence, replace(d)), upgrade.Medium), d.Object))
-			default:
-				out = append(out, on(at(c.finding(evidence, replace(d)), upgrade.Low), d.Object))
-			}
+		f := c.finding(fmt.Sprintf("%s %s: %s", u.Object.APIVersion, u.Object.Kind, u.Why), c.Remedy)
+		if u.Replacement != "" {
+			f.Remedy += ": " + u.Replacement
 		}
+		switch fateOf(u.DeprecatedAPI, v) {
+		case goes:
+			f.Evidence += fmt.Sprintf("; it is not served any more in %s", u.Removed)
+			if !named(u) {
+				f = at(f, upgrade.Medium)
+			}
+		case gone:
+			f = at(f, upgrade.Low)
+			f.Evidence += fmt.Sprintf("; it is not served since %s already", u.Removed)
+		default:
+			f = at(f, upgrade.Low)
+		}
+		if u.Verdict == apiuse.Fixed {
+			f = at(f, upgrade.Info)
+			f.Remedy = "nothing: refresh the insight on that day, or earlier: aws eks start-insights-refresh"
+		}
+		out = append(out, f)
 	}
 	return out
+}
+
+// productAPIs makes one finding for each API of a product: it goes with a
+// release of the product, whatever the cluster's version is.
+func productAPIs(v View, c Check) []upgrade.Finding {
+	var old groups
+	for _, u := range v.APIs {
+		if u.Product != "" {
+			old.add(u, stays)
+		}
+	}
+	var out []upgrade.Finding
+	for _, g := range old {
+		u := g.uses[0]
+		f := c.finding(g.evidence(), replace(u))
+		if u.Removed == (upgrade.Version{}) {
+			f = at(f, upgrade.Low)
+		}
+		if u.Source != "" {
+			f.Source = u.Source
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// milder sets a lower severity; such a finding does not block.
+func milder(f upgrade.Finding, s upgrade.Severity) upgrade.Finding {
+	f.Blocks = false
+	return at(f, s)
+}
+
+// named reports whether a client of the requests is known by name.
+func named(u apiuse.Use) bool {
+	for _, e := range u.Evidence {
+		if e.Kind == upgrade.EvidenceInsight {
+			return true
+		}
+	}
+	return false
+}
+
+func inFile(u apiuse.Use) bool {
+	for _, e := range u.Evidence {
+		if e.Kind == upgrade.EvidenceFile {
+			return true
+		}
+	}
+	return false
+}
+
+// group is the uses of one API that share a finding.
+type group struct {
+	fate fate
+	uses []apiuse.Use
+}
+
+type groups []*group
+
+func (all *groups) add(u apiuse.Use, f fate) {
+	for _, g := range *all {
+		if o := g.uses[0].Object; g.fate == f && o.APIVersion == u.Object.APIVersion && o.Kind == u.Object.Kind {
+			g.uses = append(g.uses, u)
+			return
+		}
+	}
+	*all = append(*all, &group{f, []apiuse.Use{u}})
+}
+
+func (g *group) evidence() string {
+	var names []string
+	for _, u := range g.uses {
+		switch o := u.Object; {
+		case o.Name == "":
+		case o.Namespace != "":
+			names = append(names, o.Namespace+"/"+o.Name)
+		default:
+			names = append(names, o.Name)
+		}
+	}
+	u := g.uses[0]
+	what := "is deprecated"
+	switch {
+	case u.Product != "":
+		what = ofProduct(u.DeprecatedAPI)
+	case g.fate == gone:
+		what = fmt.Sprintf("is not served since %s already, so that the running cluster lives without it", u.Removed)
+	default:
+		if u.Deprecated != (upgrade.Version{}) {
+			what += fmt.Sprintf(" since %s", u.Deprecated)
+		}
+		if u.Removed != (upgrade.Version{}) {
+			what += fmt.Sprintf(" and goes in %s", u.Removed)
+		}
+	}
+	text := fmt.Sprintf("%s %s %s", u.Object.APIVersion, u.Object.Kind, what)
+	if len(names) == 0 {
+		return text + "; " + u.Why
+	}
+	return fmt.Sprintf("%s; %d objects: %s; the first: %s", text, len(names), some(names), u.Why)
+}
+
+// ofProduct says by which release of its product an API goes.
+func ofProduct(d upgrade.DeprecatedAPI) string {
+	switch {
+	case d.Removed == (upgrade.Version{}):
+		return fmt.Sprintf("is deprecated since %s %s", d.Product, d.Deprecated)
+	case d.Deprecated == (upgrade.Version{}):
+		return fmt.Sprintf("is not served by %s %s and later", d.Product, d.Removed)
+	}
+	return fmt.Sprintf("is deprecated since %s %s and not served by %s and later", d.Product, d.Deprecated, d.Removed)
 }
 
 // fate is what becomes of an API version by this upgrade.
@@ -116,16 +222,9 @@ func fateOf(d upgrade.DeprecatedAPI, v View) fate {
 	return goes
 }
 
-func replace(d upgrade.DeprecatedAPI) string {
-	if d.Replacement == "" {
+func replace(u apiuse.Use) string {
+	if u.Replacement == "" {
 		return "change its source (manifest, chart or controller) to do without this API: no replacement is named"
 	}
-	return "change its source (manifest, chart or controller) to " + d.Replacement + " and apply it"
-}
-
-func later(d upgrade.DeprecatedAPI) string {
-	if d.Removed == (upgrade.Version{}) {
-		return ""
-	}
-	return fmt.Sprintf(" and goes in %s", d.Removed)
+	return "change its source (manifest, chart or controller) to " + u.Replacement + " and apply it"
 }

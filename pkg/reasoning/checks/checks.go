@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/lifecycle"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/reasoning/apiuse"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
@@ -21,6 +23,7 @@ type View struct {
 	Kubernetes *upgrade.KubernetesState // nil: not seen
 	Notes      []upgrade.ReleaseNote
 	Scans      []upgrade.Scan
+	APIs       []apiuse.Use       // what all sources together show of API versions that go away
 	Snapshots  []upgrade.Snapshot // all of them, for what they could not see
 	Asked      []upgrade.Source   // what was to be looked at; the rest was left out on purpose
 
@@ -57,6 +60,7 @@ func NewView(request upgrade.Request, now time.Time, snapshots []upgrade.Snapsho
 			v.Scans = s.Scans
 		}
 	}
+	v.APIs = apiuse.Join(v.apiSigns(), lifecycle.All())
 	return v, nil
 }
 
@@ -118,7 +122,7 @@ type Check struct {
 
 // All returns the catalogue: every check, by family.
 func All() []Check {
-	return slices.Concat(perceptionChecks, versionChecks, skewChecks, healthChecks, insightChecks, networkChecks, addonChecks, apiChecks, budgetChecks, noteChecks)
+	return slices.Concat(perceptionChecks, versionChecks, skewChecks, healthChecks, insightChecks, networkChecks, addonChecks, apiChecks, helmChecks, scannerChecks, budgetChecks, noteChecks)
 }
 
 // Result is what the checks say.

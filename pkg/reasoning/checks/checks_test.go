@@ -43,7 +43,7 @@ func TestChecksFindWhatIsWrong(t *testing.T) {
 	type request = upgrade.Request
 	type cluster = reasoningtest.Cluster
 	hpa := upgrade.DeprecatedAPI{Object: upgrade.ObjectRef{APIVersion: "autoscaling/v2beta2", Kind: "HorizontalPodAutoscaler", Namespace: "default", Name: "web"},
-		Deprecated: v(23), Removed: v(35), Replacement: "autoscaling/v2 HorizontalPodAutoscaler", Written: true, Evidence: "still written by helm"}
+		Deprecated: v(23), Removed: v(35), Replacement: "autoscaling/v2 HorizontalPodAutoscaler", Evidence: []upgrade.Evidence{{Kind: upgrade.EvidenceManager, By: "helm"}}}
 	deprecated := func(change func(*upgrade.DeprecatedAPI)) func(*request, *cluster) {
 		return func(_ *request, c *cluster) {
 			d := hpa
@@ -90,7 +90,7 @@ func TestChecksFindWhatIsWrong(t *testing.T) {
 			[]want{{"kube-proxy-skew", upgrade.High, false, true, "cannot be read"}}},
 
 		{"an API that the target removes is written", deprecated(nil), []want{{"deprecated-apis", upgrade.Critical, true, false, "not served any more in 1.35; still written by helm"}}},
-		{"only an old manifest has an API that the target removes", deprecated(func(d *upgrade.DeprecatedAPI) { d.Written = false }), []want{{"deprecated-apis", upgrade.High, false, false, "1.35"}}},
+		{"only an old manifest has an API that the target removes", deprecated(func(d *upgrade.DeprecatedAPI) { d.Evidence = []upgrade.Evidence{{Kind: upgrade.EvidenceLastApplied}} }), []want{{"deprecated-apis", upgrade.Medium, false, false, "1.35; stale annotation only"}}},
 		{"an API was removed long ago", deprecated(func(d *upgrade.DeprecatedAPI) { d.Removed = v(26) }), []want{{"deprecated-apis", upgrade.Low, false, false, "since 1.26 already"}}},
 		{"an API goes later", deprecated(func(d *upgrade.DeprecatedAPI) { d.Removed = v(36) }), []want{{"deprecated-apis", upgrade.Low, false, false, "goes in 1.36"}}},
 		{"an API goes some day", deprecated(func(d *upgrade.DeprecatedAPI) { d.Removed = upgrade.Version{} }), []want{{"deprecated-apis", upgrade.Low, false, false, "deprecated since 1.23; 1 objects: default/web"}}},
@@ -99,14 +99,6 @@ func TestChecksFindWhatIsWrong(t *testing.T) {
 				deprecated(func(d *upgrade.DeprecatedAPI) { d.Removed, d.Object.Name = v(36), name })(r, c)
 			}
 		}, []want{{"deprecated-apis", upgrade.Low, false, false, "7 objects: default/a, default/b, default/c, default/d, default/e and 2 more"}}},
-		{"a scanner finds an API that the target removes", func(_ *request, c *cluster) {
-			c.Scans = []upgrade.Scan{{Tool: "pluto", Version: "5", Findings: []upgrade.DeprecatedAPI{hpa}}, {Tool: "kubent", Version: "0.7", Findings: []upgrade.DeprecatedAPI{hpa}}}
-		}, []want{{"scanners", upgrade.High, false, false, "pluto 5"}}},
-		{"a scanner repeats what the objects show", func(r *request, c *cluster) {
-			deprecated(nil)(r, c)
-			c.Scans = []upgrade.Scan{{Tool: "pluto", Version: "5", Findings: []upgrade.DeprecatedAPI{hpa}}}
-		}, []want{{"deprecated-apis", upgrade.Critical, true, false, ""}}},
-
 		{"a budget allows no disruption", func(_ *request, c *cluster) { c.Kubernetes.Budgets[0].DisruptionsAllowed = 0 },
 			[]want{{"disruption-budgets", upgrade.Medium, false, false, "2 of 2 pods are healthy and 1 must be (minAvailable 1)"}}},
 		{"a budget without pods", func(_ *request, c *cluster) {

@@ -38,6 +38,8 @@ const (
 	IngressClasses  upgrade.Part = "kubernetes.ingressClasses"
 	ServiceAccounts upgrade.Part = "kubernetes.serviceAccounts"
 	DeprecatedAPIs  upgrade.Part = "kubernetes.deprecatedApis"
+	RequestedAPIs   upgrade.Part = "kubernetes.requestedApis"
+	HelmReleases    upgrade.Part = "kubernetes.helmReleases"
 	StorageClasses  upgrade.Part = "kubernetes.storageClasses"
 	Volumes         upgrade.Part = "kubernetes.persistentVolumes"
 	Attachments     upgrade.Part = "kubernetes.volumeAttachments"
@@ -89,6 +91,8 @@ var parts = []part{
 	kubernetes(KubeNodes, "the nodes", true, func(s *upgrade.KubernetesState) bool { return s.Nodes != nil }),
 	kubernetes(KubeWorkloads, "the workloads", true, func(s *upgrade.KubernetesState) bool { return s.Workloads != nil }),
 	kubernetes(DeprecatedAPIs, "the API versions that objects are written in", true, func(s *upgrade.KubernetesState) bool { return s.DeprecatedAPIs != nil }),
+	kubernetes(RequestedAPIs, "the deprecated API versions that were requested", false, func(s *upgrade.KubernetesState) bool { return s.RequestedAPIs != nil }),
+	kubernetes(HelmReleases, "the Helm releases", false, func(s *upgrade.KubernetesState) bool { return s.HelmReleases != nil }),
 	kubernetes(Pods, "the pods", false, func(s *upgrade.KubernetesState) bool { return s.Pods != nil }),
 	kubernetes(Budgets, "the disruption budgets", false, func(s *upgrade.KubernetesState) bool { return s.Budgets != nil }),
 	kubernetes(Autoscalers, "the autoscalers", false, func(s *upgrade.KubernetesState) bool { return s.Autoscalers != nil }),

@@ -56,7 +56,7 @@ func Healthy() Cluster {
 			Workloads: []upgrade.Workload{{Object: upgrade.ObjectRef{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "default", Name: "frontend"}, Desired: 2, Ready: 2}},
 			Budgets: []upgrade.DisruptionBudget{{Object: upgrade.ObjectRef{APIVersion: "policy/v1", Kind: "PodDisruptionBudget", Namespace: "default", Name: "frontend"},
 				MinAvailable: "1", ExpectedPods: 2, CurrentHealthy: 2, DesiredHealthy: 1, DisruptionsAllowed: 1, Observed: true}},
-			DeprecatedAPIs: []upgrade.DeprecatedAPI{}, Objects: map[string]int{"apps/v1, Deployment": 1},
+			DeprecatedAPIs: []upgrade.DeprecatedAPI{}, RequestedAPIs: []upgrade.RequestedAPI{}, HelmReleases: []upgrade.HelmRelease{}, Objects: map[string]int{"apps/v1, Deployment": 1},
 			Pods:        []upgrade.Pod{{Namespace: "default", Name: "frontend-1", Node: 0}, {Namespace: "default", Name: "frontend-2", Node: 1}},
 			Autoscalers: []upgrade.Autoscaler{}, Namespaces: []upgrade.Namespace{{Name: "default"}, {Name: "kube-system"}}, PriorityClasses: []upgrade.PriorityClass{},
 			Services: []upgrade.Service{}, Ingresses: []upgrade.Ingress{}, IngressClasses: []upgrade.IngressClass{}, ServiceAccounts: []upgrade.ServiceAccount{},

@@ -14,10 +14,10 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/events"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/lifecycle"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception/awsstate"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception/kubestate"
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception/lifecycle"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception/releasenotes"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception/scanners"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
@@ -34,7 +34,7 @@ func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) 
 			upgrade.SourceAWS:          awsstate.New(eks.NewFromConfig(cfg), ec2.NewFromConfig(cfg)),
 			upgrade.SourceKubernetes:   &kubestate.Collector{Connect: clusters.New(cfg, c.Kubernetes).Connect, Table: lifecycle.Official(), Newest: lifecycle.Newest()},
 			upgrade.SourceReleaseNotes: &releasenotes.Collector{Client: &http.Client{Timeout: c.ReleaseNotes.Timeout.D()}, URL: c.ReleaseNotes.URL, Token: c.ReleaseNotes.Token.Reveal(), Offline: c.ReleaseNotes.URL == config.Bundled},
-			upgrade.SourceScanners:     &scanners.Collector{Artifacts: store},
+			upgrade.SourceScanners:     &scanners.Collector{Artifacts: store, Table: lifecycle.All()},
 		},
 		Artifacts: store,
 		Clock:     clk,
