@@ -89,6 +89,21 @@ const (
 	ReleaseNotes Family = "releaseNotes" // what Kubernetes and EKS announce
 )
 
+// Families lists the families, in the order of the catalogue.
+func Families() []Family {
+	return []Family{Perception, Versions, ControlPlane, Nodes, Network, Quotas, Addons, APIs, Proof, Admission, Disruption, Drain, Workloads, Storage, Identity, Traffic, Dependencies, ReleaseNotes}
+}
+
+// Subject says in words what a family is about.
+func (f Family) Subject() string {
+	return map[Family]string{
+		Perception: "what could not be seen", Versions: "versions and support", ControlPlane: "the cluster in EKS and its insights", Nodes: "node groups, launch templates, images, Karpenter",
+		Network: "addresses and load balancers", Quotas: "quotas of EC2 and EBS", Addons: "add-ons", APIs: "API versions that go away", Proof: "manifests tried on the target version",
+		Admission: "webhooks, policies, API services, CRDs", Disruption: "disruption budgets and what else hinders a drain", Drain: "the simulated drain", Workloads: "how pods are made",
+		Storage: "volumes", Identity: "IRSA, issuers, trust", Traffic: "what two clusters share", Dependencies: "what workloads use outside the cluster", ReleaseNotes: "what Kubernetes and EKS announce",
+	}[f]
+}
+
 // Blocks says when findings of a check keep an upgrade from starting. A finding
 // that is milder than its check does not.
 type Blocks string

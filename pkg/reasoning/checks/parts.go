@@ -150,3 +150,11 @@ func (v View) From() (upgrade.Version, bool) {
 	}
 	return upgrade.Version{}, false
 }
+
+// What calls a part by a name for people, such as "the nodes".
+func What(id upgrade.Part) string {
+	if i := slices.IndexFunc(parts, func(p part) bool { return p.id == id }); i >= 0 {
+		return parts[i].what
+	}
+	return string(id)
+}
