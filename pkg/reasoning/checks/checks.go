@@ -23,6 +23,7 @@ type View struct {
 	Kubernetes *upgrade.KubernetesState // nil: not seen
 	Notes      []upgrade.ReleaseNote
 	Scans      []upgrade.Scan
+	Proof      *upgrade.Proof     // nil: not seen
 	APIs       []apiuse.Use       // what all sources together show of API versions that go away
 	Snapshots  []upgrade.Snapshot // all of them, for what they could not see
 	Asked      []upgrade.Source   // what was to be looked at; the rest was left out on purpose
@@ -57,7 +58,7 @@ func NewView(request upgrade.Request, now time.Time, snapshots []upgrade.Snapsho
 		case upgrade.SourceReleaseNotes:
 			v.Notes = s.Notes
 		case upgrade.SourceScanners:
-			v.Scans = s.Scans
+			v.Scans, v.Proof = s.Scans, s.Proof
 		}
 	}
 	v.APIs = apiuse.Join(v.apiSigns(), lifecycle.All())
@@ -137,7 +138,7 @@ type Check struct {
 
 // All returns the catalogue: every check, by family.
 func All() []Check {
-	return slices.Concat(perceptionChecks, versionChecks, skewChecks, healthChecks, insightChecks, networkChecks, addonChecks, apiChecks, helmChecks, scannerChecks, budgetChecks, noteChecks)
+	return slices.Concat(perceptionChecks, versionChecks, skewChecks, healthChecks, insightChecks, networkChecks, addonChecks, apiChecks, helmChecks, scannerChecks, proofChecks, budgetChecks, noteChecks)
 }
 
 // Result is what the checks say.

@@ -52,6 +52,8 @@ const (
 	Karpenter       upgrade.Part = "kubernetes.karpenter"
 	KubeProxy       upgrade.Part = "kubernetes.kubeProxy"
 	Usage           upgrade.Part = "kubernetes.usage"
+
+	TargetProof upgrade.Part = "scanners.proof"
 )
 
 // part says whether a part was seen.
@@ -114,6 +116,8 @@ var parts = []part{
 	kubernetes(Karpenter, "the objects of Karpenter", false, func(s *upgrade.KubernetesState) bool { return s.Karpenter != nil }),
 	kubernetes(KubeProxy, "the configuration of kube-proxy", false, func(s *upgrade.KubernetesState) bool { return s.KubeProxy != nil }),
 	kubernetes(Usage, "the use of resources", false, func(s *upgrade.KubernetesState) bool { return s.Usage != nil }),
+
+	{TargetProof, "the manifests tried on the target version", upgrade.SourceScanners, false, func(v View) bool { return v.Proof != nil }},
 }
 
 // unseen returns what those parts are called that were not seen. A part that is

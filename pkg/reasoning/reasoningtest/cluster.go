@@ -17,6 +17,7 @@ type Cluster struct {
 	Kubernetes *upgrade.KubernetesState // nil: no snapshot
 	Notes      []upgrade.ReleaseNote
 	Scans      []upgrade.Scan
+	Proof      *upgrade.Proof
 	NotChecked []upgrade.NotChecked // of AWS
 	TakenAt    time.Time
 	Without    upgrade.Source // leave out this snapshot
@@ -66,6 +67,7 @@ func Healthy() Cluster {
 			Usage: &upgrade.Usage{Nodes: map[string]upgrade.Resources{}},
 		},
 		Notes:   []upgrade.ReleaseNote{{Version: v35, Section: "Feature", Text: "Something new."}},
+		Proof:   &upgrade.Proof{Version: v35, Against: v34, Tried: 12, BySource: map[string]int{upgrade.FromLive: 12}, Results: []upgrade.ProofResult{}},
 		TakenAt: Now.Add(-5 * time.Minute),
 	}
 }
@@ -93,6 +95,6 @@ func (c Cluster) Snapshots() []upgrade.Snapshot {
 	add(aws, c.AWS != nil)
 	add(upgrade.Snapshot{Source: upgrade.SourceKubernetes, Kubernetes: c.Kubernetes}, c.Kubernetes != nil)
 	add(upgrade.Snapshot{Source: upgrade.SourceReleaseNotes, Notes: c.Notes}, true)
-	add(upgrade.Snapshot{Source: upgrade.SourceScanners, Scans: c.Scans}, true)
+	add(upgrade.Snapshot{Source: upgrade.SourceScanners, Scans: c.Scans, Proof: c.Proof}, true)
 	return out
 }
