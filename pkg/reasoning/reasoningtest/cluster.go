@@ -72,11 +72,12 @@ func Healthy() Cluster {
 	}
 }
 
-// About makes EKS's insights and offers speak of another minor.
+// About makes EKS's insights and offers, and the proof, speak of another minor.
 func (c *Cluster) About(minor int) {
 	for i := range c.AWS.Insights {
 		c.AWS.Insights[i].Version.Minor = minor
 	}
+	c.Proof.Version.Minor, c.Proof.Against.Minor = minor, minor-1
 }
 
 // Snapshots returns what was seen, as perception stores it.
