@@ -1,4 +1,5 @@
-// Package scanners perceives what kubent and pluto found. They run in CodeBuild
+// Package scanners perceives what kubent and pluto found, and what an API server
+// of the target version says of the cluster's manifests. They run in CodeBuild
 // (scripts/scan.sh), which leaves their output in the artifact bucket.
 package scanners
 
@@ -65,6 +66,7 @@ func (c *Collector) Collect(ctx context.Context, in upgrade.PerceiveInput) (upgr
 		for _, tool := range tools {
 			snapshot.NotChecked = append(snapshot.NotChecked, upgrade.NotChecked{What: tool.name, Why: why, Remedy: "repair the CodeBuild project of the scanners"})
 		}
+		snapshot.NotChecked = append(snapshot.NotChecked, upgrade.NotChecked{Part: proofPart, What: proofWhat, Why: why, Remedy: "repair the CodeBuild project of the scanners"})
 		return snapshot, "the scanners did not run", nil
 	}
 	// CodeBuild's ids are "<project>:<uuid>"; the artifacts lie under the uuid.
@@ -88,10 +90,14 @@ func (c *Collector) Collect(ctx context.Context, in upgrade.PerceiveInput) (upgr
 		found += len(scan.Findings)
 		ran = append(ran, tool.name)
 	}
-	if len(ran) == 0 {
-		return snapshot, "no scanner gave a result", nil
+	proved, err := c.proof(ctx, folder, status, &snapshot)
+	if err != nil {
+		return snapshot, "", err
 	}
-	return snapshot, fmt.Sprintf("%d findings of %s", found, strings.Join(ran, " and ")), nil
+	if len(ran) == 0 {
+		return snapshot, "no scanner gave a result" + proved, nil
+	}
+	return snapshot, fmt.Sprintf("%d findings of %s%s", found, strings.Join(ran, " and "), proved), nil
 }
 
 // status reads how the tools fared; a build that left nothing is an empty list.
@@ -106,16 +112,23 @@ func (c *Collector) status(ctx context.Context, folder string) ([]toolStatus, er
 	return upgrade.Decode[[]toolStatus](data)
 }
 
-func (c *Collector) scan(ctx context.Context, folder string, status []toolStatus, tool string, parse func([]byte) ([]upgrade.ScanFinding, error)) (upgrade.Scan, error) {
+// output reads what a tool left in a file, if it ran.
+func (c *Collector) output(ctx context.Context, status []toolStatus, tool, file string) ([]byte, toolStatus, error) {
 	op := "read the output of " + tool
 	i := slices.IndexFunc(status, func(s toolStatus) bool { return s.Tool == tool })
 	if i < 0 {
-		return upgrade.Scan{}, upgrade.KindScanMissing.Errorf(op, "the build left no word of it").WithRemedy("see the log of the scanners' build")
+		return nil, toolStatus{}, upgrade.KindScanMissing.Errorf(op, "the build left no word of it").WithRemedy("see the log of the scanners' build")
 	}
 	if s := status[i]; s.Status != "ok" {
-		return upgrade.Scan{}, upgrade.KindScanMissing.Errorf(op, "%s: %s", s.Status, logging.Line(s.Detail, maxDetail)).WithRemedy("see the log of the scanners' build")
+		return nil, s, upgrade.KindScanMissing.Errorf(op, "%s: %s", s.Status, logging.Line(s.Detail, maxDetail)).WithRemedy("see the log of the scanners' build")
 	}
-	data, err := c.Artifacts.Read(ctx, folder+tool+".json")
+	data, err := c.Artifacts.Read(ctx, file)
+	return data, status[i], err
+}
+
+func (c *Collector) scan(ctx context.Context, folder string, status []toolStatus, tool string, parse func([]byte) ([]upgrade.ScanFinding, error)) (upgrade.Scan, error) {
+	op := "read the output of " + tool
+	data, state, err := c.output(ctx, status, tool, folder+tool+".json")
 	if err != nil {
 		return upgrade.Scan{}, err
 	}
@@ -126,5 +139,5 @@ func (c *Collector) scan(ctx context.Context, folder string, status []toolStatus
 	for i := range findings {
 		findings[i].Ours = c.ours(findings[i].Object)
 	}
-	return upgrade.Scan{Tool: tool, Version: status[i].Version, Findings: findings}, nil
+	return upgrade.Scan{Tool: tool, Version: state.Version, Findings: findings}, nil
 }
