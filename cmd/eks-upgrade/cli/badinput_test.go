@@ -72,15 +72,15 @@ func TestBadManifests(t *testing.T) {
 		files map[string]string
 		want  string
 	}{
-		"broken YAML":     {map[string]string{"sub/b.yml": configMap + "---\nkind: [\n"}, "b.yml, document 2 is not valid YAML"},
-		"no kind":         {map[string]string{"a.yaml": "apiVersion: v1\n"}, "a.yaml, document 1 has no apiVersion and kind"},
+		"broken YAML":     {map[string]string{"sub/b.yml": configMap + "---\nkind: [\n"}, "b.yml, document 2, line 5: not valid YAML"},
+		"no kind":         {map[string]string{"a.yaml": "apiVersion: v1\n"}, "a.yaml, document 1, line 1: apiVersion and kind must be given"},
 		"nothing to load": {map[string]string{"README.md": "hello"}, "holds no Kubernetes object"},
 		"only comments":   {map[string]string{"a.yaml": "# nothing\n---\n# here\n"}, "holds no Kubernetes object"},
-		"not an object":   {map[string]string{"a.json": "[1, 2]"}, "a.json, document 1 is not valid YAML"},
+		"not an object":   {map[string]string{"a.json": "[1, 2]"}, "a.json, document 1, line 1: want an object with apiVersion and kind"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)
-			code := f.run(t.Context(), []string{"rehearse", "--yes", "--manifests", good(t), "--manifests", manifests(t, tc.files)})
+			code := f.run(t.Context(), []string{"rehearse", "--yes", "--manifests", good(t), "--manifests", writeManifests(t, tc.files)})
 			got := f.err.String()
 			if code != exitUsage || !strings.Contains(got, tc.want) || strings.Count(got, "\n") != 1 || !strings.Contains(got, "; ") {
 				t.Errorf("exit code %d, stderr %q, want one line with %q and a remedy", code, got, tc.want)

@@ -80,8 +80,8 @@ func (f *fixture) pretend(ctx context.Context, o Options) (report.Data, error) {
 	return f.data, f.fail
 }
 
-// manifests writes a folder of manifests and returns its path.
-func manifests(t *testing.T, files map[string]string) string {
+// writeManifests writes a folder of manifests and returns its path.
+func writeManifests(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "manifests")
 	for name, text := range files {
@@ -98,7 +98,7 @@ func manifests(t *testing.T, files map[string]string) string {
 
 const configMap = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
 
-func good(t *testing.T) string { return manifests(t, map[string]string{"a.yaml": configMap}) }
+func good(t *testing.T) string { return writeManifests(t, map[string]string{"a.yaml": configMap}) }
 
 func TestApprovalOnTheTerminal(t *testing.T) {
 	for typed, approved := range map[string]bool{"y\n": true, "YES\n": true, "n\n": false, "\n": false, "": false, "yep\n": false, "y": true} {

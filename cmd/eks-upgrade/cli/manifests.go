@@ -4,14 +4,12 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/util/yaml"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/manifests"
 )
 
 const modulePath = "github.com/eks-upgrade-agent/eks-upgrade-agent"
@@ -55,60 +53,21 @@ func sourceRoot(dir string) (string, error) {
 // is started.
 func checkManifests(folders []string) error {
 	for _, folder := range folders {
-		if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
-			return usage("--manifests", fmt.Sprintf("%s does not exist", folder), "name a folder of Kubernetes manifests")
-		}
-		objects := 0
-		err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
-			if err != nil || entry.IsDir() || !isManifest(path) {
-				return err
-			}
-			n, err := checkManifest(path)
-			objects += n
-			return err
-		})
+		set, err := manifests.ScanFiles(folder)
 		var pathError *fs.PathError
 		switch {
+		case errors.As(err, &pathError) && pathError.Path == folder && errors.Is(err, fs.ErrNotExist):
+			return usage("--manifests", fmt.Sprintf("%s does not exist", folder), "name a folder of Kubernetes manifests")
 		case errors.As(err, &pathError):
 			return usage("--manifests", fmt.Sprintf("%s cannot be read: %v", pathError.Path, pathError.Err), "make it readable")
 		case err != nil:
-			return err
-		case objects == 0:
+			return usage("--manifests", err.Error(), "name a folder of Kubernetes manifests")
+		case len(set.Problems) > 0:
+			p := set.Problems[0]
+			return usage("--manifests", fmt.Sprintf("%s, document %d, line %d: %s", p.File, p.Document, p.Line, p.Text), p.Remedy)
+		case len(set.Manifests) == 0:
 			return usage("--manifests", fmt.Sprintf("%s holds no Kubernetes object", folder), "name a folder with .yaml, .yml or .json files")
 		}
 	}
 	return nil
-}
-
-func isManifest(path string) bool {
-	return slices.Contains([]string{".yaml", ".yml", ".json"}, strings.ToLower(filepath.Ext(path)))
-}
-
-// checkManifest returns how many objects a file holds.
-func checkManifest(path string) (int, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return 0, err
-	}
-	defer file.Close()
-	decoder := yaml.NewYAMLOrJSONDecoder(bufio.NewReader(file), 4096)
-	objects := 0
-	for i := 1; ; i++ {
-		var object struct {
-			APIVersion string `json:"apiVersion"`
-			Kind       string `json:"kind"`
-		}
-		err := decoder.Decode(&object)
-		switch {
-		case errors.Is(err, io.EOF):
-			return objects, nil
-		case err != nil:
-			return 0, usage("--manifests", fmt.Sprintf("%s, document %d is not valid YAML: %v", path, i, err), "correct the file or take it out of the folder")
-		case object.APIVersion == "" && object.Kind == "": // an empty document
-		case object.APIVersion == "" || object.Kind == "":
-			return 0, usage("--manifests", fmt.Sprintf("%s, document %d has no apiVersion and kind", path, i), "correct the file or take it out of the folder")
-		default:
-			objects++
-		}
-	}
 }
