@@ -26,6 +26,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/dynamodb"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/ecr"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/elasticache"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/elasticloadbalancing"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/eventbridge"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/iam"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/kms"
@@ -99,6 +100,7 @@ type World struct {
 	comprehend     *comprehend.Service
 	rds            *rds.Service
 	elasticache    *elasticache.Service
+	balancing      *elasticloadbalancing.Service
 	lambda         *lambda.Service
 	stepfunctions  *stepfunctions.Service
 	sns            *sns.Service
@@ -192,6 +194,9 @@ func (w *World) addServices() {
 	w.mux.Register("comprehend", w.comprehend)
 	w.mux.Register("rds", w.rds)
 	w.mux.Register("elasticache", w.elasticache)
+	w.balancing = elasticloadbalancing.New(o.Clock, o.Account, o.Region)
+	w.mux.Register("elasticloadbalancingv2", w.balancing)
+	w.mux.Register("elasticloadbalancing", w.balancing.Classic())
 	w.mux.Register("sns", w.sns)
 	w.mux.Register("sqs", w.sqs)
 	w.apigateway = apigateway.New(apigateway.Options{Clock: o.Clock, Account: o.Account, Region: o.Region, Seed: o.Seed, Mux: w.mux, Functions: w.lambda, Logs: w.logs, Endpoint: w.URL,
@@ -304,6 +309,9 @@ func (w *World) RDS() *rds.Service { return w.rds }
 
 // ElastiCache holds the caches.
 func (w *World) ElastiCache() *elasticache.Service { return w.elasticache }
+
+// LoadBalancing holds the load balancers and their target groups.
+func (w *World) LoadBalancing() *elasticloadbalancing.Service { return w.balancing }
 
 // STS issues credentials of sessions of roles.
 func (w *World) STS() *sts.Service { return w.sts }

@@ -54,7 +54,7 @@ func TestEveryServedOperationHasARule(t *testing.T) {
 	complete(t, w, clk)
 	n := 0
 	for _, service := range []string{
-		"apigateway", "apigatewaymanagementapi", "apigatewayv2", "bedrockruntime", "budgets", "cloudformation", "cloudwatch", "cloudwatchlogs", "codebuild", "comprehend", "dynamodb", "ec2", "ecr", "eks", "elasticache", "eventbridge", "iam", "kms",
+		"apigateway", "apigatewaymanagementapi", "apigatewayv2", "bedrockruntime", "budgets", "cloudformation", "cloudwatch", "cloudwatchlogs", "codebuild", "comprehend", "dynamodb", "ec2", "ecr", "eks", "elasticache", "elasticloadbalancing", "elasticloadbalancingv2", "eventbridge", "iam", "kms",
 		"lambda", "rds", "route53", "s3", "scheduler", "sfn", "sns", "sqs", "ssm", "sts",
 	} {
 		for _, op := range w.Mux().Operations(service) {

@@ -29,11 +29,12 @@ type Service struct {
 	mu        sync.Mutex
 	instances map[string]types.DBInstance
 	clusters  map[string]types.DBCluster
+	waiting   map[string][]types.PendingMaintenanceAction // by ARN
 }
 
 // New returns an RDS without databases.
 func New(c clock.Clock, account, region string) *Service {
-	return &Service{clock: c, account: account, region: region, instances: map[string]types.DBInstance{}, clusters: map[string]types.DBCluster{}}
+	return &Service{clock: c, account: account, region: region, instances: map[string]types.DBInstance{}, clusters: map[string]types.DBCluster{}, waiting: map[string][]types.PendingMaintenanceAction{}}
 }
 
 func (s *Service) arn(kind, id string) *string {

@@ -111,3 +111,22 @@ func TestClusters(t *testing.T) {
 		t.Errorf("error = %v", err)
 	}
 }
+
+func TestWhatWaitsForAMaintenanceWindow(t *testing.T) {
+	w, api := newWorld(t)
+	const arn = "arn:aws:rds:eu-west-1:123456789012:db:orders"
+	at := time.Date(2026, 7, 5, 5, 0, 0, 0, time.UTC)
+	w.RDS().PutMaintenance(arn, types.PendingMaintenanceAction{Action: aws.String("system-update"), Description: aws.String("New Operating System update is available"), CurrentApplyDate: &at})
+	w.RDS().PutMaintenance(arn + "-2")
+	out, err := api.DescribePendingMaintenanceActions(t.Context(), nil)
+	if err != nil || len(out.PendingMaintenanceActions) != 1 {
+		t.Fatalf("out = %+v, %v", out, err)
+	}
+	if got := out.PendingMaintenanceActions[0]; *got.ResourceIdentifier != arn || len(got.PendingMaintenanceActionDetails) != 1 || !got.PendingMaintenanceActionDetails[0].CurrentApplyDate.Equal(at) {
+		t.Errorf("waiting = %+v", got)
+	}
+	out, err = api.DescribePendingMaintenanceActions(t.Context(), &rds.DescribePendingMaintenanceActionsInput{Filters: []types.Filter{{Name: aws.String("db-instance-id"), Values: []string{"another"}}}})
+	if err != nil || len(out.PendingMaintenanceActions) != 0 {
+		t.Errorf("filtered = %+v, %v", out, err)
+	}
+}

@@ -9,16 +9,18 @@ import (
 // namespaces are the XML namespaces of the services' answers (source: the
 // xmlNamespace of the services' API models).
 var namespaces = map[string]string{
-	"cloudformation": "http://cloudformation.amazonaws.com/doc/2010-05-15/",
-	"cloudwatch":     "http://monitoring.amazonaws.com/doc/2010-08-01/",
-	"ec2":            "http://ec2.amazonaws.com/doc/2016-11-15/",
-	"elasticache":    "http://elasticache.amazonaws.com/doc/2015-02-02/",
-	"iam":            "https://iam.amazonaws.com/doc/2010-05-08/",
-	"rds":            "http://rds.amazonaws.com/doc/2014-10-31/",
-	"route53":        "https://route53.amazonaws.com/doc/2013-04-01/",
-	"s3":             s3Namespace,
-	"sns":            "http://sns.amazonaws.com/doc/2010-03-31/",
-	"sts":            "https://sts.amazonaws.com/doc/2011-06-15/",
+	"cloudformation":         "http://cloudformation.amazonaws.com/doc/2010-05-15/",
+	"cloudwatch":             "http://monitoring.amazonaws.com/doc/2010-08-01/",
+	"ec2":                    "http://ec2.amazonaws.com/doc/2016-11-15/",
+	"elasticache":            "http://elasticache.amazonaws.com/doc/2015-02-02/",
+	"elasticloadbalancing":   "http://elasticloadbalancing.amazonaws.com/doc/2012-06-01/",
+	"elasticloadbalancingv2": "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
+	"iam":                    "https://iam.amazonaws.com/doc/2010-05-08/",
+	"rds":                    "http://rds.amazonaws.com/doc/2014-10-31/",
+	"route53":                "https://route53.amazonaws.com/doc/2013-04-01/",
+	"s3":                     s3Namespace,
+	"sns":                    "http://sns.amazonaws.com/doc/2010-03-31/",
+	"sts":                    "https://sts.amazonaws.com/doc/2011-06-15/",
 }
 
 const xmlDeclaration = `<?xml version="1.0" encoding="UTF-8"?>` + "\n"

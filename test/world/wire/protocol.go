@@ -35,6 +35,8 @@ var protocols = map[string]protocol{
 	"ecr":                     json11,
 	"eks":                     restJSON,
 	"elasticache":             awsQuery,
+	"elasticloadbalancing":    awsQuery,
+	"elasticloadbalancingv2":  awsQuery,
 	"eventbridge":             json11,
 	"iam":                     awsQuery,
 	"kms":                     json11,

@@ -20,7 +20,7 @@ import (
 const maxBody = 32 << 20
 
 // serviceBySigning maps signing names to SDK packages where they differ.
-var serviceBySigning = map[string]string{"execute-api": "apigatewaymanagementapi", "bedrock": "bedrockruntime", "events": "eventbridge", "logs": "cloudwatchlogs", "monitoring": "cloudwatch", "states": "sfn"}
+var serviceBySigning = map[string]string{"execute-api": "apigatewaymanagementapi", "bedrock": "bedrockruntime", "elasticloadbalancing": "elasticloadbalancingv2", "events": "eventbridge", "logs": "cloudwatchlogs", "monitoring": "cloudwatch", "states": "sfn"}
 
 // Identity is what the credential scope of a request says.
 type Identity struct{ AccessKeyID, Region, Service string }
@@ -80,6 +80,10 @@ func readBody(c *Call, r *http.Request) ([]byte, error) {
 	return b, nil
 }
 
+// classicVersion is the version of the API of classic load balancers, which have
+// the address and the signing name of the others.
+const classicVersion = "2012-06-01"
+
 // decodeRequest finds the operation of r and decodes its Input.
 func (m *Mux) decodeRequest(c *Call, r *http.Request, body []byte) (operation string, in any, err error) {
 	service, proto := c.Service, c.protocol
@@ -110,6 +114,9 @@ func (m *Mux) decodeRequest(c *Call, r *http.Request, body []byte) (operation st
 			}
 		}
 		operation = form.Get("Action")
+		if service == "elasticloadbalancingv2" && form.Get("Version") == classicVersion {
+			service, c.Service = "elasticloadbalancing", "elasticloadbalancing"
+		}
 	}
 	if operation == "" || !isOperation(service, operation) {
 		return "", nil, unknownOperation(proto, service, operation, r.Method+" "+cmp.Or(r.Header.Get("X-Amz-Target"), r.URL.Path))

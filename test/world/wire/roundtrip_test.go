@@ -29,6 +29,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/aws/aws-sdk-go-v2/service/elasticache"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
@@ -272,6 +274,8 @@ func clients(cfg aws.Config) []service {
 		{name: "cloudformation", client: cloudformation.NewFromConfig(cfg)},
 		{name: "ecr", client: ecr.NewFromConfig(cfg)},
 		{name: "elasticache", client: elasticache.NewFromConfig(cfg)},
+		{name: "elasticloadbalancing", client: elasticloadbalancing.NewFromConfig(cfg)},
+		{name: "elasticloadbalancingv2", client: elasticloadbalancingv2.NewFromConfig(cfg)},
 		{name: "kms", client: kms.NewFromConfig(cfg)},
 		{name: "comprehend", client: comprehend.NewFromConfig(cfg)},
 		{name: "cloudwatchlogs", client: cloudwatchlogs.NewFromConfig(cfg), skip: map[string]string{"GetLogObject": "answers with a stream of events", "StartLiveTail": "the same"}},

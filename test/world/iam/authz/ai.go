@@ -46,11 +46,12 @@ var comprehend = merge(
 )
 
 var rds = map[string]Rule{
-	"DescribeDBInstances":        on("rds:DescribeDBInstances", arn("rds:db:{DBInstanceIdentifier}")),
-	"DescribeDBClusters":         on("rds:DescribeDBClusters", arn("rds:cluster:{DBClusterIdentifier}")),
-	"DescribeDBClusterEndpoints": on("rds:DescribeDBClusterEndpoints", arn("rds:cluster-endpoint:{DBClusterEndpointIdentifier}")),
-	"DescribeDBSubnetGroups":     on("rds:DescribeDBSubnetGroups", arn("rds:subgrp:{DBSubnetGroupName}")),
-	"ListTagsForResource":        on("rds:ListTagsForResource", field("ResourceName")),
+	"DescribeDBInstances":               on("rds:DescribeDBInstances", arn("rds:db:{DBInstanceIdentifier}")),
+	"DescribeDBClusters":                on("rds:DescribeDBClusters", arn("rds:cluster:{DBClusterIdentifier}")),
+	"DescribeDBClusterEndpoints":        on("rds:DescribeDBClusterEndpoints", arn("rds:cluster-endpoint:{DBClusterEndpointIdentifier}")),
+	"DescribePendingMaintenanceActions": on("rds:DescribePendingMaintenanceActions", field("ResourceIdentifier")),
+	"DescribeDBSubnetGroups":            on("rds:DescribeDBSubnetGroups", arn("rds:subgrp:{DBSubnetGroupName}")),
+	"ListTagsForResource":               on("rds:ListTagsForResource", field("ResourceName")),
 }
 
 var elasticache = map[string]Rule{
