@@ -29,6 +29,7 @@ type View struct {
 	Asked      []upgrade.Source   // what was to be looked at; the rest was left out on purpose
 
 	catalogue []Check
+	index     *index
 }
 
 // Sources are all sources; an upgrade asks each.
@@ -133,12 +134,24 @@ type Check struct {
 	Needs    []upgrade.Part // without each of them the check is not made
 	Source   string         // link to the rule
 	Remedy   string         // what to do, for any object; findings can be more precise
+	Eksup    string         // the check of eksup that it stands for: "K8S002"
 	run      func(View, Check) []upgrade.Finding
 }
 
 // All returns the catalogue: every check, by family.
 func All() []Check {
-	return slices.Concat(perceptionChecks, versionChecks, skewChecks, healthChecks, insightChecks, networkChecks, addonChecks, apiChecks, helmChecks, scannerChecks, proofChecks, budgetChecks, noteChecks)
+	return slices.Concat(
+		perceptionChecks,
+		versionChecks, skewChecks,
+		healthChecks, insightChecks,
+		networkChecks,
+		addonChecks,
+		apiChecks, helmChecks, scannerChecks,
+		proofChecks,
+		disruptionChecks,
+		workloadChecks, podChecks,
+		noteChecks,
+	)
 }
 
 // Result is what the checks say.
@@ -151,7 +164,7 @@ type Result struct {
 // it; perception-complete makes a finding of each part that is missing.
 func Run(v View) Result {
 	r := Result{Findings: []upgrade.Finding{}}
-	v.catalogue = All()
+	v.catalogue, v.index = All(), newIndex(v.Kubernetes)
 	for _, c := range v.catalogue {
 		outcome := upgrade.CheckOutcome{Check: c.ID, Status: upgrade.CheckPassed}
 		if absent := v.unseen(c.Needs); len(absent) > 0 {
@@ -179,6 +192,26 @@ func (c Check) found(v View, evidence string) upgrade.Finding {
 	f := c.finding(evidence, c.Remedy)
 	f.Blocks = c.Blocks.in(v.Request.Strategy)
 	return f
+}
+
+// drained is found for what hurts while nodes of this cluster are drained: an
+// upgrade by a second cluster drains none, so that it is milder there.
+func (c Check) drained(v View, evidence string) upgrade.Finding {
+	f := c.found(v, evidence)
+	if v.Request.Strategy == upgrade.BlueGreen {
+		f.Severity = lessen(f.Severity)
+	}
+	return f
+}
+
+func lessen(s upgrade.Severity) upgrade.Severity {
+	switch s {
+	case upgrade.Critical:
+		return upgrade.Medium
+	case upgrade.High, upgrade.Medium:
+		return upgrade.Low
+	}
+	return upgrade.Info
 }
 
 // finding starts a finding that does not block.

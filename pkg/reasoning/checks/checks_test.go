@@ -99,13 +99,6 @@ func TestChecksFindWhatIsWrong(t *testing.T) {
 				deprecated(func(d *upgrade.DeprecatedAPI) { d.Removed, d.Object.Name = v(36), name })(r, c)
 			}
 		}, []want{{"deprecated-apis", upgrade.Low, false, false, "7 objects: default/a, default/b, default/c, default/d, default/e and 2 more"}}},
-		{"a budget allows no disruption", func(_ *request, c *cluster) { c.Kubernetes.Budgets[0].DisruptionsAllowed = 0 },
-			[]want{{"disruption-budgets", upgrade.Medium, false, false, "2 of 2 pods are healthy and 1 must be (minAvailable 1)"}}},
-		{"a budget without pods", func(_ *request, c *cluster) {
-			c.Kubernetes.Budgets[0].DisruptionsAllowed, c.Kubernetes.Budgets[0].ExpectedPods = 0, 0
-		}, nil},
-		{"a budget's status is stale", func(_ *request, c *cluster) { c.Kubernetes.Budgets[0].Observed = false },
-			[]want{{"disruption-budgets", upgrade.Low, false, true, "not of its present generation"}}},
 
 		{"no version of an add-on fits the target", func(_ *request, c *cluster) { c.AWS.Addons[0].Compatible["1.35"] = upgrade.AddonChoice{} },
 			[]want{{"addon-compatibility", upgrade.Critical, true, false, "no version of add-on kube-proxy for 1.35"}}},

@@ -54,9 +54,9 @@ func Healthy() Cluster {
 		Kubernetes: &upgrade.KubernetesState{
 			ServerVersion: v34, GitVersion: "v1.34.2-eks-2d5f9a1",
 			Nodes:     []upgrade.Node{{Name: "node-a", Provisioner: upgrade.ByNodeGroup, NodeGroup: "general", KubeletVersion: v34, Ready: true}, {Name: "node-b", Provisioner: upgrade.ByNodeGroup, NodeGroup: "general", KubeletVersion: v34, Ready: true}},
-			Workloads: []upgrade.Workload{{Object: upgrade.ObjectRef{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "default", Name: "frontend"}, Desired: 2, Ready: 2}},
+			Workloads: []upgrade.Workload{Frontend()},
 			Budgets: []upgrade.DisruptionBudget{{Object: upgrade.ObjectRef{APIVersion: "policy/v1", Kind: "PodDisruptionBudget", Namespace: "default", Name: "frontend"},
-				MinAvailable: "1", ExpectedPods: 2, CurrentHealthy: 2, DesiredHealthy: 1, DisruptionsAllowed: 1, Observed: true}},
+				Selector: upgrade.LabelSelector{Labels: map[string]string{"app": "frontend"}}, MinAvailable: "1", ExpectedPods: 2, CurrentHealthy: 2, DesiredHealthy: 1, DisruptionsAllowed: 1, Observed: true}},
 			DeprecatedAPIs: []upgrade.DeprecatedAPI{}, RequestedAPIs: []upgrade.RequestedAPI{}, HelmReleases: []upgrade.HelmRelease{}, Objects: map[string]int{"apps/v1, Deployment": 1},
 			Pods:        []upgrade.Pod{{Namespace: "default", Name: "frontend-1", Node: 0}, {Namespace: "default", Name: "frontend-2", Node: 1}},
 			Autoscalers: []upgrade.Autoscaler{}, Namespaces: []upgrade.Namespace{{Name: "default"}, {Name: "kube-system"}}, PriorityClasses: []upgrade.PriorityClass{},
@@ -70,6 +70,15 @@ func Healthy() Cluster {
 		Proof:   &upgrade.Proof{Version: v35, Against: v34, Tried: 12, BySource: map[string]int{upgrade.FromLive: 12}, Results: []upgrade.ProofResult{}},
 		TakenAt: Now.Add(-5 * time.Minute),
 	}
+}
+
+// Frontend is the healthy cluster's one application.
+func Frontend() upgrade.Workload {
+	app := map[string]string{"app": "frontend"}
+	return upgrade.Workload{Object: upgrade.ObjectRef{APIVersion: "apps/v1", Kind: "Deployment", Namespace: "default", Name: "frontend"},
+		Desired: 2, Ready: 2, MinReadySeconds: 10, UpdateStrategy: "RollingUpdate", Selector: upgrade.LabelSelector{Labels: app},
+		Template: upgrade.PodTemplate{Labels: app, Spread: []string{"kubernetes.io/hostname"},
+			Containers: []upgrade.Container{{Name: "server", Image: "123456789012.dkr.ecr.eu-west-1.amazonaws.com/frontend:1.2.3", ReadinessProbe: true, CPU: 100, Memory: 64 << 20}}}}
 }
 
 // About makes EKS's insights and offers, and the proof, speak of another minor.
