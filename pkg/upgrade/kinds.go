@@ -69,6 +69,8 @@ var (
 		"check the cluster's endpoint access, the function's VPC settings and the security groups")
 	KindSubnetMissing = declare("perception.subnetMissing", CodeNotFound, "EC2 does not describe all subnets of the cluster",
 		"check the cluster's network settings: a subnet was deleted or is in another account")
+	KindPodNetworkUnknown = declare("perception.podNetworkUnknown", CodeNotFound, "EKS does not know from which subnets pods take their addresses",
+		"check by hand which subnets pods take addresses from, and that these have enough")
 	KindSourceUnreadable = declare("perception.sourceUnreadable", CodeInternal, "an answer of AWS or of the cluster is not as the agent knows it",
 		"update the agent; if it is new already, report the bug with this line")
 	KindReleaseNotesInterrupted = declare("perception.releaseNotesInterrupted", CodeUnavailable, "the time for reading the release notes ran out",

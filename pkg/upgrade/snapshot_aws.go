@@ -30,8 +30,9 @@ type ClusterState struct {
 	Instances          []Instance         `json:"instances"` // that run, of this cluster
 	Images             []Image            `json:"images"`    // of the instances and launch templates
 	FargateProfiles    []FargateProfile   `json:"fargateProfiles"`
-	NodeSubnets        []Subnet           `json:"nodeSubnets"` // of node groups, Auto Scaling groups, instances and Fargate profiles
-	PodSubnets         []Subnet           `json:"podSubnets"`  // of pods that do not take addresses from their node's subnet; empty: all do
+	NodeSubnets        []Subnet           `json:"nodeSubnets"`          // of node groups, Auto Scaling groups, instances and Fargate profiles
+	PodNetwork         *PodNetwork        `json:"podNetwork,omitempty"` // nil: not seen
+	InstanceTypes      []InstanceType     `json:"instanceTypes"`        // of the groups and instances
 	Quotas             []Quota            `json:"quotas"`
 	Addons             []Addon            `json:"addons"`
 	Insights           []Insight          `json:"insights"`
@@ -69,6 +70,14 @@ type Subnet struct {
 	ID      string `json:"id"`
 	Zone    string `json:"zone"`
 	FreeIPs int    `json:"freeIps"`
+}
+
+// PodNetwork is from where pods get their addresses, as the add-on vpc-cni is
+// configured.
+type PodNetwork struct {
+	PrefixDelegation bool     `json:"prefixDelegation,omitempty"` // nodes take blocks of 16 addresses
+	CustomNetworking bool     `json:"customNetworking,omitempty"` // pods have subnets of their own, by ENIConfig
+	Subnets          []Subnet `json:"subnets,omitempty"`          // of pods, beside those of their nodes; with custom networking instead of them
 }
 
 // HealthIssue as EKS reports it of a cluster, node group or add-on.

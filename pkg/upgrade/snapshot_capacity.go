@@ -72,7 +72,8 @@ type LaunchTemplate struct {
 	Name     string            `json:"name"`
 	Default  int64             `json:"default"`
 	Latest   int64             `json:"latest"`
-	Versions []TemplateVersion `json:"versions"` // those in use, the default and the latest
+	Versions []TemplateVersion `json:"versions"`       // those in use, the default and the latest
+	Gone     bool              `json:"gone,omitempty"` // EC2 does not know it (any more)
 }
 
 // TemplateVersion is a version of a launch template. Its user data is read for
@@ -108,6 +109,16 @@ type Instance struct {
 	Template     string      `json:"l,omitempty"` // id of the launch template
 	TemplateUsed string      `json:"v,omitempty"` // its version
 	LaunchedAt   Time        `json:"a,omitzero"`
+}
+
+// InstanceType of EC2.
+type InstanceType struct {
+	Name          string   `json:"name"`
+	VCPUs         int      `json:"vcpus"`
+	MemoryMiB     int64    `json:"memoryMiB"`
+	Architectures []string `json:"architectures,omitempty"`
+	Interfaces    int      `json:"interfaces,omitempty"`            // network interfaces that it can have
+	Addresses     int      `json:"addressesPerInterface,omitempty"` // IPv4
 }
 
 // Image of EC2.

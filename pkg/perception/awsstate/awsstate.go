@@ -1,19 +1,21 @@
-// Package awsstate perceives a cluster as EKS and EC2 describe it.
+// Package awsstate perceives a cluster as AWS describes it: EKS, EC2, EC2 Auto
+// Scaling and Service Quotas. It asks for a refresh of EKS's insights and changes
+// nothing else.
 package awsstate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
-	"github.com/aws/aws-sdk-go-v2/service/eks/types"
+	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
 
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/awserr"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception/partial"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
@@ -30,6 +32,12 @@ type NodeGroupAPI interface {
 	DescribeNodegroup(context.Context, *eks.DescribeNodegroupInput, ...func(*eks.Options)) (*eks.DescribeNodegroupOutput, error)
 }
 
+// FargateAPI describes Fargate profiles.
+type FargateAPI interface {
+	ListFargateProfiles(context.Context, *eks.ListFargateProfilesInput, ...func(*eks.Options)) (*eks.ListFargateProfilesOutput, error)
+	DescribeFargateProfile(context.Context, *eks.DescribeFargateProfileInput, ...func(*eks.Options)) (*eks.DescribeFargateProfileOutput, error)
+}
+
 // AddonAPI describes add-ons and what EKS offers of them.
 type AddonAPI interface {
 	ListAddons(context.Context, *eks.ListAddonsInput, ...func(*eks.Options)) (*eks.ListAddonsOutput, error)
@@ -37,10 +45,26 @@ type AddonAPI interface {
 	DescribeAddonVersions(context.Context, *eks.DescribeAddonVersionsInput, ...func(*eks.Options)) (*eks.DescribeAddonVersionsOutput, error)
 }
 
-// InsightAPI describes what EKS itself thinks of an upgrade.
+// InsightAPI tells what EKS itself thinks of an upgrade.
 type InsightAPI interface {
 	ListInsights(context.Context, *eks.ListInsightsInput, ...func(*eks.Options)) (*eks.ListInsightsOutput, error)
 	DescribeInsight(context.Context, *eks.DescribeInsightInput, ...func(*eks.Options)) (*eks.DescribeInsightOutput, error)
+	StartInsightsRefresh(context.Context, *eks.StartInsightsRefreshInput, ...func(*eks.Options)) (*eks.StartInsightsRefreshOutput, error)
+	DescribeInsightsRefresh(context.Context, *eks.DescribeInsightsRefreshInput, ...func(*eks.Options)) (*eks.DescribeInsightsRefreshOutput, error)
+}
+
+// TemplateAPI describes launch templates.
+type TemplateAPI interface {
+	DescribeLaunchTemplates(context.Context, *ec2.DescribeLaunchTemplatesInput, ...func(*ec2.Options)) (*ec2.DescribeLaunchTemplatesOutput, error)
+	DescribeLaunchTemplateVersions(context.Context, *ec2.DescribeLaunchTemplateVersionsInput, ...func(*ec2.Options)) (*ec2.DescribeLaunchTemplateVersionsOutput, error)
+}
+
+// InstanceAPI describes instances, their volumes, types and images.
+type InstanceAPI interface {
+	DescribeInstances(context.Context, *ec2.DescribeInstancesInput, ...func(*ec2.Options)) (*ec2.DescribeInstancesOutput, error)
+	DescribeVolumes(context.Context, *ec2.DescribeVolumesInput, ...func(*ec2.Options)) (*ec2.DescribeVolumesOutput, error)
+	DescribeInstanceTypes(context.Context, *ec2.DescribeInstanceTypesInput, ...func(*ec2.Options)) (*ec2.DescribeInstanceTypesOutput, error)
+	DescribeImages(context.Context, *ec2.DescribeImagesInput, ...func(*ec2.Options)) (*ec2.DescribeImagesOutput, error)
 }
 
 // SubnetAPI describes subnets.
@@ -48,168 +72,188 @@ type SubnetAPI interface {
 	DescribeSubnets(context.Context, *ec2.DescribeSubnetsInput, ...func(*ec2.Options)) (*ec2.DescribeSubnetsOutput, error)
 }
 
-// Collector looks at EKS and EC2.
+// ScalingAPI describes Auto Scaling groups.
+type ScalingAPI interface {
+	DescribeAutoScalingGroups(context.Context, *autoscaling.DescribeAutoScalingGroupsInput, ...func(*autoscaling.Options)) (*autoscaling.DescribeAutoScalingGroupsOutput, error)
+	DescribeLaunchConfigurations(context.Context, *autoscaling.DescribeLaunchConfigurationsInput, ...func(*autoscaling.Options)) (*autoscaling.DescribeLaunchConfigurationsOutput, error)
+}
+
+// QuotaAPI tells quotas.
+type QuotaAPI interface {
+	GetServiceQuota(context.Context, *servicequotas.GetServiceQuotaInput, ...func(*servicequotas.Options)) (*servicequotas.GetServiceQuotaOutput, error)
+	GetAWSDefaultServiceQuota(context.Context, *servicequotas.GetAWSDefaultServiceQuotaInput, ...func(*servicequotas.Options)) (*servicequotas.GetAWSDefaultServiceQuotaOutput, error)
+}
+
+// EKS is what is asked of EKS; *eks.Client satisfies it.
+type EKS interface {
+	ClusterAPI
+	NodeGroupAPI
+	FargateAPI
+	AddonAPI
+	InsightAPI
+}
+
+// EC2 is what is asked of EC2; *ec2.Client satisfies it.
+type EC2 interface {
+	TemplateAPI
+	InstanceAPI
+	SubnetAPI
+}
+
+// Collector looks at AWS.
 type Collector struct {
 	clusters   ClusterAPI
 	nodeGroups NodeGroupAPI
+	fargate    FargateAPI
 	addons     AddonAPI
 	insights   InsightAPI
+	templates  TemplateAPI
+	instances  InstanceAPI
 	subnets    SubnetAPI
+	scaling    ScalingAPI
+	quotas     QuotaAPI
+	clock      clock.Clock
 }
 
-// New returns the collector; *eks.Client and *ec2.Client satisfy it.
-func New(eks interface {
-	ClusterAPI
-	NodeGroupAPI
-	AddonAPI
-	InsightAPI
-}, ec2 SubnetAPI) *Collector {
-	return &Collector{clusters: eks, nodeGroups: eks, addons: eks, insights: eks, subnets: ec2}
+// New returns the collector. The clock measures how long a refresh of insights
+// is waited for.
+func New(eks EKS, ec2 EC2, scaling ScalingAPI, quotas QuotaAPI, c clock.Clock) *Collector {
+	return &Collector{clusters: eks, nodeGroups: eks, fargate: eks, addons: eks, insights: eks,
+		templates: ec2, instances: ec2, subnets: ec2, scaling: scaling, quotas: quotas, clock: c}
 }
 
-// parallel calls stay well below the rates of EKS's API, which are shared by
+// parallel calls stay well below the rates of AWS's APIs, which are shared by
 // the whole account.
 const parallel = 4
 
 // Collect implements perception.Collector. A cluster that does not exist is
 // NotFound. A part that may not be seen is left nil and named in NotChecked.
 func (c *Collector) Collect(ctx context.Context, in upgrade.PerceiveInput) (upgrade.Snapshot, string, error) {
-	cluster := in.Run.Request.Cluster
-	state, err := c.cluster(ctx, cluster)
+	state, err := c.cluster(ctx, in.Run.Request.Cluster)
 	if err != nil {
 		return upgrade.Snapshot{}, "", err
 	}
-	versions := slices.Compact([]upgrade.Version{state.Version, in.Run.Request.Target})
-	var subnets []string
-	for _, s := range state.Subnets {
-		subnets = append(subnets, s.ID)
-	}
-	parts := []part{
-		{"node groups", func(ctx context.Context) (err error) { state.NodeGroups, err = c.groups(ctx, cluster); return }},
-		{"add-ons", func(ctx context.Context) (err error) {
-			state.Addons, err = c.installed(ctx, cluster, versions)
-			return
-		}},
-		{"insights", func(ctx context.Context) (err error) { state.Insights, err = c.readiness(ctx, cluster); return }},
-		{"versions that EKS offers", func(ctx context.Context) (err error) { state.Available, err = c.available(ctx); return }},
-		{"free IP addresses of the subnets", func(ctx context.Context) (err error) { state.Subnets, err = c.describe(ctx, subnets); return }},
-	}
-	unseen, err := partial.Each(ctx, parallel, parts, look)
-	if err != nil {
+	l := look{Collector: c, state: &state, versions: versions(state.Version, in.Run.Request.Target), controlPlane: state.Subnets}
+	if err := l.all(ctx); err != nil {
 		return upgrade.Snapshot{}, "", err
 	}
-	snapshot := upgrade.Snapshot{AWS: &state}
-	for _, u := range unseen {
-		if u != (upgrade.NotChecked{}) {
-			snapshot.NotChecked = append(snapshot.NotChecked, u)
-		}
-	}
-	summary := fmt.Sprintf("EKS %s %s, %d node groups, %d add-ons, %d insights", state.Version, state.Status, len(state.NodeGroups), len(state.Addons), len(state.Insights))
-	return snapshot, summary, nil
+	summary := fmt.Sprintf("EKS %s %s, %d node groups, %d self-managed groups, %d instances, %d add-ons, %d insights", state.Version, state.Status, len(state.NodeGroups),
+		selfManaged(state.ScalingGroups), len(state.Instances), len(state.Addons), len(state.Insights))
+	return upgrade.Snapshot{AWS: &state, NotChecked: l.notChecked}, summary, nil
 }
 
-// part is one thing to look at beside the cluster itself; each writes to a
-// field of its own.
+// versions are those that the cluster passes through, the running one first. A
+// target that cannot be reached is looked at by itself: a check says so.
+func versions(from, target upgrade.Version) []upgrade.Version {
+	hops, err := upgrade.Hops(from, target)
+	if err != nil {
+		return slices.Compact([]upgrade.Version{from, target})
+	}
+	all := []upgrade.Version{from}
+	for _, h := range hops {
+		all = append(all, h.To)
+	}
+	return all
+}
+
+func selfManaged(groups []upgrade.AutoScalingGroup) int {
+	n := 0
+	for _, g := range groups {
+		if g.NodeGroup == "" {
+			n++
+		}
+	}
+	return n
+}
+
+// look is one look at a cluster.
+type look struct {
+	*Collector
+	state        *upgrade.ClusterState
+	versions     []upgrade.Version
+	controlPlane []upgrade.Subnet // ids only
+	usage        *usage           // of the region; nil: not seen
+	volumes      map[string]int64 // GiB by type; nil: not seen
+	notChecked   []upgrade.NotChecked
+}
+
+// part is one thing to look at; each writes to fields of its own.
 type part struct {
+	id   upgrade.Part
 	what string
 	look func(context.Context) error
 }
 
-func look(ctx context.Context, p part) (upgrade.NotChecked, error) {
-	if err := p.look(ctx); err != nil {
-		return partial.Unseen(p.what, err)
+// all looks at everything. EKS takes its time over a refresh of the insights, so
+// that the rest is looked at meanwhile; what depends on other parts comes after
+// them.
+func (l *look) all(ctx context.Context) error {
+	s, cluster := l.state, l.state.Name
+	first := []part{
+		{"aws.nodeGroups", "node groups", func(ctx context.Context) (err error) { s.NodeGroups, err = l.groups(ctx, cluster); return }},
+		{"aws.addons", "add-ons", func(ctx context.Context) (err error) { s.Addons, err = l.installed(ctx, cluster, l.versions); return }},
+		{"aws.available", "versions that EKS offers", func(ctx context.Context) (err error) { s.Available, err = l.available(ctx); return }},
+		{"aws.fargateProfiles", "Fargate profiles", func(ctx context.Context) (err error) { s.FargateProfiles, err = l.profiles(ctx, cluster); return }},
+		{"aws.autoScalingGroups", "Auto Scaling groups", func(ctx context.Context) (err error) { s.ScalingGroups, err = l.scalingGroups(ctx, cluster); return }},
+		{"aws.instances", "instances", func(ctx context.Context) (err error) { s.Instances, l.usage, err = l.running(ctx, cluster); return }},
+		{"aws.quotas", "volumes", func(ctx context.Context) (err error) { l.volumes, err = l.disks(ctx); return }},
 	}
-	return upgrade.NotChecked{}, nil
-}
-
-func (c *Collector) cluster(ctx context.Context, name string) (upgrade.ClusterState, error) {
-	op := "describe cluster " + name
-	out, err := c.clusters.DescribeCluster(ctx, &eks.DescribeClusterInput{Name: &name})
-	if awserr.Is(err, "ResourceNotFoundException") {
-		return upgrade.ClusterState{}, upgrade.KindClusterNotFound.Field(op, "cluster", fmt.Sprintf("EKS knows no cluster %q in this account and region", name),
-			"correct the name, or run in the cluster's account and region")
+	second := []part{
+		{"aws.launchTemplates", "launch templates", func(ctx context.Context) (err error) { s.LaunchTemplates, err = l.launchTemplates(ctx, s); return }},
+		{"aws.subnets", "free IP addresses of the subnets", func(ctx context.Context) (err error) {
+			s.Subnets, err = l.describe(ctx, ids(l.controlPlane), nil)
+			return
+		}},
+		{"aws.nodeSubnets", "free IP addresses of the nodes' subnets", func(ctx context.Context) (err error) { s.NodeSubnets, err = l.nodeSubnets(ctx, s); return }},
+		{"aws.podNetwork", "the pods' network", func(ctx context.Context) (err error) { s.PodNetwork, err = l.podNetwork(ctx, s); return }},
 	}
-	if err != nil {
-		return upgrade.ClusterState{}, awserr.Wrap(op, err)
+	third := []part{
+		{"aws.images", "images of nodes", func(ctx context.Context) (err error) { s.Images, err = l.images(ctx, s); return }},
+		{"aws.instanceTypes", "instance types", func(ctx context.Context) (err error) { s.InstanceTypes, err = l.types(ctx, s); return }},
+		{"aws.quotas", "quotas", func(ctx context.Context) (err error) { s.Quotas, err = l.limits(ctx, s); return }},
 	}
-	from := out.Cluster
-	version, err := upgrade.ParseVersion(aws.ToString(from.Version))
-	if err != nil {
-		return upgrade.ClusterState{}, upgrade.KindSourceUnreadable.Errorf(op, "%w", err)
-	}
-	state := upgrade.ClusterState{
-		Name: name, ARN: aws.ToString(from.Arn), Version: version, PlatformVersion: aws.ToString(from.PlatformVersion),
-		Status: string(from.Status), RoleARN: aws.ToString(from.RoleArn), Tags: from.Tags,
-	}
-	if vpc := from.ResourcesVpcConfig; vpc != nil {
-		state.VPC, state.SecurityGroups = aws.ToString(vpc.VpcId), vpc.SecurityGroupIds
-		for _, id := range vpc.SubnetIds {
-			state.Subnets = append(state.Subnets, upgrade.Subnet{ID: id})
-		}
-	}
-	if from.Health != nil {
-		for _, i := range from.Health.Issues {
-			state.Health = append(state.Health, upgrade.HealthIssue{Code: string(i.Code), Message: aws.ToString(i.Message), Resources: i.ResourceIds})
-		}
-	}
-	return state, nil
-}
-
-func (c *Collector) available(ctx context.Context) ([]upgrade.AvailableVersion, error) {
-	found := []upgrade.AvailableVersion{}
-	pages := eks.NewDescribeClusterVersionsPaginator(c.clusters, &eks.DescribeClusterVersionsInput{})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, awserr.Wrap("list the versions that EKS offers", err)
-		}
-		for _, v := range page.ClusterVersions {
-			version, err := upgrade.ParseVersion(aws.ToString(v.ClusterVersion))
+	slow := []part{{"aws.insights", "insights", func(ctx context.Context) (err error) {
+		s.Insights, s.InsightsRefresh, err = l.readiness(ctx, cluster)
+		return
+	}}}
+	unseen, err := partial.Each(ctx, 2, [][][]part{{slow}, {first, second, third}}, func(ctx context.Context, waves [][]part) ([]upgrade.NotChecked, error) {
+		var unseen []upgrade.NotChecked
+		for _, wave := range waves {
+			more, err := partial.Each(ctx, parallel, wave, see)
 			if err != nil {
-				return nil, upgrade.KindSourceUnreadable.Errorf("list the versions that EKS offers", "%w", err)
+				return nil, err
 			}
-			found = append(found, upgrade.AvailableVersion{Version: version, Status: versionStatus(v),
-				EndOfStandard: instant(v.EndOfStandardSupportDate), EndOfExtended: instant(v.EndOfExtendedSupportDate)})
+			unseen = append(unseen, more...)
+		}
+		return unseen, nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, u := range slices.Concat(unseen[1], unseen[0]) {
+		if u.What != "" {
+			l.notChecked = append(l.notChecked, u)
 		}
 	}
-	return found, nil
+	return nil
 }
 
-// versionStatus prefers the field that replaced the other, older one, which
-// spells the same in lower case with hyphens.
-func versionStatus(v types.ClusterVersionInformation) string {
-	if v.VersionStatus != "" {
-		return string(v.VersionStatus)
+func see(ctx context.Context, p part) (upgrade.NotChecked, error) {
+	err := p.look(ctx)
+	if err == nil || errors.Is(err, errSaid) {
+		return upgrade.NotChecked{}, nil
 	}
-	return strings.ToUpper(strings.ReplaceAll(string(v.Status), "-", "_"))
+	unseen, err := partial.Unseen(p.what, err)
+	if err != nil {
+		return upgrade.NotChecked{}, err
+	}
+	unseen.Part = p.id
+	return unseen, nil
 }
 
-func (c *Collector) describe(ctx context.Context, ids []string) ([]upgrade.Subnet, error) {
-	op := "describe the cluster's subnets"
-	found := []upgrade.Subnet{}
-	if len(ids) == 0 {
-		return found, nil // without ids EC2 would describe all subnets
-	}
-	pages := ec2.NewDescribeSubnetsPaginator(c.subnets, &ec2.DescribeSubnetsInput{SubnetIds: ids})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, awserr.Wrap(op, err)
-		}
-		for _, s := range page.Subnets {
-			if s.AvailableIpAddressCount == nil {
-				return nil, upgrade.KindSourceUnreadable.Errorf(op, "EC2 does not say how many addresses are free in %s", aws.ToString(s.SubnetId))
-			}
-			found = append(found, upgrade.Subnet{ID: aws.ToString(s.SubnetId), Zone: aws.ToString(s.AvailabilityZone), FreeIPs: int(*s.AvailableIpAddressCount)})
-		}
-	}
-	if len(found) != len(ids) {
-		return nil, upgrade.KindSubnetMissing.Errorf(op, "EC2 describes %d of the %d subnets", len(found), len(ids)).
-			WithRemedy("give the cluster subnets that exist")
-	}
-	slices.SortFunc(found, func(a, b upgrade.Subnet) int { return strings.Compare(a.ID, b.ID) })
-	return found, nil
-}
+// errSaid is the error of a part that could not be seen because another could
+// not, of which that is said already.
+var errSaid = upgrade.Detailf("it depends on what could not be seen")
 
 func instant(t *time.Time) upgrade.Time {
 	if t == nil {

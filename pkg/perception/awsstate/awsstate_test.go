@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception/awsstate"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
@@ -23,9 +24,11 @@ import (
 
 func v(minor int) upgrade.Version { return upgrade.Version{Major: 1, Minor: minor} }
 
-// cloud is an account with EKS clusters and subnets. Its lists have pages of
-// one. errors holds what an operation answers instead.
+// cloud is an account with EKS clusters, instances and subnets. Its lists have
+// pages of one. errors holds what an operation answers instead.
 type cloud struct {
+	machines
+
 	cluster  *types.Cluster
 	versions []types.ClusterVersionInformation
 	groups   map[string]*types.Nodegroup
@@ -87,9 +90,10 @@ func (c *cloud) ListInsights(_ context.Context, in *eks.ListInsightsInput, _ ...
 	var all []types.InsightSummary
 	for _, i := range c.insights {
 		if slices.Contains(in.Filter.Categories, i.Category) {
-			all = append(all, types.InsightSummary{Id: i.Id, Name: i.Name, Category: i.Category, InsightStatus: i.InsightStatus, KubernetesVersion: i.KubernetesVersion, LastRefreshTime: i.LastRefreshTime})
+			all = append(all, types.InsightSummary{Id: i.Id, Name: i.Name, Category: i.Category, InsightStatus: i.InsightStatus, KubernetesVersion: i.KubernetesVersion, LastRefreshTime: i.LastRefreshTime, LastTransitionTime: i.LastTransitionTime})
 		}
 	}
+	c.listed = true
 	items, next := page(all, in.NextToken)
 	return &eks.ListInsightsOutput{Insights: items, NextToken: next}, c.errors["ListInsights"]
 }
@@ -105,9 +109,9 @@ func (c *cloud) DescribeInsight(_ context.Context, in *eks.DescribeInsightInput,
 
 func (c *cloud) DescribeSubnets(_ context.Context, in *ec2.DescribeSubnetsInput, _ ...func(*ec2.Options)) (*ec2.DescribeSubnetsOutput, error) {
 	out := &ec2.DescribeSubnetsOutput{}
-	for _, id := range in.SubnetIds {
-		if free, ok := c.subnets[id]; ok {
-			out.Subnets = append(out.Subnets, ec2types.Subnet{SubnetId: &id, AvailabilityZone: aws.String("eu-west-1" + id[len(id)-1:]), AvailableIpAddressCount: aws.Int32(free)})
+	for _, id := range slices.Sorted(maps.Keys(c.subnets)) {
+		if slices.Contains(in.SubnetIds, id) || in.Filters != nil && strings.HasPrefix(id, "subnet-cni") {
+			out.Subnets = append(out.Subnets, ec2types.Subnet{SubnetId: &id, AvailabilityZone: aws.String("eu-west-1" + id[len(id)-1:]), AvailableIpAddressCount: aws.Int32(c.subnets[id])})
 		}
 	}
 	return out, c.errors["DescribeSubnets"]
@@ -138,13 +142,14 @@ func newCloud() *cloud {
 		offers: map[string]map[string][]types.AddonVersionInfo{"coredns": {"1.34": {offer("v1.12.1-eksbuild.2", "1.34", true)}, "1.35": {offer("v1.12.4-eksbuild.9", "1.35", true), offer("v1.12.4-eksbuild.10", "1.35", false), offer("v1.11.0-eksbuild.1", "1.36", true)}}},
 		insights: []types.Insight{{Id: aws.String("1"), Name: aws.String("Kubelet version skew"), Category: types.CategoryUpgradeReadiness, InsightStatus: &types.InsightStatus{Status: types.InsightStatusValueWarning, Reason: aws.String("old")}, KubernetesVersion: aws.String("1.35"), LastRefreshTime: &noon, Recommendation: aws.String("update")},
 			{Id: aws.String("2"), Name: aws.String("Hybrid"), Category: types.CategoryMisconfiguration}, {Id: aws.String("3"), Name: aws.String("Silent"), Category: types.CategoryUpgradeReadiness}},
-		subnets: map[string]int32{"subnet-a": 100, "subnet-b": 7}, errors: map[string]error{},
+		subnets: map[string]int32{"subnet-a": 100, "subnet-b": 7, "subnet-c": 50, "subnet-pods-a": 3, "subnet-cni-b": 9}, errors: map[string]error{},
+		machines: newMachines(),
 	}
 }
 
 func collect(t *testing.T, c *cloud, cluster string) (upgrade.Snapshot, string, error) {
 	t.Helper()
-	return awsstate.New(c, c).Collect(t.Context(), upgrade.PerceiveInput{Run: upgrade.Run{Request: upgrade.Request{Cluster: cluster, Target: v(35)}}})
+	return awsstate.New(c, c, c, c, c).Collect(t.Context(), upgrade.PerceiveInput{Run: upgrade.Run{Request: upgrade.Request{Cluster: cluster, Target: v(35)}}})
 }
 
 func TestCollectSeesTheWholeCluster(t *testing.T) {
@@ -170,10 +175,11 @@ func TestCollectSeesTheWholeCluster(t *testing.T) {
 			{ID: "3", Name: "Silent", Category: "UPGRADE_READINESS", Status: "UNKNOWN"}},
 		Available: []upgrade.AvailableVersion{{Version: v(35), Status: "STANDARD_SUPPORT", EndOfStandard: upgrade.At(noon)}, {Version: v(31), Status: "EXTENDED_SUPPORT"}},
 	}}
-	if diff := cmp.Diff(want, snapshot); diff != "" {
+	want.AWS.InsightsRefresh = &upgrade.InsightsRefresh{Status: "COMPLETED", StartedAt: upgrade.At(noon), EndedAt: upgrade.At(noon)}
+	if diff := cmp.Diff(want, snapshot, cmpopts.IgnoreFields(upgrade.ClusterState{}, "ScalingGroups", "LaunchTemplates", "Instances", "Images", "FargateProfiles", "NodeSubnets", "PodNetwork", "InstanceTypes", "Quotas")); diff != "" {
 		t.Error(diff)
 	}
-	if summary != "EKS 1.34 ACTIVE, 2 node groups, 2 add-ons, 2 insights" {
+	if summary != "EKS 1.34 ACTIVE, 2 node groups, 3 self-managed groups, 4 instances, 2 add-ons, 2 insights" {
 		t.Errorf("summary %q", summary)
 	}
 }
@@ -191,7 +197,20 @@ func TestCollectGoesOnWithoutWhatItMayNotSee(t *testing.T) {
 		{"ListInsights", "insights", func(s *upgrade.ClusterState) bool { return s.Insights == nil }},
 		{"DescribeInsight", "insights", func(s *upgrade.ClusterState) bool { return s.Insights == nil }},
 		{"DescribeClusterVersions", "versions that EKS offers", func(s *upgrade.ClusterState) bool { return s.Available == nil }},
-		{"DescribeSubnets", "free IP addresses of the subnets", func(s *upgrade.ClusterState) bool { return s.Subnets == nil }},
+		{"ListFargateProfiles", "Fargate profiles", func(s *upgrade.ClusterState) bool { return s.FargateProfiles == nil && s.NodeSubnets == nil }},
+		{"DescribeFargateProfile", "Fargate profiles", func(s *upgrade.ClusterState) bool { return s.FargateProfiles == nil }},
+		{"DescribeAutoScalingGroups", "Auto Scaling groups", func(s *upgrade.ClusterState) bool {
+			return s.ScalingGroups == nil && s.LaunchTemplates == nil && s.InstanceTypes == nil && s.Quotas == nil && s.Images == nil
+		}},
+		{"DescribeLaunchConfigurations", "Auto Scaling groups", func(s *upgrade.ClusterState) bool { return s.ScalingGroups == nil }},
+		{"DescribeLaunchTemplates", "launch templates", func(s *upgrade.ClusterState) bool { return s.LaunchTemplates == nil && s.Images == nil }},
+		{"DescribeLaunchTemplateVersions", "launch templates", func(s *upgrade.ClusterState) bool { return s.LaunchTemplates == nil }},
+		{"DescribeInstances", "instances", func(s *upgrade.ClusterState) bool { return s.Instances == nil && s.Quotas == nil }},
+		{"DescribeVolumes", "volumes", func(s *upgrade.ClusterState) bool { return s.Quotas == nil }},
+		{"DescribeInstanceTypes", "instance types", func(s *upgrade.ClusterState) bool { return s.InstanceTypes == nil }},
+		{"DescribeImages", "images of nodes", func(s *upgrade.ClusterState) bool { return s.Images == nil }},
+		{"GetServiceQuota", "quotas", func(s *upgrade.ClusterState) bool { return s.Quotas == nil }},
+		{"GetAWSDefaultServiceQuota", "quotas", func(s *upgrade.ClusterState) bool { return s.Quotas == nil }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.operation, func(t *testing.T) {
@@ -202,7 +221,7 @@ func TestCollectGoesOnWithoutWhatItMayNotSee(t *testing.T) {
 				t.Fatal(err)
 			}
 			n := snapshot.NotChecked
-			if len(n) != 1 || n[0].What != tt.what || !strings.Contains(n[0].Why, "is not authorized") || !strings.Contains(n[0].Remedy, "IAM") || !tt.absent(snapshot.AWS) {
+			if len(n) != 1 || n[0].Part == "" || n[0].What != tt.what || !strings.Contains(n[0].Why, "is not authorized") || !strings.Contains(n[0].Remedy, "IAM") || !tt.absent(snapshot.AWS) {
 				t.Errorf("not checked %+v, seen %+v", n, snapshot.AWS)
 			}
 		})
@@ -216,7 +235,7 @@ func TestASubnetThatIsGoneIsNotOverlooked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if snapshot.AWS.Subnets != nil || len(snapshot.NotChecked) != 1 {
+	if snapshot.AWS.Subnets != nil || snapshot.AWS.NodeSubnets != nil || len(snapshot.NotChecked) != 2 {
 		t.Errorf("subnets %+v, not checked %+v", snapshot.AWS.Subnets, snapshot.NotChecked)
 	}
 }

@@ -22,7 +22,8 @@ const (
 	AWSImages          upgrade.Part = "aws.images"
 	AWSFargate         upgrade.Part = "aws.fargateProfiles"
 	AWSNodeSubnets     upgrade.Part = "aws.nodeSubnets"
-	AWSPodSubnets      upgrade.Part = "aws.podSubnets"
+	AWSPodNetwork      upgrade.Part = "aws.podNetwork"
+	AWSInstanceTypes   upgrade.Part = "aws.instanceTypes"
 	AWSQuotas          upgrade.Part = "aws.quotas"
 
 	Cluster         upgrade.Part = "kubernetes.version"
@@ -86,7 +87,8 @@ var parts = []part{
 	aws(AWSImages, "the images of nodes", false, func(s *upgrade.ClusterState) bool { return s.Images != nil }),
 	aws(AWSFargate, "the Fargate profiles", false, func(s *upgrade.ClusterState) bool { return s.FargateProfiles != nil }),
 	aws(AWSNodeSubnets, "the nodes' subnets", false, func(s *upgrade.ClusterState) bool { return s.NodeSubnets != nil }),
-	aws(AWSPodSubnets, "the pods' subnets", false, func(s *upgrade.ClusterState) bool { return s.PodSubnets != nil }),
+	aws(AWSPodNetwork, "the pods' network", false, func(s *upgrade.ClusterState) bool { return s.PodNetwork != nil }),
+	aws(AWSInstanceTypes, "the instance types", false, func(s *upgrade.ClusterState) bool { return s.InstanceTypes != nil }),
 	aws(AWSQuotas, "the quotas of EC2 and EBS", false, func(s *upgrade.ClusterState) bool { return s.Quotas != nil }),
 
 	kubernetes(Cluster, "the API server's version", true, func(s *upgrade.KubernetesState) bool { return s.ServerVersion != (upgrade.Version{}) }),

@@ -6,8 +6,10 @@ import (
 	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
+	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/artifacts"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/boundary"
@@ -26,12 +28,19 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/tell"
 )
 
+// AWS returns the collector that looks at AWS. Its clients keep to rates well
+// below AWS's own, which others of the account use too.
+func AWS(cfg aws.Config, clk clock.Clock) *awsstate.Collector {
+	cfg = awsclient.Limited(cfg)
+	return awsstate.New(eks.NewFromConfig(cfg), ec2.NewFromConfig(cfg), autoscaling.NewFromConfig(cfg), servicequotas.NewFromConfig(cfg), clk)
+}
+
 // New returns the handler of the phase; its logger and metrics are the context's.
 func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) (boundary.Function[upgrade.PerceiveOutput], error) {
 	store := artifacts.New(awsclient.S3(cfg), c.Bucket)
 	handler := &perception.Handler{
 		Collectors: map[upgrade.Source]perception.Collector{
-			upgrade.SourceAWS:          awsstate.New(eks.NewFromConfig(cfg), ec2.NewFromConfig(cfg)),
+			upgrade.SourceAWS:          AWS(cfg, clk),
 			upgrade.SourceKubernetes:   &kubestate.Collector{Connect: clusters.New(cfg, c.Kubernetes).Connect, Table: lifecycle.Official(), Newest: lifecycle.Newest()},
 			upgrade.SourceReleaseNotes: &releasenotes.Collector{Client: &http.Client{Timeout: c.ReleaseNotes.Timeout.D()}, URL: c.ReleaseNotes.URL, Token: c.ReleaseNotes.Token.Reveal(), Offline: c.ReleaseNotes.URL == config.Bundled},
 			upgrade.SourceScanners:     &scanners.Collector{Artifacts: store, Table: lifecycle.All()},
