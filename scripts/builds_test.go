@@ -54,6 +54,9 @@ func statuses(t *testing.T, scans string) map[string]string {
 func TestScanSaysHowEachToolFared(t *testing.T) {
 	kubent := `case "$1" in --version) echo "version 0.7.3";; *) echo '[]';; esac`
 	pluto := `case "$1" in version) echo "Version:5.22";; *) echo '{"items":[]}'; exit 3;; esac`
+	prove := func(status string) string {
+		return `case "$1" in version) echo v1;; *) echo "$*"; exit ` + status + `;; esac`
+	}
 	env := []string{"CLUSTER=shop", "TARGET_VERSION=1.35"}
 	for what, c := range map[string]struct {
 		programs map[string]string
@@ -63,10 +66,13 @@ func TestScanSaysHowEachToolFared(t *testing.T) {
 	}{
 		"both run":           {map[string]string{"kubent": kubent, "pluto": pluto}, []string{"KUBECONFIG=x"}, map[string]string{"kubent": "ok", "pluto": "ok"}, []string{"kubent.json", "pluto.json"}},
 		"the cluster by aws": {map[string]string{"kubent": kubent, "pluto": pluto, "aws": "exit 0"}, nil, map[string]string{"kubent": "ok", "pluto": "ok"}, []string{"kubent.json", "pluto.json"}},
-		"none is there":      {nil, []string{"KUBECONFIG=x"}, map[string]string{"kubent": "missing", "pluto": "missing"}, nil},
+		"none is there":      {nil, []string{"KUBECONFIG=x"}, map[string]string{"kubent": "missing", "pluto": "missing", "prove": "missing"}, nil},
 		"one fails": {map[string]string{"kubent": `echo 'no "such"	cluster' >&2; exit 1`, "pluto": pluto}, []string{"KUBECONFIG=x"},
 			map[string]string{"kubent": "failed", "pluto": "ok"}, []string{"pluto.json"}},
-		"one prints nothing": {map[string]string{"kubent": `exit 0`, "pluto": pluto}, []string{"KUBECONFIG=x"}, map[string]string{"kubent": "failed", "pluto": "ok"}, []string{"pluto.json"}},
+		"one prints nothing":              {map[string]string{"kubent": `exit 0`, "pluto": pluto}, []string{"KUBECONFIG=x"}, map[string]string{"kubent": "failed", "pluto": "ok"}, []string{"pluto.json"}},
+		"the proof finds something":       {map[string]string{"eks-upgrade": prove("4")}, nil, map[string]string{"kubent": "missing", "pluto": "missing", "prove": "ok"}, []string{"proof.json"}},
+		"the proof is not complete":       {map[string]string{"eks-upgrade": prove("3")}, nil, map[string]string{"kubent": "missing", "pluto": "missing", "prove": "ok"}, []string{"proof.json"}},
+		"the proof cannot be carried out": {map[string]string{"eks-upgrade": prove("1")}, nil, map[string]string{"kubent": "missing", "pluto": "missing", "prove": "failed"}, nil},
 		"no way to the cluster": {map[string]string{"kubent": kubent, "pluto": pluto, "aws": "echo AccessDenied >&2; exit 254"}, nil,
 			map[string]string{"kubent": "failed", "pluto": "failed"}, nil},
 	} {
@@ -75,10 +81,13 @@ func TestScanSaysHowEachToolFared(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%v: %s", err, out)
 			}
+			if c.want["prove"] == "" {
+				c.want["prove"] = "missing"
+			}
 			if diff := cmp.Diff(c.want, statuses(t, scans)); diff != "" {
 				t.Error(diff)
 			}
-			for _, tool := range []string{"kubent.json", "pluto.json"} {
+			for _, tool := range []string{"kubent.json", "pluto.json", "proof.json"} {
 				_, err := os.Stat(filepath.Join(scans, tool))
 				if wanted := strings.Contains(strings.Join(c.files, " "), tool); wanted != (err == nil) {
 					t.Errorf("%s: %v, wanted: %t", tool, err, wanted)

@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
-# Runs kubent and pluto on a cluster and leaves in the folder given:
+# Runs kubent and pluto on a cluster, tries its manifests on an API server of the
+# target version, and leaves in the folder given:
 #   kubent.json, pluto.json   what each tool printed; absent when it did not run
+#   proof.json                what eks-upgrade prove printed; absent when it could not be carried out
 #   tool-status.json          one entry per tool: tool, version, status (ok,
 #                             missing, failed) and detail, in words
-# Needs CLUSTER and TARGET_VERSION ("1.35"); EXECUTION is for its log. A scanner that is missing or fails is said so and is no
+# Needs CLUSTER and TARGET_VERSION ("1.35"); EXECUTION is for its log. EKS_UPGRADE names the program when it is not on
+# PATH, EKS_UPGRADE_CONTROL_PLANE the API server when it is not beside that. A scanner that is missing or fails is said so and is no
 # failure of the build: the assessment then says that it was not checked.
 #
 # Neither reads Helm's stored releases: they are Secrets, and the build's role may read none (docs/rbac.yaml).
@@ -69,5 +72,21 @@ for tool in kubent pluto; do
     scan pluto "$(pluto version 2>&1 | head -n 1 || true)" pluto detect-api-resources --output json --target-versions "k8s=v$TARGET_VERSION.0"
   fi
 done
+
+# The proof finds the cluster by itself. It ends with 3 when not all could be tried, and with 4 when it has found something.
+program=${EKS_UPGRADE:-eks-upgrade}
+if ! command -v "$program" >/dev/null; then
+  note prove "" missing "there is no program $program; put it on PATH or set EKS_UPGRADE to its path"
+else
+  rc=0
+  "$program" prove --cluster "$CLUSTER" --target "$TARGET_VERSION" --output json >"$work/proof.json" 2>"$work/proof.log" || rc=$?
+  case $rc in
+    0 | 3 | 4)
+      mv "$work/proof.json" "$out/proof.json"
+      note prove "$("$program" version 2>&1 | head -n 1 || true)" ok "what the API server of $TARGET_VERSION says is in proof.json"
+      ;;
+    *) note prove "" failed "it ended with status $rc: $(tail -c 400 "$work/proof.log")" ;;
+  esac
+fi
 
 (IFS=,; printf '[%s]\n' "${entries[*]}") >"$out/tool-status.json"

@@ -1,6 +1,10 @@
 package access
 
-import "github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+import (
+	"slices"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
+)
 
 // Group is a Kubernetes group that access entries map the agent's roles to and
 // that the manifest binds to cluster roles.
@@ -10,6 +14,7 @@ type Group string
 const (
 	Readers Group = "eks-upgrade-agent:readers"
 	Writers Group = "eks-upgrade-agent:writers"
+	Provers Group = "eks-upgrade-agent:provers" // see prove.go
 )
 
 // Rule allows verbs on resources, or on paths of the API server.
@@ -30,6 +35,7 @@ type ClusterRole struct {
 	Group     Group
 	GreenOnly bool // only in a cluster that is being filled
 	Rules     []Rule
+	Collects  []Selector // it has the rules of cluster roles that one of these picks, and none of its own
 }
 
 // Names of the cluster roles and of their bindings.
@@ -45,8 +51,10 @@ const (
 // applied.
 func groupOf(role string) Group {
 	switch role {
-	case FunctionName(upgrade.PhasePerceive), FunctionName(upgrade.PhaseValidate), ScanProject:
+	case FunctionName(upgrade.PhasePerceive), FunctionName(upgrade.PhaseValidate):
 		return Readers
+	case ScanProject:
+		return Provers
 	case FunctionName(upgrade.PhaseExecute):
 		return Writers
 	}
@@ -75,8 +83,8 @@ var discovery = Rule{Why: "asks for the version and for what is served", Verbs: 
 // Kubernetes returns the cluster roles. Those of GreenOnly are for a cluster
 // that is being filled; the agent takes them back when it is full.
 func Kubernetes() []ClusterRole {
-	return []ClusterRole{
-		{Name: ReadRole, Purpose: "perceive, validate and the scan read what an upgrade can break", Group: Readers, Rules: append([]Rule{
+	return slices.Concat([]ClusterRole{
+		{Name: ReadRole, Purpose: "perceive and validate read what an upgrade can break", Group: Readers, Rules: append([]Rule{
 			discovery,
 			{Why: "looks at the nodes", Verbs: []string{"list"}, APIGroups: []string{""}, Resources: []string{"nodes"}},
 			{Why: "finds the load balancer of the Service that takes the traffic", Verbs: []string{"get"}, APIGroups: []string{""}, Resources: []string{"services"}},
@@ -96,7 +104,7 @@ func Kubernetes() []ClusterRole {
 				APIGroups: []string{"rbac.authorization.k8s.io"}, Resources: []string{"clusterroles", "roles"}},
 			{Why: "gives these rights back when all is delivered", Verbs: []string{"delete"}, APIGroups: []string{"rbac.authorization.k8s.io"}, Resources: []string{"clusterrolebindings"}, Names: []string{DeliverRole}},
 		}},
-	}
+	}, proving())
 }
 
 // ageing lists the kinds of which Kubernetes has deprecated a version at some

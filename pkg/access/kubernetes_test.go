@@ -54,7 +54,7 @@ func TestReadersSeeNoSecretsAndNobodyWritesToBlue(t *testing.T) {
 	for _, r := range access.Kubernetes() {
 		for _, rule := range r.Rules {
 			for _, resource := range rule.Resources {
-				if r.Group == access.Readers && (resource == "*" || resource == "secrets" || resource == "configmaps") {
+				if r.Group != access.Writers && (resource == "*" || resource == "secrets" || resource == "configmaps") {
 					t.Errorf("%s may %v %s", r.Name, rule.Verbs, resource)
 				}
 			}
@@ -99,7 +99,7 @@ func TestEntriesAndCommands(t *testing.T) {
 		"aws eks create-access-entry --region eu-west-1 --cluster-name shop --principal-arn arn:aws:iam::123456789012:role/eks-upgrade-perceive --type STANDARD --kubernetes-groups eks-upgrade-agent:readers",
 		"aws eks create-access-entry --region eu-west-1 --cluster-name shop --principal-arn arn:aws:iam::123456789012:role/eks-upgrade-execute --type STANDARD --kubernetes-groups eks-upgrade-agent:writers",
 		"aws eks create-access-entry --region eu-west-1 --cluster-name shop --principal-arn arn:aws:iam::123456789012:role/eks-upgrade-validate --type STANDARD --kubernetes-groups eks-upgrade-agent:readers",
-		"aws eks create-access-entry --region eu-west-1 --cluster-name shop --principal-arn arn:aws:iam::123456789012:role/eks-upgrade-scan --type STANDARD --kubernetes-groups eks-upgrade-agent:readers",
+		"aws eks create-access-entry --region eu-west-1 --cluster-name shop --principal-arn arn:aws:iam::123456789012:role/eks-upgrade-scan --type STANDARD --kubernetes-groups eks-upgrade-agent:provers",
 	}
 	if diff := cmp.Diff(want, access.Commands(names, "shop")); diff != "" {
 		t.Error(diff)

@@ -33,7 +33,18 @@ func Manifest(green bool) string {
 func Render(roles []ClusterRole) string {
 	var b strings.Builder
 	for _, r := range roles {
-		fmt.Fprintf(&b, "---\n# %s\napiVersion: %s\nkind: ClusterRole\nmetadata:\n  name: %q\nrules:\n", strings.ToUpper(r.Purpose[:1])+r.Purpose[1:], rbacVersion, r.Name)
+		fmt.Fprintf(&b, "---\n# %s\napiVersion: %s\nkind: ClusterRole\nmetadata:\n  name: %q\n", strings.ToUpper(r.Purpose[:1])+r.Purpose[1:], rbacVersion, r.Name)
+		if len(r.Collects) > 0 {
+			b.WriteString("aggregationRule:\n  clusterRoleSelectors:\n")
+			for _, s := range r.Collects {
+				fmt.Fprintf(&b, "    - matchLabels: {%q: \"true\"}\n", s.Label)
+				if s.Without != "" {
+					fmt.Fprintf(&b, "      matchExpressions: [{key: %q, operator: DoesNotExist}]\n", s.Without)
+				}
+			}
+		} else {
+			b.WriteString("rules:\n")
+		}
 		last := ""
 		for _, rule := range r.Rules {
 			why := rule.Why
@@ -104,8 +115,12 @@ func (r ClusterRole) Objects() []map[string]any {
 	ref := func(kind, name string) map[string]any {
 		return map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name}
 	}
+	role := map[string]any{"rules": rules}
+	if len(r.Collects) > 0 {
+		role = map[string]any{"aggregationRule": map[string]any{"clusterRoleSelectors": r.selectors()}}
+	}
 	return []map[string]any{
-		object("ClusterRole", map[string]any{"rules": rules}),
+		object("ClusterRole", role),
 		object("ClusterRoleBinding", map[string]any{"roleRef": ref("ClusterRole", r.Name), "subjects": []any{ref("Group", string(r.Group))}}),
 	}
 }

@@ -150,14 +150,22 @@ func (e *examination) kubernetes(ctx context.Context, area, name string, green b
 		return
 	}
 	var lacking []access.ClusterRole
+	whole := map[access.Group]bool{} // groups that lack a cluster role altogether
 	for _, role := range access.Kubernetes() {
-		if role.GreenOnly {
+		switch {
+		case role.GreenOnly:
 			continue // it comes and goes with a delivery
+		case len(role.Collects) > 0: // what it collects is not known
+			if whole[role.Group] {
+				lacking = append(lacking, role)
+			}
+			continue
 		}
 		if missing, complete := e.reviewRole(ctx, area, client, role); !complete {
 			return
 		} else if len(missing.Rules) > 0 {
 			lacking = append(lacking, missing)
+			whole[role.Group] = missing.Name == role.Name
 		}
 	}
 	e.deliverRole(ctx, area, client, green)

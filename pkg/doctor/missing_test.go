@@ -112,10 +112,10 @@ func TestAnotherAccountIsBadInput(t *testing.T) {
 
 func TestKubernetesPermissionsThatAreMissing(t *testing.T) {
 	a := deployed(t)
-	a.api.without = func(ask kube.Attributes) bool { return ask.Resource == "cronjobs" }
+	a.api.without = func(ask kube.Attributes) bool { return ask.Resource == "nodes" }
 	r := a.examine(a.options())
 	f := a.one(r, doctor.Missing, "cluster shop", string(access.Readers))
-	if !strings.Contains(f.Detail, "it may not list cronjobs.batch") {
+	if !strings.Contains(f.Detail, "it may not list nodes") {
 		t.Errorf("%+v", f)
 	}
 	var role map[string]any

@@ -27,6 +27,14 @@ type Assets struct {
 	Bundled bool
 }
 
+// Path is where the API server is, as controlplane.Find takes it.
+func (a Assets) Path() string {
+	if a.Bundled {
+		return a.APIServer[0]
+	}
+	return filepath.Dir(a.APIServer[0])
+}
+
 // FindAssets looks for the programs: with KUBEBUILDER_ASSETS set in that folder
 // and nowhere else (but for kwok, which may also be in the cache), else in the
 // cache that scripts/build-control-plane.sh fills. It builds nothing. The error

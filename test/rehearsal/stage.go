@@ -21,6 +21,7 @@ import (
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/controlplane"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/scripts"
@@ -110,24 +111,24 @@ func newStage(o Options, assets cluster.Assets) (*stage, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
-	if err := s.addServices(); err != nil {
+	if err := s.addServices(assets); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
 }
 
-func (s *stage) addServices() error {
+func (s *stage) addServices(assets cluster.Assets) error {
 	source, err := unpackScripts(s.o.Dir)
 	if err != nil {
 		return err
 	}
-	env := map[string]string{"POLL_INTERVAL": "200ms"}
+	env := map[string]string{"POLL_INTERVAL": "200ms", controlplane.PathVariable: assets.Path()}
 	if s.o.Deploy == nil { // else the project says where it is
 		env["EKS_UPGRADE"] = s.o.Executable
 	}
 	s.services = full.Add(s.world, full.Options{Clusters: announcing{eksbackend.New(s.fleet), s}, Hold: s.clock.Hold, Seed: s.o.Seed, TempDir: s.o.Dir,
 		Sources:  map[string]string{sourceLocation: source},
-		BuildEnv: env})
+		BuildEnv: env, HoldProjects: []string{scanProject}})
 	s.ec2, s.eks, s.route53, s.builds = s.services.EC2, s.services.EKS, s.services.Route53, s.services.CodeBuild
 	s.route53.OnChange(s.changed)
 	s.config, err = config.Load(s.environment())

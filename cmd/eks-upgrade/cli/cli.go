@@ -175,7 +175,7 @@ func (a *app) command(args []string) *cobra.Command {
 	root.SetErr(a.stderr)
 	root.AddCommand(a.rehearseCommand(), a.worldCommand(), a.provisionCommand(), a.versionCommand(), a.startCommand(), a.statusCommand(), a.configCommand())
 	root.AddCommand(a.approveCommand(), a.watchCommand())
-	root.AddCommand(a.accessCommand(), a.doctorCommand())
+	root.AddCommand(a.accessCommand(), a.doctorCommand(), a.proveCommand())
 	return root
 }
 

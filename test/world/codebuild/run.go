@@ -86,7 +86,7 @@ func (r *runner) phases() types.StatusType {
 		defer timeout()
 	}
 	provisioned := queued && step(types.BuildPhaseTypeProvisioning, r.provision)
-	if provisioned {
+	if only := r.service.opts.HoldOnly; provisioned && (only == nil || slices.Contains(only, value(r.build.ProjectName))) {
 		defer r.service.opts.Hold()()
 	}
 	if provisioned && step(types.BuildPhaseTypeDownloadSource, r.download) {

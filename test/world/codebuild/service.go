@@ -85,6 +85,8 @@ type Options struct {
 	Logs   Logs
 	// Hold is taken while a build's commands run; nil: nothing is.
 	Hold func() func()
+	// HoldOnly are the projects whose builds take Hold; nil: all.
+	HoldOnly []string
 	// HoldTransfers is taken while the source is copied and artifacts are stored,
 	// which is real work that waits for nothing simulated; nil: nothing is.
 	HoldTransfers func() func()

@@ -36,6 +36,9 @@ type Options struct {
 	// HoldBuilds holds the clock while builds run, too. Builds whose commands wait
 	// for simulated operations then take as long as those take on AWS.
 	HoldBuilds bool
+	// HoldProjects are projects whose builds hold the clock without HoldBuilds:
+	// their commands wait for nothing simulated.
+	HoldProjects []string
 	// BuildEnv is added to the environment of builds, which already has the
 	// endpoint, the region and credentials of the project's service role.
 	BuildEnv map[string]string
@@ -63,14 +66,18 @@ func Add(w *world.World, o Options) *Services {
 	s.Route53 = route53.New(route53.Options{Clock: w.Clock(), Seed: o.Seed, Hold: o.Hold, Alarms: w.CloudWatch()})
 	env := map[string]string{"AWS_ENDPOINT_URL": w.URL(), "AWS_REGION": region}
 	var hold func() func()
-	if o.HoldBuilds {
+	var only []string
+	switch {
+	case o.HoldBuilds:
 		hold = o.Hold
+	case len(o.HoldProjects) > 0:
+		hold, only = o.Hold, o.HoldProjects
 	}
 	for name, value := range o.BuildEnv {
 		env[name] = value
 	}
 	s.CodeBuild = codebuild.New(codebuild.Options{Clock: w.Clock(), Account: account, Region: region, Sources: o.Sources, TempDir: o.TempDir, Env: env,
-		Hold: hold, HoldTransfers: o.Hold, Events: w.Events(), Logs: w.Logs(), Object: w.Object, Issue: func(role, session string) codebuild.Credentials {
+		Hold: hold, HoldOnly: only, HoldTransfers: o.Hold, Events: w.Events(), Logs: w.Logs(), Object: w.Object, Issue: func(role, session string) codebuild.Credentials {
 			c := w.STS().Issue(role, session)
 			return codebuild.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}
 		},
