@@ -163,6 +163,7 @@ func TestLinesOfBuildsSayWhatTheyBelongTo(t *testing.T) {
 	want := []map[string]string{
 		{"tool": "kubent", "status": "failed", "message": "kubent: failed: it ended with status 1: "},
 		{"tool": "pluto", "status": "missing", "message": "pluto: missing: it is not installed in the build image; install a pinned release of it"},
+		{"tool": "prove", "status": "missing", "message": "prove: missing: there is no program eks-upgrade; put it on PATH or set EKS_UPGRADE to its path"},
 	}
 	for _, w := range want {
 		maps.Copy(w, common)
