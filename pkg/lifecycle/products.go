@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,17 +14,73 @@ import (
 //go:embed products.json
 var productsJSON []byte
 
-// product is one announcement of a product about its CustomResourceDefinitions.
-type product struct {
-	Product     string            `json:"product"`
+// Announcement is what a product says of versions of its APIs.
+type Announcement struct {
+	Product     string            `json:"product,omitempty"` // empty: Deprecated and Removed are releases of Kubernetes
 	Group       string            `json:"group"`
 	Versions    []string          `json:"versions"`
-	Kinds       map[string]string `json:"kinds"`       // with their plurals
-	Deprecated  upgrade.Version   `json:"deprecated"`  // release of the product; empty: not said
-	Removed     upgrade.Version   `json:"removed"`     // first release without it; empty: not announced
-	Replacement string            `json:"replacement"` // version, "group/version" or "group/version Kind"; empty: none
-	Source      string            `json:"source"`
-	Note        string            `json:"note"` // for who reads the file
+	Kinds       map[string]string `json:"kinds"`                 // with their plurals: {"Certificate": "certificates"}
+	Deprecated  upgrade.Version   `json:"deprecated,omitzero"`   // empty: not said
+	Removed     upgrade.Version   `json:"removed,omitzero"`      // first release without it; empty: not announced
+	Replacement string            `json:"replacement,omitempty"` // version, "group/version" or "group/version Kind"; empty: none
+	Source      string            `json:"source,omitempty"`      // https link
+	Note        string            `json:"note,omitempty"`        // for who reads the file
+}
+
+// Table returns the APIs that the announcement is about. An error names the
+// field.
+func (a Announcement) Table() (Table, error) {
+	wrong := func(field, message, remedy string) error {
+		return upgrade.KindInvalidInput.Field("read an API", field, message, remedy)
+	}
+	switch {
+	case a.Group == "":
+		return nil, wrong("group", "is missing", "name the API group: the part of apiVersion before the slash")
+	case len(a.Versions) == 0:
+		return nil, wrong("versions", "is missing", "list the versions: [v1alpha1, v1beta1]")
+	case len(a.Kinds) == 0:
+		return nil, wrong("kinds", "is missing", "name each kind with its plural: {Certificate: certificates}")
+	case a.Deprecated == (upgrade.Version{}) && a.Removed == (upgrade.Version{}):
+		return nil, wrong("removed", "neither deprecated nor removed is given", "name the release of the product that deprecated the versions, or the first one without them")
+	case a.Deprecated != (upgrade.Version{}) && a.Removed != (upgrade.Version{}) && a.Removed.Compare(a.Deprecated) < 0:
+		return nil, wrong("removed", "is before deprecated", "name the first release without the versions")
+	case a.Source != "" && !strings.HasPrefix(a.Source, "https://"):
+		return nil, wrong("source", "is no https link", "give the address of the announcement, or leave it out")
+	}
+	var table Table
+	for i, version := range a.Versions {
+		for _, kind := range sortedKeys(a.Kinds) {
+			if version == "" || kind == "" {
+				return nil, wrong(fmt.Sprintf("versions[%d]", i), "a version or kind is empty", "take it out or name it")
+			}
+			table = append(table, API{Group: a.Group, Version: version, Kind: kind, Plural: a.Kinds[kind], Product: a.Product,
+				Deprecated: a.Deprecated, Removed: a.Removed, Replacement: ParseReplacement(a.Replacement, a.Group, kind), Source: a.Source})
+		}
+	}
+	return table, nil
+}
+
+// Join returns the APIs of all announcements. One that is there twice is an
+// error; at is the path of the list, for errors.
+func Join(at string, all []Announcement) (Table, error) {
+	var table Table
+	for i, a := range all {
+		more, err := a.Table()
+		if err != nil {
+			var own *upgrade.Error
+			if errors.As(err, &own) {
+				own.Field = fmt.Sprintf("%s[%d].%s", at, i, own.Field)
+			}
+			return nil, err
+		}
+		for j, api := range more {
+			if _, twice := table.Lookup(api.Group, api.Version, api.Kind); twice || slices.ContainsFunc(more[:j], func(x API) bool { return x.Version == api.Version && x.Kind == api.Kind }) {
+				return nil, upgrade.KindInvalidInput.Field("read APIs", fmt.Sprintf("%s[%d]", at, i), api.String()+" is there twice", "keep one of them")
+			}
+		}
+		table = append(table, more...)
+	}
+	return table, nil
 }
 
 // Products returns the table of well-known products; do not change it.
@@ -36,31 +93,11 @@ var Products = sync.OnceValue(func() Table {
 })
 
 func readProducts(data []byte) (Table, error) {
-	all, err := upgrade.Decode[[]product](data)
+	all, err := upgrade.Decode[[]Announcement](data)
 	if err != nil {
 		return nil, err
 	}
-	var table Table
-	for i, p := range all {
-		switch {
-		case p.Product == "" || p.Group == "" || len(p.Versions) == 0 || len(p.Kinds) == 0:
-			return nil, upgrade.Detailf("products[%d]: product, group, versions and kinds must be given", i)
-		case p.Deprecated == (upgrade.Version{}) && p.Removed == (upgrade.Version{}):
-			return nil, upgrade.Detailf("products[%d]: it is neither deprecated nor removed", i)
-		case !strings.HasPrefix(p.Source, "https://"):
-			return nil, upgrade.Detailf("products[%d]: source must be an https link", i)
-		}
-		for _, version := range p.Versions {
-			for _, kind := range sortedKeys(p.Kinds) {
-				if _, twice := table.Lookup(p.Group, version, kind); twice {
-					return nil, upgrade.Detailf("products[%d]: %s/%s %s is there twice", i, p.Group, version, kind)
-				}
-				table = append(table, API{Group: p.Group, Version: version, Kind: kind, Plural: p.Kinds[kind], Product: p.Product,
-					Deprecated: p.Deprecated, Removed: p.Removed, Replacement: ParseReplacement(p.Replacement, p.Group, kind), Source: p.Source})
-			}
-		}
-	}
-	return table, nil
+	return Join("products", all)
 }
 
 // ParseReplacement reads what takes the place of a kind of a group: "v1",

@@ -7,15 +7,23 @@ import (
 
 // Finding is one check's verdict on one object.
 type Finding struct {
-	Check      string     `json:"check"` // id: "kubelet-skew"
-	Title      string     `json:"title"`
-	Severity   Severity   `json:"severity"`
-	Blocks     bool       `json:"blocks"`               // the upgrade may not start
-	NotChecked bool       `json:"notChecked,omitempty"` // the check could not see what it needs
-	Object     *ObjectRef `json:"object"`               // null: the cluster as a whole
-	Evidence   string     `json:"evidence"`
-	Remedy     string     `json:"remedy"`
-	Source     string     `json:"source,omitempty"` // link to the rule
+	Check      string      `json:"check"` // id: "kubelet-skew"
+	Title      string      `json:"title"`
+	Severity   Severity    `json:"severity"`
+	Blocks     bool        `json:"blocks"`               // the upgrade may not start
+	NotChecked bool        `json:"notChecked,omitempty"` // the check could not see what it needs
+	Object     *ObjectRef  `json:"object"`               // null: the cluster as a whole
+	Evidence   string      `json:"evidence"`
+	Remedy     string      `json:"remedy"`
+	Source     string      `json:"source,omitempty"`     // link to the rule
+	Suppressed *Suppressed `json:"suppressed,omitempty"` // null: it counts in the decision
+}
+
+// Suppressed says why somebody wants a finding not to count. One that says what
+// could not be seen is never suppressed.
+type Suppressed struct {
+	Reason string `json:"reason"`
+	Until  string `json:"until"` // last day, "2026-12-31"
 }
 
 // Validate checks that a finding says what is wrong and what to do.
@@ -64,13 +72,17 @@ type Assessment struct {
 	MadeAt    Time           `json:"madeAt"`
 }
 
-// Judge orders the findings, the worst first, and sets decision and reason:
+// Judge orders the findings, the worst first and suppressed ones last, and sets
+// decision and reason:
 // any blocking finding is a no-go; critical, high or unchecked ones need a
 // person; the rest goes. What was left out on purpose is unchecked with severity
 // info, and known to the person who left it out.
 func (a *Assessment) Judge() {
 	sort.SliceStable(a.Findings, func(i, j int) bool {
 		x, y := a.Findings[i], a.Findings[j]
+		if (x.Suppressed == nil) != (y.Suppressed == nil) {
+			return x.Suppressed == nil
+		}
 		if x.Blocks != y.Blocks {
 			return x.Blocks
 		}
@@ -79,9 +91,11 @@ func (a *Assessment) Judge() {
 		}
 		return x.Check < y.Check
 	})
-	var blocking, serious int
+	var blocking, serious, suppressed int
 	for _, f := range a.Findings {
 		switch {
+		case f.Suppressed != nil && !f.NotChecked:
+			suppressed++
 		case f.Blocks:
 			blocking++
 		case f.NotChecked && f.Severity != Info || f.Severity.Rank() <= High.Rank():
@@ -94,6 +108,9 @@ func (a *Assessment) Judge() {
 	case serious > 0:
 		a.Decision, a.Reason = GoWithApproval, fmt.Sprintf("%d of %d findings need a person's judgement", serious, len(a.Findings))
 	default:
-		a.Decision, a.Reason = Go, fmt.Sprintf("%d findings, none of them serious", len(a.Findings))
+		a.Decision, a.Reason = Go, fmt.Sprintf("%d findings, none of them serious", len(a.Findings)-suppressed)
+	}
+	if suppressed > 0 {
+		a.Reason += fmt.Sprintf("; %d more are suppressed", suppressed)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/lifecycle"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/reasoning/apiuse"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/rules"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
@@ -24,6 +25,7 @@ type View struct {
 	Notes      []upgrade.ReleaseNote
 	Scans      []upgrade.Scan
 	Proof      *upgrade.Proof     // nil: not seen
+	Rules      rules.Set          // what the users know better
 	APIs       []apiuse.Use       // what all sources together show of API versions that go away
 	Snapshots  []upgrade.Snapshot // all of them, for what they could not see
 	Asked      []upgrade.Source   // what was to be looked at; the rest was left out on purpose
@@ -141,7 +143,7 @@ type Check struct {
 // All returns the catalogue: every check, by family.
 func All() []Check {
 	return slices.Concat(
-		perceptionChecks,
+		perceptionChecks, ruleChecks,
 		versionChecks, skewChecks,
 		healthChecks, insightChecks,
 		networkChecks,
@@ -184,6 +186,7 @@ func Run(v View) Result {
 		r.Findings = append(r.Findings, findings...)
 		r.Outcomes = append(r.Outcomes, outcome)
 	}
+	v.Rules.Apply(r.Findings, v.Now)
 	return r
 }
 
