@@ -111,8 +111,8 @@ func survey(n Names) []Statement {
 
 func perceive(n Names) []Statement {
 	return []Statement{
-		n.write("writes what it saw", "snapshots"),
-		n.read("reads what kubent and pluto found", "scans"),
+		n.write("writes what it saw, and keeps release notes for the next upgrade", "snapshots", "cache"),
+		n.read("reads what kubent and pluto found, and the release notes that it kept", "scans", "cache"),
 		// Without it S3 answers 403 instead of 404 for an object that is not there.
 		allow(`tells a scan that did not run from one that may not be read`, []string{n.BucketARN()}, "s3:ListBucket"),
 		allow("looks at the cluster", n.clusters("cluster"), "eks:DescribeCluster", "eks:ListNodegroups", "eks:ListAddons", "eks:ListInsights", "eks:DescribeInsight"),

@@ -124,3 +124,22 @@ func TestReadTakesAnObjectByItsKey(t *testing.T) {
 		t.Errorf("missing object: %v", err)
 	}
 }
+
+func TestTheCacheHoldsWhatWasSavedLast(t *testing.T) {
+	store, _ := newStore(t)
+	cache := store.Cache()
+	if data, err := cache.Load(t.Context(), "a/b.json"); data != nil || err != nil {
+		t.Errorf("%q, %v", data, err)
+	}
+	for _, want := range []string{"one", "two"} {
+		if err := cache.Save(t.Context(), "a/b.json", []byte(want)); err != nil {
+			t.Fatal(err)
+		}
+		if data, err := cache.Load(t.Context(), "a/b.json"); string(data) != want || err != nil {
+			t.Errorf("%q, %v", data, err)
+		}
+	}
+	if data, err := store.Read(t.Context(), artifacts.CachePrefix+"a/b.json"); string(data) != "two" || err != nil {
+		t.Errorf("%q, %v", data, err)
+	}
+}

@@ -54,8 +54,15 @@ func ownMachine(host string) bool {
 
 func releaseNotesAddress(value any) string {
 	text, _ := value.(string)
-	u, err := url.Parse(text)
-	if text == Bundled || err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil {
+	if text == Bundled {
+		return ""
+	}
+	return address(value)
+}
+
+func address(value any) string {
+	text, _ := value.(string)
+	if u, err := url.Parse(text); err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil {
 		return ""
 	}
 	return "is no address"

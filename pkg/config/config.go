@@ -103,10 +103,11 @@ type Metrics struct {
 	MaxLag    upgrade.Duration // older data say nothing about now
 }
 
-// ReleaseNotes says where the Kubernetes release notes are: the folder of the
-// changelogs, or Bundled.
+// ReleaseNotes says where the release notes of Kubernetes and EKS are. With the
+// URL Bundled none are fetched.
 type ReleaseNotes struct {
-	URL     string
+	URL     string // folder of the Kubernetes changelogs
+	EKSURL  string // folder of the EKS user guide
 	Token   Secret // bearer token for it; empty: none
 	Timeout upgrade.Duration
 }

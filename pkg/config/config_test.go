@@ -37,7 +37,7 @@ func want() config.Config {
 		Kubernetes:   config.Kubernetes{QPS: 50, Burst: 100, RequestTimeout: minute, Parallelism: 8, Slice: minute},
 		Terraform:    config.Terraform{Project: "eks-upgrade-provision", Timeout: 60 * minute},
 		Metrics:      config.Metrics{Namespace: "EKSUpgradeAgent/Ingress", Period: minute, MaxLag: 5 * minute},
-		ReleaseNotes: config.ReleaseNotes{URL: "https://raw.githubusercontent.com/kubernetes/kubernetes/master/CHANGELOG", Timeout: minute},
+		ReleaseNotes: config.ReleaseNotes{URL: "https://raw.githubusercontent.com/kubernetes/kubernetes/master/CHANGELOG", EKSURL: "https://docs.aws.amazon.com/eks/latest/userguide", Timeout: minute},
 	}
 }
 
@@ -163,6 +163,7 @@ func TestEachSettingIsChecked(t *testing.T) {
 		"metrics.period":            {"59s", "90s", "2h", "11m"}, // 11m: longer than a bake
 		"metrics.maxLag":            {"59s", "61m"},
 		"releaseNotes.url":          {"", "x", "ftp://x/y", "https://", "https://user:password@x/"},
+		"releaseNotes.eksUrl":       {"", "bundled", "ftp://x/y", "https://user:password@x/"},
 		"releaseNotes.token":        {"a b", "a\nb"},
 		"releaseNotes.timeout":      {"0s", "6m"},
 	}

@@ -140,12 +140,15 @@ var settings = []Setting{
 		About: "How old the newest data may be. Older data say nothing about now, and are no pass.", Least: minute, Most: hour, Remedy: "give 1m to 1h"},
 
 	{Key: "releaseNotes.url", Kind: Text, Default: "https://raw.githubusercontent.com/kubernetes/kubernetes/master/CHANGELOG", Required: true, field: func(c *Config) any { return &c.ReleaseNotes.URL }, check: releaseNotesAddress,
-		About:   "Folder of the Kubernetes changelogs (CHANGELOG-<version>.md): GitHub's, or a mirror. \"bundled\": those that come with the agent.",
+		About:   "Folder of the Kubernetes changelogs (CHANGELOG-<version>.md): GitHub's, or a mirror. \"bundled\": those that come with the agent, and EKS's too; nothing is fetched.",
 		Pattern: textPattern, Remedy: `give an http or https address, or "bundled"`},
+	{Key: "releaseNotes.eksUrl", Kind: Text, Default: "https://docs.aws.amazon.com/eks/latest/userguide", Required: true, field: func(c *Config) any { return &c.ReleaseNotes.EKSURL }, check: address,
+		About:   "Folder of the EKS user guide, with kubernetes-versions-standard.html and kubernetes-versions-extended.html: AWS's, or a mirror. No token is sent.",
+		Pattern: textPattern, Remedy: "give an http or https address"},
 	{Key: "releaseNotes.token", Kind: Text, Default: "", Secret: true, field: func(c *Config) any { return &c.ReleaseNotes.Token },
-		About: "Bearer token for that folder. Empty: none is sent.", Pattern: `[!-~]{1,1000}`, Remedy: "give the token alone, without spaces"},
+		About: "Bearer token for releaseNotes.url. Empty: none is sent.", Pattern: `[!-~]{1,1000}`, Remedy: "give the token alone, without spaces"},
 	{Key: "releaseNotes.timeout", Kind: Duration, Default: minute, field: func(c *Config) any { return &c.ReleaseNotes.Timeout },
-		About: "How long reading one changelog, of up to 1 MB, may take.", Least: second, Most: 5 * minute, Remedy: "give 1s to 5m"},
+		About: "How long reading one changelog or page, of up to 4 MB, may take.", Least: second, Most: 5 * minute, Remedy: "give 1s to 5m"},
 }
 
 // emptySections are known and have no settings yet.

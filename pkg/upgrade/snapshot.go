@@ -28,15 +28,16 @@ func HashJSON(v any) (string, error) {
 // Snapshot is what one source said of the cluster at one instant. Exactly the
 // part of its source is set.
 type Snapshot struct {
-	Source     Source           `json:"source"`
-	Cluster    string           `json:"cluster"`
-	TakenAt    Time             `json:"takenAt"`
-	AWS        *ClusterState    `json:"aws,omitempty"`
-	Kubernetes *KubernetesState `json:"kubernetes,omitempty"`
-	Notes      []ReleaseNote    `json:"releaseNotes,omitempty"`
-	Scans      []Scan           `json:"scans,omitempty"`
-	Proof      *Proof           `json:"proof,omitempty"`      // of the source scanners
-	NotChecked []NotChecked     `json:"notChecked,omitempty"` // what could not be seen; becomes findings
+	Source      Source           `json:"source"`
+	Cluster     string           `json:"cluster"`
+	TakenAt     Time             `json:"takenAt"`
+	AWS         *ClusterState    `json:"aws,omitempty"`
+	Kubernetes  *KubernetesState `json:"kubernetes,omitempty"`
+	Notes       []ReleaseNote    `json:"releaseNotes,omitempty"`
+	NoteOrigins []NoteOrigin     `json:"releaseNoteOrigins,omitempty"` // where Notes were read
+	Scans       []Scan           `json:"scans,omitempty"`
+	Proof       *Proof           `json:"proof,omitempty"`      // of the source scanners
+	NotChecked  []NotChecked     `json:"notChecked,omitempty"` // what could not be seen; becomes findings
 }
 
 // NotChecked says what perception could not see. It is never a pass.

@@ -243,7 +243,7 @@ func TestPerceiveAndReason(t *testing.T) {
 	run, err := a.acquire("shop-135")
 	a.must(err)
 	notes, err := call(a, perceive.New, upgrade.PerceiveInput{Run: run, Source: upgrade.SourceReleaseNotes})
-	if err != nil || !strings.Contains(notes.Summary, "release notes of 1.35") {
+	if err != nil || !strings.Contains(notes.Summary, "release notes (kubernetes 1.35 bundled") {
 		t.Fatalf("%+v, %v", notes, err)
 	}
 	scans, err := call(a, perceive.New, upgrade.PerceiveInput{Run: run, Source: upgrade.SourceScanners, Why: "CodeBuild is down"})

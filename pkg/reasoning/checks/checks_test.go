@@ -140,8 +140,8 @@ func TestChecksFindWhatIsWrong(t *testing.T) {
 			[]want{{"eks-insights", upgrade.Medium, false, true, "no insight about 1.35"}}},
 
 		{"a breaking release note", func(_ *request, c *cluster) {
-			c.Notes = append(c.Notes, upgrade.ReleaseNote{Version: v(35), Section: "Urgent Upgrade Notes", Text: "cgroups v1 is gone", Breaking: true})
-		}, []want{{"release-notes", upgrade.Info, false, false, "cgroups v1 is gone"}}},
+			c.Notes = append(c.Notes, upgrade.ReleaseNote{Version: v(35), Section: "Urgent Upgrade Notes", Text: "cgroups v1 is gone", Labels: []upgrade.NoteLabel{{Name: upgrade.NoteBreaking, Confidence: 0.9}}})
+		}, []want{{"release-note-breaking", upgrade.Info, false, false, "cgroups v1 is gone"}}},
 
 		{"no snapshot of AWS", func(_ *request, c *cluster) { c.AWS = nil }, []want{{"perception-complete", upgrade.Critical, true, true, "no snapshot of aws"}}},
 		{"no snapshot of Kubernetes", func(_ *request, c *cluster) { c.Kubernetes = nil }, []want{{"perception-complete", upgrade.Critical, true, true, "no snapshot of kubernetes"}}},

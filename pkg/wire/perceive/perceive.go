@@ -3,7 +3,6 @@ package perceive
 
 import (
 	"context"
-	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
@@ -12,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/artifacts"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/awserr"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/boundary"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
@@ -42,11 +42,31 @@ func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) 
 		Collectors: map[upgrade.Source]perception.Collector{
 			upgrade.SourceAWS:          AWS(cfg, clk),
 			upgrade.SourceKubernetes:   &kubestate.Collector{Connect: clusters.New(cfg, c.Kubernetes).Connect, Table: lifecycle.Official(), Newest: lifecycle.Newest()},
-			upgrade.SourceReleaseNotes: &releasenotes.Collector{Client: &http.Client{Timeout: c.ReleaseNotes.Timeout.D()}, URL: c.ReleaseNotes.URL, Token: c.ReleaseNotes.Token.Reveal(), Offline: c.ReleaseNotes.URL == config.Bundled},
+			upgrade.SourceReleaseNotes: notes(cfg, c, clk, store),
 			upgrade.SourceScanners:     &scanners.Collector{Artifacts: store, Table: lifecycle.All()},
 		},
 		Artifacts: store,
 		Clock:     clk,
 	}
 	return boundary.Wrap(ctx, upgrade.PhasePerceive, events.Around(tell.Publisher(cfg, c, clk), handler.Handle)), nil
+}
+
+func notes(cfg aws.Config, c config.Config, clk clock.Clock, store *artifacts.Store) *releasenotes.Collector {
+	clusters := eks.NewFromConfig(cfg)
+	return &releasenotes.Collector{
+		Client:  releasenotes.NewClient(c.ReleaseNotes.Timeout.D()),
+		URL:     c.ReleaseNotes.URL,
+		EKSURL:  c.ReleaseNotes.EKSURL,
+		Token:   c.ReleaseNotes.Token.Reveal(),
+		Offline: c.ReleaseNotes.URL == config.Bundled,
+		Cache:   store.Cache(),
+		Clock:   clk,
+		Version: func(ctx context.Context, name string) (upgrade.Version, error) {
+			out, err := clusters.DescribeCluster(ctx, &eks.DescribeClusterInput{Name: &name})
+			if err != nil {
+				return upgrade.Version{}, awserr.Wrap("look at cluster "+name, err)
+			}
+			return upgrade.ParseVersion(aws.ToString(out.Cluster.Version))
+		},
+	}
 }
