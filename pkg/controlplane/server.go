@@ -75,7 +75,7 @@ func (s *Server) start(ctx context.Context, programs Programs, version string) e
 	if err != nil {
 		return err
 	}
-	var env []string
+	env := []string{"GOGC=200"} // it lives for seconds: time is worth more than memory
 	if programs.Bundled {
 		env = append(env, "CONTROLPLANE_REPORT_VERSION="+GitVersion(version))
 	}

@@ -262,8 +262,15 @@ func (c *Cluster) unread(ctx context.Context, r kube.Resource, what string, err 
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case code == upgrade.CodePermissionDenied:
+		for i := range c.refused { // one for each group: kinds of one maker are granted together
+			if g := c.refused[i].Grant; g != nil && g.APIGroups[0] == r.Group && !slices.Contains(g.Resources, r.Name) {
+				g.Resources = append(g.Resources, r.Name)
+				c.refused[i].What = fmt.Sprintf("%s of group %q", strings.Join(g.Resources, ", "), r.Group)
+				return nil
+			}
+		}
 		n.Grant = &upgrade.Grant{Verbs: []string{"list"}, APIGroups: []string{r.Group}, Resources: []string{r.Name}}
-		n.Remedy = fmt.Sprintf("let the reader list %s; for custom resources see docs/proof.md#permissions", r.GVR().GroupResource())
+		n.Remedy = "let the reader list them; for custom resources see docs/proof.md#permissions"
 	default:
 		if c.failed++; c.failed > tolerated {
 			return err
