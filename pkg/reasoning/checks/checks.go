@@ -150,8 +150,11 @@ func All() []Check {
 		addonChecks,
 		apiChecks, helmChecks, scannerChecks,
 		proofChecks,
+		admissionChecks, crdChecks,
 		disruptionChecks,
 		workloadChecks, podChecks,
+		controllerChecks, nodePartChecks,
+		storageChecks,
 		noteChecks,
 	)
 }
