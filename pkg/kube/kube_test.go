@@ -26,6 +26,7 @@ import (
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube/kubetest"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube/objects"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
@@ -157,14 +158,14 @@ func TestListsComeInPagesAndBeginAgainWhenTheyExpire(t *testing.T) {
 
 	server.Fail("/api/v1/nodes", 200, 410)
 	count := 0
-	if err := client.EachMetadata(t.Context(), nodes, func() { count = 0 }, func(*metav1.PartialObjectMetadata) { count++ }); err != nil || count != 1203 {
+	if err := kube.Each(t.Context(), client, nodes, kube.Selection{}, func() { count = 0 }, func(*objects.Metadata) { count++ }); err != nil || count != 1203 {
 		t.Errorf("counted %d, %v", count, err)
 	}
 
 	server.Fail("/api/v1/nodes", 200, 410, 200, 410, 200, 410, 200, 410)
-	objects, err := client.Objects(t.Context(), nodes, "")
+	all, err := client.Objects(t.Context(), nodes, "")
 	if upgrade.CodeOf(err) != upgrade.CodeUnavailable {
-		t.Errorf("a list that always expires gave %d objects, %v", len(objects), err)
+		t.Errorf("a list that always expires gave %d objects, %v", len(all), err)
 	}
 }
 

@@ -1,153 +1,255 @@
 package kube
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strconv"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/client-go/rest"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube/objects"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube/protobuf"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
-// Lists come in pages, so that neither side holds a large list at once. The
-// server forgets the version that a list began with after some minutes; the
-// list then begins again, a few times.
+// Lists come in pages, so that the server holds no large list at once. It
+// forgets the version that a list began with after some minutes, and a
+// connection can break; the list then begins again, a few times.
 const (
 	pageSize = 500
 	restarts = 3
 )
 
-// pages fetches every page. begin is called before the first page, and again
-// whenever the list begins anew: what was collected so far is void then.
-func pages(ctx context.Context, op string, options metav1.ListOptions, begin func(), fetch func(context.Context, metav1.ListOptions) (metav1.ListInterface, error)) error {
-	options.Limit = pageSize
+// Selection narrows a list. The zero one is everything.
+type Selection struct {
+	Namespace string // empty: all
+	Fields    string // a field selector: "type=helm.sh/release.v1"
+	Labels    string // a label selector: "owner=helm"
+}
+
+// Each lists the objects of a resource and calls visit with each of them, read
+// as the parts that T has. begin is called before the first, and again whenever
+// the list begins anew: what was visited so far is void then. The object is
+// overwritten by the next; the texts, lists and maps in it are not and may be
+// kept. A T with protobuf numbers is read as that where the server has it, any
+// other as JSON; objects.Metadata is all that is sent when T is that.
+func Each[T any](ctx context.Context, c *Client, resource Resource, s Selection, begin func(), visit func(*T)) error {
+	op := "list " + resource.Name + " of " + c.cluster
+	if s.Namespace != "" {
+		op = "list " + resource.Name + " of " + s.Namespace + " in " + c.cluster
+	}
+	var decoder protobuf.Decoder
+	reader := bufio.NewReaderSize(nil, 64<<10)
 	begin()
+	next := ""
 	for left := restarts; ; {
-		page, err := fetch(ctx, options)
+		more, err := page(ctx, c, resource, s, next, reader, &decoder, visit)
 		switch {
-		case err != nil && expired(err) && options.Continue != "" && left > 0:
+		case err != nil && left > 0 && ctx.Err() == nil && (next != "" && expired(err) || broken(err)):
 			left--
-			options.Continue = ""
+			next = ""
 			begin()
-			continue
 		case err != nil:
 			return Wrap(op, err)
-		case page.GetContinue() == "":
+		case more == "":
 			return nil
+		default:
+			next = more
 		}
-		options.Continue = page.GetContinue()
 	}
 }
 
-// EachMetadata calls visit with the metadata of every object of a resource.
-// begin is called before the first, and again whenever the list begins anew.
-func (c *Client) EachMetadata(ctx context.Context, resource Resource, begin func(), visit func(*metav1.PartialObjectMetadata)) error {
-	op := "list " + resource.Name + " of " + c.cluster
+// broken reports whether the connection ended before the answer did.
+func broken(err error) bool {
+	return errors.Is(err, io.ErrUnexpectedEOF) || utilnet.IsConnectionReset(err) || utilnet.IsProbableEOF(err)
+}
+
+// What is asked for. A server behind the API server that cannot send metadata
+// alone sends objects whole, and one without protobuf sends JSON. Sources:
+// https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches
+// https://kubernetes.io/docs/reference/using-api/api-concepts/#alternate-representations-of-resources
+const (
+	acceptJSON     = "application/json"
+	acceptProtobuf = "application/vnd.kubernetes.protobuf," + acceptJSON
+	partialList    = ";as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+	acceptMetadata = "application/vnd.kubernetes.protobuf" + partialList + "," + acceptJSON + partialList + "," + acceptJSON
+)
+
+func accept(t reflect.Type) string {
+	switch {
+	case t == reflect.TypeFor[objects.Metadata]():
+		return acceptMetadata
+	case protobuf.Has(t):
+		return acceptProtobuf
+	}
+	return acceptJSON
+}
+
+// page reads one page and returns the token of the next one, "" after the last.
+func page[T any](ctx context.Context, c *Client, resource Resource, s Selection, next string, reader *bufio.Reader, decoder *protobuf.Decoder, visit func(*T)) (more string, err error) {
 	path := "/apis/" + resource.APIVersion()
 	if resource.Group == "" {
 		path = "/api/" + resource.Version
 	}
-	return pages(ctx, op, metav1.ListOptions{}, begin, func(ctx context.Context, o metav1.ListOptions) (metav1.ListInterface, error) {
-		var page metav1.PartialObjectMetadataList
-		if err := c.read(ctx, op, c.rest.Get().AbsPath(path).Resource(resource.Name).SetHeader("Accept", acceptMetadata).SpecificallyVersionedParams(&o, metav1.ParameterCodec, metav1.SchemeGroupVersion), &page); err != nil {
-			return nil, err
+	request := c.rest.Get().AbsPath(path).NamespaceIfScoped(s.Namespace, s.Namespace != "").Resource(resource.Name).
+		SetHeader("Accept", accept(reflect.TypeFor[T]())).Param("limit", strconv.Itoa(pageSize))
+	for name, value := range map[string]string{"continue": next, "fieldSelector": s.Fields, "labelSelector": s.Labels} {
+		if value != "" {
+			request.Param(name, value)
 		}
-		for i := range page.Items {
-			visit(&page.Items[i])
-		}
-		return &page, nil
-	})
+	}
+	body, err := request.Stream(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, body.Close()) }()
+	reader.Reset(body)
+	var meta objects.ListMeta
+	var object, zero T
+	first, err := reader.Peek(1)
+	if err != nil {
+		return "", fmt.Errorf("the answer is empty: %w", io.ErrUnexpectedEOF)
+	}
+	if first[0] == protobuf.Magic[0] {
+		err = protobuf.List(reader, func(data []byte) error { return decoder.Unmarshal(data, &meta) }, func(data []byte) error {
+			object = zero
+			if err := decoder.Unmarshal(data, &object); err != nil {
+				return err
+			}
+			visit(&object)
+			return nil
+		})
+	} else {
+		err = items(json.NewDecoder(reader), &meta, func(d *json.Decoder) error {
+			object = zero
+			if err := d.Decode(&object); err != nil {
+				return err
+			}
+			visit(&object)
+			return nil
+		})
+	}
+	return meta.Continue, unreadable(err)
 }
 
-// acceptMetadata asks for the metadata of objects and nothing else of them; a
-// server behind the API server that cannot do that sends them whole.
-// Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches
-const acceptMetadata = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+// unreadable says so of an answer that was not cut off, but is none.
+func unreadable(err error) error {
+	if err == nil || broken(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	var timeout interface{ Timeout() bool }
+	if errors.As(err, &timeout) {
+		return err
+	}
+	return upgrade.KindKubernetesUnexpected.Errorf("read the answer", "it cannot be read: %w", err)
+}
+
+// items reads a list in JSON while it arrives, one object at a time.
+func items(d *json.Decoder, meta *objects.ListMeta, item func(*json.Decoder) error) error {
+	if token, err := d.Token(); err != nil || token != json.Delim('{') {
+		return errors.Join(errors.New("it is no list"), err)
+	}
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return early(err)
+		}
+		switch key {
+		case "metadata":
+			err = d.Decode(meta)
+		case "items":
+			err = array(d, item)
+		default:
+			var other json.RawMessage
+			err = d.Decode(&other)
+		}
+		if err != nil {
+			return early(err)
+		}
+	}
+	_, err := d.Token()
+	return early(err)
+}
+
+// array reads the elements of an array; null has none.
+func array(d *json.Decoder, item func(*json.Decoder) error) error {
+	token, err := d.Token()
+	if err != nil || token == nil {
+		return err
+	}
+	if token != json.Delim('[') {
+		return errors.New("its items are no list")
+	}
+	for d.More() {
+		if err := item(d); err != nil {
+			return err
+		}
+	}
+	_, err = d.Token()
+	return err
+}
+
+func early(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
 
 // Objects returns every object of a resource, in one namespace or, with "", in
 // all.
 func (c *Client) Objects(ctx context.Context, resource Resource, namespace string) ([]unstructured.Unstructured, error) {
-	var items []unstructured.Unstructured
+	var all []unstructured.Unstructured
 	client := c.dynamic.Resource(resource.GVR()).Namespace(namespace)
-	err := pages(ctx, "list "+resource.Name+" of "+c.cluster, metav1.ListOptions{}, func() { items = nil },
-		func(ctx context.Context, o metav1.ListOptions) (metav1.ListInterface, error) {
-			page, err := client.List(ctx, o)
-			if err != nil {
-				return nil, err
-			}
-			items = append(items, page.Items...)
-			return page, nil
-		})
-	return items, err
-}
-
-// list reads all pages of a resource as the parts that T has.
-func list[T any](ctx context.Context, c *Client, path, resource string) ([]T, error) {
-	var all []T
-	op := "list " + resource + " of " + c.cluster
-	err := pages(ctx, op, metav1.ListOptions{}, func() { all = nil }, func(ctx context.Context, o metav1.ListOptions) (metav1.ListInterface, error) {
-		var page objects.List[T]
-		err := c.read(ctx, op, c.rest.Get().AbsPath(path).Resource(resource).SpecificallyVersionedParams(&o, metav1.ParameterCodec, metav1.SchemeGroupVersion), &page)
-		if err != nil {
-			return nil, err
+	options := metav1.ListOptions{Limit: pageSize}
+	for left := restarts; ; {
+		page, err := client.List(ctx, options)
+		switch {
+		case err != nil && expired(err) && options.Continue != "" && left > 0:
+			left--
+			options.Continue = ""
+			all = nil
+			continue
+		case err != nil:
+			return nil, Wrap("list "+resource.Name+" of "+c.cluster, err)
 		}
 		all = append(all, page.Items...)
-		return &page, nil
-	})
-	return all, err
+		if options.Continue = page.GetContinue(); options.Continue == "" {
+			return all, nil
+		}
+	}
 }
 
-// read decodes the answer to a request. encoding/json passes over what the
-// target has no field for.
-func (c *Client) read(ctx context.Context, op string, request *rest.Request, into any) error {
-	result := request.Do(ctx)
-	if err := result.Error(); err != nil { // as the server words it: Raw does not read that
-		return err
-	}
-	data, err := result.Raw()
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(data, into); err != nil {
-		return upgrade.KindKubernetesUnexpected.Errorf(op, "the answer cannot be read: %w", err)
-	}
-	return nil
+// list returns all objects of a resource as the parts that T has.
+func list[T any](ctx context.Context, c *Client, resource Resource) ([]T, error) {
+	var all []T
+	err := Each(ctx, c, resource, Selection{}, func() { all = nil }, func(object *T) { all = append(all, *object) })
+	return all, err
 }
 
 // Nodes returns all nodes.
 func (c *Client) Nodes(ctx context.Context) ([]objects.Node, error) {
-	return list[objects.Node](ctx, c, "/api/v1", "nodes")
+	return list[objects.Node](ctx, c, Resource{Version: "v1", Name: "nodes"})
 }
 
 // Deployments returns all Deployments.
 func (c *Client) Deployments(ctx context.Context) ([]objects.Deployment, error) {
-	return list[objects.Deployment](ctx, c, "/apis/apps/v1", "deployments")
+	return list[objects.Deployment](ctx, c, Resource{Group: "apps", Version: "v1", Name: "deployments"})
 }
 
 // StatefulSets returns all StatefulSets.
 func (c *Client) StatefulSets(ctx context.Context) ([]objects.StatefulSet, error) {
-	return list[objects.StatefulSet](ctx, c, "/apis/apps/v1", "statefulsets")
+	return list[objects.StatefulSet](ctx, c, Resource{Group: "apps", Version: "v1", Name: "statefulsets"})
 }
 
 // DaemonSets returns all DaemonSets.
 func (c *Client) DaemonSets(ctx context.Context) ([]objects.DaemonSet, error) {
-	return list[objects.DaemonSet](ctx, c, "/apis/apps/v1", "daemonsets")
-}
-
-// DisruptionBudgets returns all PodDisruptionBudgets.
-func (c *Client) DisruptionBudgets(ctx context.Context) ([]objects.PodDisruptionBudget, error) {
-	return list[objects.PodDisruptionBudget](ctx, c, "/apis/policy/v1", "poddisruptionbudgets")
-}
-
-// Service reads one Service. It is NotFound when it is not there.
-func (c *Client) Service(ctx context.Context, name upgrade.ObjectName) (*objects.Service, error) {
-	var service objects.Service
-	op := "get Service " + name.String() + " of " + c.cluster
-	if err := c.read(ctx, op, c.rest.Get().AbsPath("/api/v1").Namespace(name.Namespace).Resource("services").Name(name.Name), &service); err != nil {
-		return nil, Wrap(op, err)
-	}
-	return &service, nil
+	return list[objects.DaemonSet](ctx, c, Resource{Group: "apps", Version: "v1", Name: "daemonsets"})
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	cw "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube/objects"
@@ -101,7 +100,7 @@ func TestClusterGone(t *testing.T) {
 }
 
 func node(name string, conditions ...objects.NodeCondition) objects.Node {
-	return objects.Node{ObjectMeta: metav1.ObjectMeta{Name: name}, Status: objects.NodeStatus{Conditions: conditions}}
+	return objects.Node{ShortMeta: objects.ShortMeta{Name: name}, Status: objects.NodeStatus{Conditions: conditions}}
 }
 
 func ready(status string) objects.NodeCondition {
@@ -131,8 +130,8 @@ func TestNodesReady(t *testing.T) {
 
 // deployment wants two replicas of generation 3.
 func deployment(name string, observed int64, updated, ready int32) objects.Deployment {
-	return objects.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "web", Name: name, Generation: 3}, Spec: objects.AppSpec{Replicas: aws.Int32(2)},
-		Status: objects.ReplicaStatus{ObservedGeneration: observed, UpdatedReplicas: updated, ReadyReplicas: ready}}
+	return objects.Deployment{ObjectMeta: objects.ObjectMeta{Namespace: "web", Name: name, Generation: 3}, Spec: objects.DeploymentSpec{Replicas: aws.Int32(2)},
+		Status: objects.DeploymentStatus{ObservedGeneration: observed, UpdatedReplicas: updated, ReadyReplicas: ready}}
 }
 
 func TestWorkloadsReady(t *testing.T) {
@@ -141,12 +140,12 @@ func TestWorkloadsReady(t *testing.T) {
 		return map[string]kubernetes{"g": {deployments: ds}}
 	}
 	daemon := func(wanted, updated, ready int32) map[string]kubernetes {
-		return map[string]kubernetes{"g": {daemonSets: []objects.DaemonSet{{ObjectMeta: metav1.ObjectMeta{Namespace: "web", Name: "d"},
+		return map[string]kubernetes{"g": {daemonSets: []objects.DaemonSet{{ObjectMeta: objects.ObjectMeta{Namespace: "web", Name: "d"},
 			Status: objects.DaemonSetStatus{DesiredNumberScheduled: wanted, UpdatedNumberScheduled: updated, NumberReady: ready}}}}}
 	}
 	stateful := func(strategy string, updated int32) map[string]kubernetes {
-		return map[string]kubernetes{"g": {statefulSets: []objects.StatefulSet{{ObjectMeta: metav1.ObjectMeta{Namespace: "web", Name: "s"},
-			Spec: objects.AppSpec{UpdateStrategy: objects.UpdateStrategy{Type: strategy}}, Status: objects.ReplicaStatus{ReadyReplicas: 1, UpdatedReplicas: updated}}}}}
+		return map[string]kubernetes{"g": {statefulSets: []objects.StatefulSet{{ObjectMeta: objects.ObjectMeta{Namespace: "web", Name: "s"},
+			Spec: objects.StatefulSetSpec{UpdateStrategy: objects.UpdateStrategy{Type: strategy}}, Status: objects.StatefulSetStatus{ReadyReplicas: 1, UpdatedReplicas: updated}}}}}
 	}
 	with := func(g, b kubernetes) map[string]kubernetes { return map[string]kubernetes{"g": g, "b": b} }
 	for what, c := range map[string]struct {
@@ -159,8 +158,8 @@ func TestWorkloadsReady(t *testing.T) {
 		"fewer ready than wanted":           {one(fine, deployment("b", 3, 2, 1)), "", upgrade.Fail, "1 of 2 applications are not ready: Deployment web/b has 1 of 2 replicas ready"},
 		"an old generation":                 {one(deployment("b", 2, 2, 2)), "", upgrade.Fail, "not yet observed"},
 		"still rolling out":                 {one(deployment("b", 3, 1, 2)), "", upgrade.Fail, "1 of 2 replicas of the present version"},
-		"scaled to none":                    {one(objects.Deployment{Spec: objects.AppSpec{Replicas: aws.Int32(0)}}), "", upgrade.Pass, ""},
-		"one replica is the default":        {one(objects.Deployment{Status: objects.ReplicaStatus{UpdatedReplicas: 1}}), "", upgrade.Fail, "0 of 1 replicas ready"},
+		"scaled to none":                    {one(objects.Deployment{Spec: objects.DeploymentSpec{Replicas: aws.Int32(0)}}), "", upgrade.Pass, ""},
+		"one replica is the default":        {one(objects.Deployment{Status: objects.DeploymentStatus{UpdatedReplicas: 1}}), "", upgrade.Fail, "0 of 1 replicas ready"},
 		"a daemon set that is ready":        {daemon(3, 3, 3), "", upgrade.Pass, ""},
 		"a daemon set that is not":          {daemon(3, 3, 2), "", upgrade.Fail, "DaemonSet web/d has 2 of 3"},
 		"a stateful set that is ready":      {stateful("RollingUpdate", 1), "", upgrade.Pass, ""},
