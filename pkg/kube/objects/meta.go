@@ -7,6 +7,12 @@
 // k8s.io/api.
 package objects
 
+import (
+	"encoding/json"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube/protobuf"
+)
+
 // ListMeta is of a list.
 type ListMeta struct {
 	Continue  string `json:"continue" pb:"3,unique"`
@@ -69,6 +75,58 @@ type Metadata struct {
 	ObjectMeta `json:"metadata" pb:"1"`
 }
 
+// PodAnnotations are those annotations of pods that are read; pods can have many
+// and large ones.
+type PodAnnotations map[string]string
+
+// podAnnotations are what PodAnnotations keeps. Sources:
+// https://karpenter.sh/docs/concepts/disruption/#pod-level-controls,
+// https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/FAQ.md
+var podAnnotations = map[string]bool{
+	"karpenter.sh/do-not-disrupt": true, "karpenter.sh/do-not-evict": true, "cluster-autoscaler.kubernetes.io/safe-to-evict": true,
+	Mirror: true,
+}
+
+// UnmarshalProto implements protobuf.Message: it reads one entry, key 1 and
+// value 2.
+func (a *PodAnnotations) UnmarshalProto(data []byte) error {
+	var key, value []byte
+	err := protobuf.Fields(data, func(number int, content []byte, _ uint64) error {
+		switch number {
+		case 1:
+			key = content
+		case 2:
+			value = content
+		}
+		return nil
+	})
+	if podAnnotations[string(key)] {
+		if *a == nil {
+			*a = PodAnnotations{}
+		}
+		(*a)[string(key)] = string(value)
+	}
+	return err
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (a *PodAnnotations) UnmarshalJSON(data []byte) error {
+	var all map[string]string
+	if err := json.Unmarshal(data, &all); err != nil {
+		return err
+	}
+	*a = nil
+	for key, value := range all {
+		if podAnnotations[key] {
+			if *a == nil {
+				*a = PodAnnotations{}
+			}
+			(*a)[key] = value
+		}
+	}
+	return nil
+}
+
 // LabelSelector selects by labels.
 type LabelSelector struct {
 	MatchLabels      map[string]string `json:"matchLabels" pb:"1"`
@@ -86,8 +144,12 @@ type Requirement struct {
 const (
 	LabelZone         = "topology.kubernetes.io/zone"
 	LabelInstanceType = "node.kubernetes.io/instance-type"
+	Mirror            = "kubernetes.io/config.mirror" // a static pod of a node
 	LastApplied       = "kubectl.kubernetes.io/last-applied-configuration"
 )
 
 // Empty is an object of which only matters that it is there.
 type Empty struct{}
+
+// Meta returns the metadata of an object that has it embedded.
+func (m *ObjectMeta) Meta() *ObjectMeta { return m }

@@ -31,10 +31,22 @@ type LoadBalancerIngress struct {
 	Hostname string `json:"hostname" pb:"2"`
 }
 
+// IngressClass is a networking.k8s.io/v1 IngressClass.
+type IngressClass struct {
+	ObjectMeta `json:"metadata" pb:"1"`
+	Spec       IngressClassSpec `json:"spec" pb:"2"`
+}
+
+// IngressClassSpec is of an IngressClass.
+type IngressClassSpec struct {
+	Controller string `json:"controller" pb:"1"`
+}
+
 // EndpointSlice is a discovery.k8s.io/v1 EndpointSlice.
 type EndpointSlice struct {
-	ObjectMeta `json:"metadata" pb:"1"`
-	Endpoints  []Endpoint `json:"endpoints" pb:"2"`
+	ObjectMeta  `json:"metadata" pb:"1"`
+	Endpoints   []Endpoint `json:"endpoints" pb:"2"`
+	AddressType string     `json:"addressType" pb:"4"` // IPv4, IPv6, FQDN
 }
 
 // Endpoint is of an EndpointSlice.

@@ -41,8 +41,8 @@ var pairs = []struct {
 	{&corev1.ReplicationController{}, &objects.ReplicationController{}}, {&corev1.ConfigMap{}, &objects.Metadata{}}, {&corev1.Endpoints{}, &objects.Metadata{}},
 	{&appsv1.Deployment{}, &objects.Deployment{}}, {&appsv1.StatefulSet{}, &objects.StatefulSet{}}, {&appsv1.DaemonSet{}, &objects.DaemonSet{}}, {&appsv1.ReplicaSet{}, &objects.ReplicaSet{}},
 	{&batchv1.Job{}, &objects.Job{}}, {&batchv1.CronJob{}, &objects.CronJob{}}, {&policyv1.PodDisruptionBudget{}, &objects.PodDisruptionBudget{}},
-	{&autoscalingv2.HorizontalPodAutoscaler{}, &objects.HorizontalPodAutoscaler{}}, {&schedulingv1.PriorityClass{}, &objects.PriorityClass{}}, {&storagev1.StorageClass{}, &objects.StorageClass{}},
-	{&discoveryv1.EndpointSlice{}, &objects.EndpointSlice{}}, {&networkingv1.Ingress{}, &objects.Ingress{}},
+	{&autoscalingv2.HorizontalPodAutoscaler{}, &objects.HorizontalPodAutoscaler{}}, {&schedulingv1.PriorityClass{}, &objects.PriorityClass{}}, {&storagev1.StorageClass{}, &objects.StorageClass{}}, {&storagev1.VolumeAttachment{}, &objects.VolumeAttachment{}},
+	{&discoveryv1.EndpointSlice{}, &objects.EndpointSlice{}}, {&networkingv1.Ingress{}, &objects.Ingress{}}, {&networkingv1.IngressClass{}, &objects.IngressClass{}},
 	{&admissionv1.ValidatingWebhookConfiguration{}, &objects.WebhookConfiguration{}}, {&admissionv1.MutatingWebhookConfiguration{}, &objects.MutatingWebhookConfiguration{}},
 	{&admissionv1.ValidatingAdmissionPolicy{}, &objects.ValidatingAdmissionPolicy{}}, {&admissionv1.ValidatingAdmissionPolicyBinding{}, &objects.PolicyBinding{}},
 	{&admissionv1.MutatingAdmissionPolicy{}, &objects.MutatingAdmissionPolicy{}}, {&admissionv1.MutatingAdmissionPolicyBinding{}, &objects.PolicyBinding{}},
@@ -67,7 +67,12 @@ func filler(seed int64) *randfill.Filler {
 		},
 		func(f *metav1.FieldsV1, _ randfill.Continue) { f.Raw = []byte(`{"f:spec":{}}`) },
 		func(r *runtime.RawExtension, _ randfill.Continue) { r.Raw = []byte(`{}`) },
-		func(s *string, c randfill.Continue) { *s = fmt.Sprintf("text-%d", c.Intn(40)) },
+		func(s *string, c randfill.Continue) {
+			*s = fmt.Sprintf("text-%d", c.Intn(40))
+			if c.Intn(4) == 0 {
+				*s = "karpenter.sh/do-not-disrupt" // an annotation of pods that is kept
+			}
+		},
 	)
 }
 

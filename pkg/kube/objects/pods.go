@@ -2,19 +2,36 @@ package objects
 
 // Pod is a v1 Pod.
 type Pod struct {
-	ShortMeta `json:"metadata" pb:"1"`
-	Spec      PodSpec   `json:"spec" pb:"2"`
-	Status    PodStatus `json:"status" pb:"3"`
+	PodMeta `json:"metadata" pb:"1"`
+	Spec    PodSpec   `json:"spec" pb:"2"`
+	Status  PodStatus `json:"status" pb:"3"`
+}
+
+// PodMeta is of a Pod.
+type PodMeta struct {
+	Name              string            `json:"name" pb:"1,unique"`
+	Namespace         string            `json:"namespace" pb:"3"`
+	DeletionTimestamp *Time             `json:"deletionTimestamp" pb:"9"`
+	Labels            map[string]string `json:"labels" pb:"11"`
+	Annotations       PodAnnotations    `json:"annotations" pb:"12"`
+	OwnerReferences   []OwnerReference  `json:"ownerReferences" pb:"13"`
 }
 
 // PodStatus is of a Pod.
 type PodStatus struct {
 	Phase      string      `json:"phase" pb:"1"`
 	Conditions []Condition `json:"conditions" pb:"2"`
+
+	ContainerStatuses []ContainerStatus `json:"containerStatuses" pb:"8"`
 }
 
-// Condition is of a Pod or of a PersistentVolume's kin: Status is True, False or
-// Unknown.
+// ContainerStatus is of a Pod.
+type ContainerStatus struct {
+	RestartCount int32 `json:"restartCount" pb:"5"`
+}
+
+// Condition is of a Pod, a Job or a CustomResourceDefinition: Status is True,
+// False or Unknown.
 type Condition struct {
 	Type   string `json:"type" pb:"1"`
 	Status string `json:"status" pb:"2"`
@@ -28,7 +45,8 @@ type Template struct {
 
 // TemplateMeta is of a Template.
 type TemplateMeta struct {
-	Labels map[string]string `json:"labels" pb:"11"`
+	Labels      map[string]string `json:"labels" pb:"11"`
+	Annotations PodAnnotations    `json:"annotations" pb:"12"`
 }
 
 // PodSpec is of a Pod or a Template.
@@ -59,6 +77,7 @@ type Container struct {
 	Image          string       `json:"image" pb:"2"`
 	Command        []string     `json:"command" pb:"3"`
 	Args           []string     `json:"args" pb:"4"`
+	Ports          []Port       `json:"ports" pb:"6"`
 	Env            []EnvVar     `json:"env" pb:"7"`
 	Resources      Requirements `json:"resources" pb:"8"`
 	LivenessProbe  *Empty       `json:"livenessProbe" pb:"10"`
@@ -66,6 +85,11 @@ type Container struct {
 	EnvFrom        []EnvFrom    `json:"envFrom" pb:"19"`
 	StartupProbe   *Empty       `json:"startupProbe" pb:"22"`
 	RestartPolicy  *string      `json:"restartPolicy" pb:"24"`
+}
+
+// Port is of a Container.
+type Port struct {
+	HostPort int32 `json:"hostPort" pb:"2"`
 }
 
 // Requirements are the resources that a Container asks for.

@@ -14,6 +14,7 @@ type VolumeSource struct {
 	Claim     *ClaimSource      `json:"persistentVolumeClaim" pb:"10"`
 	ConfigMap *KeyReference     `json:"configMap" pb:"19"`
 	Projected *ProjectedSources `json:"projected" pb:"26"`
+	CSI       *CSIVolume        `json:"csi" pb:"28"`
 	Ephemeral *Empty            `json:"ephemeral" pb:"29"`
 
 	GCEPersistentDisk    *Empty `json:"gcePersistentDisk" pb:"3"`
@@ -76,6 +77,12 @@ func (v VolumeSource) InTree() string {
 		return "storageos"
 	}
 	return ""
+}
+
+// CSIVolume is a volume that a CSI driver makes for one pod.
+type CSIVolume struct {
+	Driver     string            `json:"driver" pb:"1"`
+	Attributes map[string]string `json:"volumeAttributes" pb:"4"`
 }
 
 // PathSource is a path of a node.
@@ -193,6 +200,39 @@ type PersistentVolumeStatus struct {
 // StorageClass is a storage.k8s.io/v1 StorageClass.
 type StorageClass struct {
 	ObjectMeta        `json:"metadata" pb:"1"`
-	Provisioner       string  `json:"provisioner" pb:"2"`
-	VolumeBindingMode *string `json:"volumeBindingMode" pb:"7"`
+	Provisioner       string            `json:"provisioner" pb:"2"`
+	Parameters        map[string]string `json:"parameters" pb:"3"`
+	ReclaimPolicy     *string           `json:"reclaimPolicy" pb:"4"`
+	VolumeBindingMode *string           `json:"volumeBindingMode" pb:"7"`
+}
+
+// VolumeAttachment is a storage.k8s.io/v1 VolumeAttachment.
+type VolumeAttachment struct {
+	ObjectMeta `json:"metadata" pb:"1"`
+	Spec       AttachmentSpec   `json:"spec" pb:"2"`
+	Status     AttachmentStatus `json:"status" pb:"3"`
+}
+
+// AttachmentSpec is of a VolumeAttachment.
+type AttachmentSpec struct {
+	Attacher string           `json:"attacher" pb:"1"`
+	Source   AttachmentSource `json:"source" pb:"2"`
+	NodeName string           `json:"nodeName" pb:"3"`
+}
+
+// AttachmentSource is of a VolumeAttachment.
+type AttachmentSource struct {
+	PersistentVolumeName *string `json:"persistentVolumeName" pb:"1,unique"`
+}
+
+// AttachmentStatus is of a VolumeAttachment.
+type AttachmentStatus struct {
+	Attached    bool         `json:"attached" pb:"1"`
+	AttachError *VolumeError `json:"attachError" pb:"3"`
+	DetachError *VolumeError `json:"detachError" pb:"4"`
+}
+
+// VolumeError is of a VolumeAttachment.
+type VolumeError struct {
+	Message string `json:"message" pb:"2"`
 }

@@ -159,7 +159,10 @@ type CronJob struct {
 
 // CronJobSpec is of a CronJob.
 type CronJobSpec struct {
+	Schedule    string      `json:"schedule" pb:"1"`
+	Suspend     *bool       `json:"suspend" pb:"4"`
 	JobTemplate JobTemplate `json:"jobTemplate" pb:"5"`
+	TimeZone    *string     `json:"timeZone" pb:"8"`
 }
 
 // JobTemplate is of a CronJob.

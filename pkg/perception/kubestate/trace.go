@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube/objects"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/lifecycle"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
@@ -51,7 +52,7 @@ func newTracer(table lifecycle.Table, resources kube.Resources, r kube.Resource,
 // look returns what an object shows of each API version that goes away: each
 // manager in managedFields says through which version it wrote last, and the
 // annotation of "kubectl apply" holds the manifest.
-func (t tracer) look(object *metav1.PartialObjectMetadata) []upgrade.DeprecatedAPI {
+func (t tracer) look(object *objects.ObjectMeta) []upgrade.DeprecatedAPI {
 	var all []upgrade.DeprecatedAPI
 	applied := appliedAs(object)
 	for _, api := range t.ageing {
@@ -60,7 +61,7 @@ func (t tracer) look(object *metav1.PartialObjectMetadata) []upgrade.DeprecatedA
 			if m.APIVersion != api.APIVersion() || ofControlPlane(m.Manager) {
 				continue
 			}
-			sign := upgrade.Evidence{Kind: upgrade.EvidenceManager, By: m.Manager, Operation: string(m.Operation), Subresource: m.Subresource}
+			sign := upgrade.Evidence{Kind: upgrade.EvidenceManager, By: m.Manager, Operation: m.Operation, Subresource: m.Subresource}
 			if m.Time != nil {
 				sign.At = upgrade.At(m.Time.Time)
 			}
@@ -80,14 +81,14 @@ func (t tracer) look(object *metav1.PartialObjectMetadata) []upgrade.DeprecatedA
 }
 
 // madeByControlPlane reports whether nobody else wrote the object.
-func madeByControlPlane(object *metav1.PartialObjectMetadata) bool {
-	return len(object.ManagedFields) > 0 && !slices.ContainsFunc(object.ManagedFields, func(m metav1.ManagedFieldsEntry) bool { return !ofControlPlane(m.Manager) })
+func madeByControlPlane(object *objects.ObjectMeta) bool {
+	return len(object.ManagedFields) > 0 && !slices.ContainsFunc(object.ManagedFields, func(m objects.ManagedFields) bool { return !ofControlPlane(m.Manager) })
 }
 
 // appliedAs returns apiVersion and kind of the manifest that kubectl applied
 // last, or nothing. The annotation is anybody's text: what cannot be read says
 // nothing.
-func appliedAs(object *metav1.PartialObjectMetadata) metav1.TypeMeta {
+func appliedAs(object *objects.ObjectMeta) metav1.TypeMeta {
 	var manifest metav1.TypeMeta
 	if json.Unmarshal([]byte(object.Annotations[lastApplied]), &manifest) != nil {
 		return metav1.TypeMeta{}

@@ -1,87 +1,105 @@
 package kubestate
 
 import (
-	"context"
 	"slices"
 	"strings"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube/objects"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
-// nodeGroupLabel is what EKS puts on the nodes of a managed node group.
-// Source: https://docs.aws.amazon.com/eks/latest/userguide/managed-node-groups.html
-const nodeGroupLabel = "eks.amazonaws.com/nodegroup"
-
-func nodes(ctx context.Context, client *kube.Client) ([]upgrade.Node, error) {
-	listed, err := client.Nodes(ctx)
-	if err != nil {
-		return nil, err
-	}
-	out := []upgrade.Node{}
-	for _, n := range listed {
-		kubelet, err := upgrade.ParseBuildVersion(n.Status.NodeInfo.KubeletVersion)
-		if err != nil {
-			return nil, upgrade.KindSourceUnreadable.Errorf("read the kubelet's version of node "+n.Name, "%w", err)
-		}
-		provisioner := upgrade.ByItself
-		if n.Labels[nodeGroupLabel] != "" {
-			provisioner = upgrade.ByNodeGroup
-		}
-		out = append(out, upgrade.Node{Name: n.Name, Provisioner: provisioner, NodeGroup: n.Labels[nodeGroupLabel], Zone: n.Labels[objects.LabelZone],
-			InstanceType: n.Labels[objects.LabelInstanceType], KubeletVersion: kubelet, Ready: ready(n), Unschedulable: n.Spec.Unschedulable})
-	}
-	return out, nil
+func deployment(d *objects.Deployment) (upgrade.Workload, bool) {
+	w := workload("apps/v1", "Deployment", &d.ObjectMeta, d.Spec.Selector, d.Spec.Template)
+	w.Desired, w.Ready = replicas(d.Spec.Replicas), current(&d.ObjectMeta, d.Status.ObservedGeneration, d.Status.ReadyReplicas)
+	w.MinReadySeconds, w.UpdateStrategy = int(d.Spec.MinReadySeconds), d.Spec.Strategy.Type
+	return w, true
 }
 
-func ready(n objects.Node) bool {
-	return slices.ContainsFunc(n.Status.Conditions, func(c objects.NodeCondition) bool {
-		return c.Type == objects.NodeReady && c.Status == objects.True
+func statefulSet(s *objects.StatefulSet) (upgrade.Workload, bool) {
+	w := workload("apps/v1", "StatefulSet", &s.ObjectMeta, s.Spec.Selector, s.Spec.Template)
+	w.Desired, w.Ready = replicas(s.Spec.Replicas), current(&s.ObjectMeta, s.Status.ObservedGeneration, s.Status.ReadyReplicas)
+	w.MinReadySeconds, w.UpdateStrategy = int(s.Spec.MinReadySeconds), s.Spec.UpdateStrategy.Type
+	for _, claim := range s.Spec.ClaimTemplates {
+		w.Template.Claims = append(w.Template.Claims, claim.Name)
+	}
+	return w, true
+}
+
+func daemonSet(d *objects.DaemonSet) (upgrade.Workload, bool) {
+	w := workload("apps/v1", "DaemonSet", &d.ObjectMeta, d.Spec.Selector, d.Spec.Template)
+	w.Desired, w.Ready = int(d.Status.DesiredNumberScheduled), current(&d.ObjectMeta, d.Status.ObservedGeneration, d.Status.NumberReady)
+	w.MinReadySeconds, w.UpdateStrategy = int(d.Spec.MinReadySeconds), d.Spec.UpdateStrategy.Type
+	return w, true
+}
+
+// replicaSet leaves out those of Deployments, and those that others, such as
+// Argo Rollouts, keep of former revisions.
+func replicaSet(r *objects.ReplicaSet) (upgrade.Workload, bool) {
+	owner := objects.Controller(r.OwnerReferences)
+	if owner != nil && (owner.Kind == "Deployment" || replicas(r.Spec.Replicas) == 0) {
+		return upgrade.Workload{}, false
+	}
+	w := workload("apps/v1", "ReplicaSet", &r.ObjectMeta, r.Spec.Selector, r.Spec.Template)
+	w.Desired, w.Ready = replicas(r.Spec.Replicas), current(&r.ObjectMeta, r.Status.ObservedGeneration, r.Status.ReadyReplicas)
+	w.MinReadySeconds = int(r.Spec.MinReadySeconds)
+	return w, true
+}
+
+func replicationController(r *objects.ReplicationController) (upgrade.Workload, bool) {
+	if owner := objects.Controller(r.OwnerReferences); owner != nil && replicas(r.Spec.Replicas) == 0 {
+		return upgrade.Workload{}, false
+	}
+	w := workload("v1", "ReplicationController", &r.ObjectMeta, &objects.LabelSelector{MatchLabels: r.Spec.Selector}, r.Spec.Template)
+	w.Desired, w.Ready = replicas(r.Spec.Replicas), current(&r.ObjectMeta, r.Status.ObservedGeneration, r.Status.ReadyReplicas)
+	w.MinReadySeconds = int(r.Spec.MinReadySeconds)
+	return w, true
+}
+
+// job leaves out those of CronJobs and those that have ended.
+func job(j *objects.Job) (upgrade.Workload, bool) {
+	owner := objects.Controller(j.OwnerReferences)
+	ended := slices.ContainsFunc(j.Status.Conditions, func(c objects.Condition) bool {
+		return (c.Type == "Complete" || c.Type == "Failed") && c.Status == objects.True
 	})
+	if ended || owner != nil && owner.Kind == "CronJob" {
+		return upgrade.Workload{}, false
+	}
+	w := workload("batch/v1", "Job", &j.ObjectMeta, j.Spec.Selector, j.Spec.Template)
+	w.Desired, w.Suspended = replicas(j.Spec.Parallelism), j.Spec.Suspend != nil && *j.Spec.Suspend
+	if j.Status.Ready != nil {
+		w.Ready = int(*j.Status.Ready)
+	}
+	return w, true
 }
 
-// workloads returns Deployments, StatefulSets and DaemonSets, by kind,
-// namespace and name.
-func workloads(ctx context.Context, client *kube.Client) ([]upgrade.Workload, error) {
-	deployments, err := client.Deployments(ctx)
-	if err != nil {
-		return nil, err
+func cronJob(c *objects.CronJob) (upgrade.Workload, bool) {
+	w := workload("batch/v1", "CronJob", &c.ObjectMeta, nil, c.Spec.JobTemplate.Spec.Template)
+	w.Schedule, w.Suspended = c.Spec.Schedule, c.Spec.Suspend != nil && *c.Spec.Suspend
+	if c.Spec.TimeZone != nil && *c.Spec.TimeZone != "" {
+		w.Schedule = "CRON_TZ=" + *c.Spec.TimeZone + " " + w.Schedule
 	}
-	statefulSets, err := client.StatefulSets(ctx)
-	if err != nil {
-		return nil, err
-	}
-	daemonSets, err := client.DaemonSets(ctx)
-	if err != nil {
-		return nil, err
-	}
-	out := []upgrade.Workload{}
-	for _, d := range deployments {
-		out = append(out, workload("Deployment", d.ObjectMeta, d.Spec.Selector, d.Spec.Template.Labels,
-			replicas(d.Spec.Replicas), current(d.ObjectMeta, d.Status.ObservedGeneration, d.Status.ReadyReplicas)))
-	}
-	for _, s := range statefulSets {
-		out = append(out, workload("StatefulSet", s.ObjectMeta, s.Spec.Selector, s.Spec.Template.Labels,
-			replicas(s.Spec.Replicas), current(s.ObjectMeta, s.Status.ObservedGeneration, s.Status.ReadyReplicas)))
-	}
-	for _, d := range daemonSets {
-		out = append(out, workload("DaemonSet", d.ObjectMeta, d.Spec.Selector, d.Spec.Template.Labels,
-			int(d.Status.DesiredNumberScheduled), current(d.ObjectMeta, d.Status.ObservedGeneration, d.Status.NumberReady)))
-	}
-	slices.SortFunc(out, func(a, b upgrade.Workload) int { return strings.Compare(a.Object.String(), b.Object.String()) })
-	return out, nil
+	return w, true
 }
 
-func workload(kind string, meta metav1.ObjectMeta, selector *metav1.LabelSelector, labels map[string]string, desired, ready int) upgrade.Workload {
-	a := upgrade.Workload{Object: upgrade.ObjectRef{APIVersion: "apps/v1", Kind: kind, Namespace: meta.Namespace, Name: meta.Name},
-		Desired: desired, Ready: ready, Template: upgrade.PodTemplate{Labels: labels}}
-	if selector != nil {
-		a.Selector.Labels = selector.MatchLabels
+func workload(apiVersion, kind string, meta *objects.ObjectMeta, s *objects.LabelSelector, t objects.Template) upgrade.Workload {
+	w := upgrade.Workload{Object: ref(apiVersion, kind, meta), Selector: selector(s), ManagedBy: managers(meta)}
+	w.Template, w.DependsOn = template(t.Labels, t.Annotations, &t.Spec)
+	return w
+}
+
+func ref(apiVersion, kind string, meta *objects.ObjectMeta) upgrade.ObjectRef {
+	return upgrade.ObjectRef{APIVersion: apiVersion, Kind: kind, Namespace: meta.Namespace, Name: meta.Name}
+}
+
+func selector(s *objects.LabelSelector) upgrade.LabelSelector {
+	if s == nil {
+		return upgrade.LabelSelector{}
 	}
-	return a
+	out := upgrade.LabelSelector{Labels: s.MatchLabels, Empty: len(s.MatchLabels)+len(s.MatchExpressions) == 0}
+	for _, e := range s.MatchExpressions {
+		out.Expressions = append(out.Expressions, upgrade.LabelExpression{Key: e.Key, Operator: e.Operator, Values: e.Values})
+	}
+	return out
 }
 
 // replicas is 1 when the field is left out, as the API says.
@@ -94,30 +112,58 @@ func replicas(n *int32) int {
 
 // current returns the count of a status, or 0 when the status is of an older
 // generation: stale data is no evidence.
-func current(meta metav1.ObjectMeta, observed int64, count int32) int {
+func current(meta *objects.ObjectMeta, observed int64, count int32) int {
 	if observed < meta.Generation {
 		return 0
 	}
 	return int(count)
 }
 
-func budgets(ctx context.Context, client *kube.Client) ([]upgrade.DisruptionBudget, error) {
-	listed, err := client.DisruptionBudgets(ctx)
-	if err != nil {
-		return nil, err
-	}
-	out := []upgrade.DisruptionBudget{}
-	for _, b := range listed {
-		budget := upgrade.DisruptionBudget{Object: upgrade.ObjectRef{APIVersion: "policy/v1", Kind: "PodDisruptionBudget", Namespace: b.Namespace, Name: b.Name},
-			ExpectedPods: int(b.Status.ExpectedPods), CurrentHealthy: int(b.Status.CurrentHealthy), DesiredHealthy: int(b.Status.DesiredHealthy),
-			DisruptionsAllowed: int(b.Status.DisruptionsAllowed), Observed: b.Status.ObservedGeneration > 0 && b.Status.ObservedGeneration >= b.Generation}
-		if b.Spec.MinAvailable != nil {
-			budget.MinAvailable = b.Spec.MinAvailable.String()
+// managers returns the tools that own an object. Sources:
+// https://helm.sh/docs/topics/charts_best_practices/labels/,
+// https://argo-cd.readthedocs.io/en/stable/user-guide/resource_tracking/,
+// https://fluxcd.io/flux/components/kustomize/kustomizations/#role-based-access-control,
+// https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-field-management.html
+func managers(m *objects.ObjectMeta) []upgrade.Manager {
+	var out []upgrade.Manager
+	add := func(tool, namespace, name string) {
+		if name != "" {
+			out = append(out, upgrade.Manager{Tool: tool, Namespace: namespace, Name: name})
 		}
-		if b.Spec.MaxUnavailable != nil {
-			budget.MaxUnavailable = b.Spec.MaxUnavailable.String()
-		}
-		out = append(out, budget)
 	}
-	return out, nil
+	add("helm", m.Annotations["meta.helm.sh/release-namespace"], m.Annotations["meta.helm.sh/release-name"])
+	application, _, _ := strings.Cut(m.Annotations["argocd.argoproj.io/tracking-id"], ":")
+	if application == "" {
+		application = m.Labels["argocd.argoproj.io/instance"]
+	}
+	namespace, name, found := strings.Cut(application, "_") // of applications outside of Argo CD's own namespace
+	if !found {
+		namespace, name = "", application
+	}
+	add("argocd", namespace, name)
+	for _, tool := range []string{"kustomize.toolkit.fluxcd.io", "helm.toolkit.fluxcd.io"} {
+		add("flux", m.Labels[tool+"/namespace"], m.Labels[tool+"/name"])
+	}
+	if slices.ContainsFunc(m.ManagedFields, func(f objects.ManagedFields) bool { return f.Manager == "eks" }) {
+		add("eks", "", addon(m))
+	}
+	return out
+}
+
+// addon returns the EKS add-on that an object is of, as far as its labels say.
+func addon(m *objects.ObjectMeta) string {
+	switch m.Name {
+	case "aws-node":
+		return "vpc-cni"
+	case "ebs-csi-controller", "ebs-csi-node":
+		return "aws-ebs-csi-driver"
+	case "efs-csi-controller", "efs-csi-node":
+		return "aws-efs-csi-driver"
+	}
+	for _, label := range []string{"eks.amazonaws.com/component", "app.kubernetes.io/name", "k8s-app"} {
+		if name := m.Labels[label]; name != "" {
+			return name
+		}
+	}
+	return m.Name
 }
