@@ -56,3 +56,14 @@ func (c *Client) Metrics(ctx context.Context) (io.ReadCloser, error) {
 	body, err := c.rest.Get().AbsPath("/metrics").SetHeader("Accept", "text/plain").Stream(ctx)
 	return body, Wrap("read the metrics of "+c.cluster, err)
 }
+
+// Issuer returns the issuer of service account tokens, such as
+// "https://oidc.eks.eu-west-1.amazonaws.com/id/ABC". Source:
+// https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/#service-account-issuer-discovery
+func (c *Client) Issuer(ctx context.Context) (string, error) {
+	var document struct {
+		Issuer string `json:"issuer"`
+	}
+	err := c.read(ctx, "read the issuer of "+c.cluster, c.rest.Get().AbsPath("/.well-known/openid-configuration"), &document)
+	return document.Issuer, err
+}

@@ -54,6 +54,7 @@ type Grant struct {
 	Verbs     []string `json:"verbs"`
 	APIGroups []string `json:"apiGroups,omitempty"`
 	Resources []string `json:"resources,omitempty"`
+	Names     []string `json:"resourceNames,omitempty"`
 	URLs      []string `json:"nonResourceURLs,omitempty"`
 }
 

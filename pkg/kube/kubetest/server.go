@@ -30,6 +30,8 @@ import (
 type Server struct {
 	GitVersion string          // of /version
 	Stale      []kube.Resource // of API servers behind it that do not answer
+	Metrics    string          // of /metrics
+	Issuer     string          // of service account tokens
 	*httptest.Server
 
 	mu        sync.Mutex
@@ -109,6 +111,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch path := r.URL.Path; path {
 	case "/version":
 		answer(w, map[string]string{"gitVersion": s.GitVersion})
+	case "/metrics":
+		fmt.Fprint(w, s.Metrics)
+	case "/.well-known/openid-configuration":
+		answer(w, map[string]string{"issuer": s.Issuer})
 	case "/api", "/apis":
 		answer(w, s.discovery(path == "/api"))
 	default:

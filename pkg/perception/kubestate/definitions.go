@@ -11,7 +11,7 @@ import (
 
 func definition(d *objects.CustomResourceDefinition) (upgrade.CustomResource, bool) {
 	out := upgrade.CustomResource{Name: d.Name, Group: d.Spec.Group, Kind: d.Spec.Names.Kind, Plural: d.Spec.Names.Plural, Namespaced: d.Spec.Scope == "Namespaced",
-		Versions: []upgrade.CustomResourceVersion{}, StoredVersions: slices.Concat([]string{}, d.Status.StoredVersions), Release: release(&d.ObjectMeta),
+		Versions: []upgrade.CustomResourceVersion{}, StoredVersions: append([]string{}, d.Status.StoredVersions...), Release: release(&d.ObjectMeta),
 		Established: slices.ContainsFunc(d.Status.Conditions, func(c objects.Condition) bool { return c.Type == "Established" && c.Status == objects.True })}
 	for _, v := range d.Spec.Versions {
 		out.Versions = append(out.Versions, upgrade.CustomResourceVersion{Name: v.Name, Served: v.Served, Storage: v.Storage, Deprecated: v.Deprecated, Warning: logging.Line(text(v.DeprecationWarning), maxExpression)})

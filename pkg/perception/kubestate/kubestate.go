@@ -1,8 +1,12 @@
-// Package kubestate perceives a cluster as its API server describes it.
+// Package kubestate perceives a cluster as its API server describes it. Each
+// resource is listed once, as protobuf where the API server has it and in pages
+// that are read while they arrive; what is kept of an object is what an upgrade
+// can break.
 package kubestate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -24,38 +28,32 @@ type Collector struct {
 const parallel = 6
 
 // Collect implements perception.Collector. A part that may not be seen is left
-// nil and named in NotChecked.
+// nil and named in NotChecked, with the permission that is missing. It errs when
+// the API server cannot be reached or lets nothing be seen.
 func (c *Collector) Collect(ctx context.Context, in upgrade.PerceiveInput) (upgrade.Snapshot, string, error) {
 	client, err := c.Connect(ctx, in.Run.Request.Cluster)
 	if err != nil {
 		return upgrade.Snapshot{}, "", err
 	}
-	state := upgrade.KubernetesState{}
-	if state.GitVersion, state.ServerVersion, err = client.Version(ctx); err != nil {
-		return upgrade.Snapshot{}, "", err
+	git, version, err := client.Version(ctx)
+	if err != nil {
+		return upgrade.Snapshot{}, "", strangers(err)
 	}
-	var unlisted []upgrade.NotChecked
-	parts := []part{
-		{"nodes", func(ctx context.Context) (err error) { state.Nodes, err = nodes(ctx, client); return }},
-		{"workloads", func(ctx context.Context) (err error) { state.Workloads, err = workloads(ctx, client); return }},
-		{"disruption budgets", func(ctx context.Context) (err error) { state.Budgets, err = budgets(ctx, client); return }},
-		{"objects and the API versions they are written in", func(ctx context.Context) (err error) {
-			state.Objects, state.DeprecatedAPIs, unlisted, err = c.objects(ctx, client, in.Run.Request.Target)
-			return
-		}},
+	served, err := client.Resources(ctx)
+	if err != nil {
+		return upgrade.Snapshot{}, "", strangers(err)
 	}
-	unseen, err := partial.Each(ctx, len(parts), parts, look)
+	deprecated := newDeprecations(c.Table, served, in.Run.Request.Target)
+	scan := newScan(client, served, deprecated)
+	state, err := scan.look(ctx)
 	if err != nil {
 		return upgrade.Snapshot{}, "", err
 	}
-	snapshot := upgrade.Snapshot{Kubernetes: &state}
-	for _, u := range slices.Concat(unseen, unlisted) {
-		if u != (upgrade.NotChecked{}) {
-			snapshot.NotChecked = append(snapshot.NotChecked, u)
-		}
-	}
+	state.GitVersion, state.ServerVersion = git, version
+	state.DeprecatedAPIs = deprecated.all()
+	snapshot := upgrade.Snapshot{Kubernetes: &state, NotChecked: scan.notChecked()}
 	if in.Run.Request.Target.Compare(c.Newest) > 0 {
-		snapshot.NotChecked = append(snapshot.NotChecked, upgrade.NotChecked{What: fmt.Sprintf("APIs that %s removes", in.Run.Request.Target),
+		snapshot.NotChecked = append(snapshot.NotChecked, upgrade.NotChecked{Part: partDeprecated, What: fmt.Sprintf("APIs that %s removes", in.Run.Request.Target),
 			Why: fmt.Sprintf("the agent's table of API lifecycles ends with %s", c.Newest), Remedy: "install a newer version of the agent"})
 	}
 	total := 0
@@ -67,15 +65,110 @@ func (c *Collector) Collect(ctx context.Context, in upgrade.PerceiveInput) (upgr
 	return snapshot, summary, nil
 }
 
-// part is one thing to look at; each writes to a field of its own.
-type part struct {
-	what string
-	look func(context.Context) error
+// strangers adds to the error of an API server that does not let the agent in
+// how it is let in.
+func strangers(err error) error {
+	var e *upgrade.Error
+	if upgrade.CodeOf(err) == upgrade.CodePermissionDenied && errors.As(err, &e) {
+		return e.WithRemedy("give who runs this an access entry of the cluster (eks-upgrade access --cluster NAME prints the commands for the agent's roles) and apply docs/rbac.yaml, which allows its group to read")
+	}
+	return err
 }
 
-func look(ctx context.Context, p part) (upgrade.NotChecked, error) {
-	if err := p.look(ctx); err != nil {
-		return partial.Unseen(p.what, err)
+// look reads everything.
+func (s *scan) look(ctx context.Context) (upgrade.KubernetesState, error) {
+	c := &cluster{}
+	extra := extras{}
+	errs := make(chan error, 1)
+	go func() { errs <- s.extras(ctx, &extra) }()
+	err := s.read(ctx, c.readings())
+	if err := errors.Join(err, <-errs); err != nil {
+		return upgrade.KubernetesState{}, err
 	}
-	return upgrade.NotChecked{}, nil
+	if err := c.whole(ctx, s); err != nil {
+		return upgrade.KubernetesState{}, err
+	}
+	state := c.state(func(p upgrade.Part) bool { return s.refused[p] })
+	state.Issuer, state.KubeProxy, state.RequestedAPIs = extra.issuer, extra.proxy, extra.requested
+	addProxyFlags(state.KubeProxy, state.Workloads)
+
+	s.listed["/"+pods.name] = true
+	go func() { errs <- s.rest(ctx) }()
+	if resource, ok := s.find(pods); ok {
+		state.Pods, err = s.pods(ctx, resource, newCrew(state.Workloads, state.Nodes, slices.Concat(c.ofDeployments, c.ofCronJobs)))
+		err = s.refuse(partPods, "pods", grant(resource), true, err)
+	}
+	if err == nil {
+		state.Usage, err = s.usage(ctx)
+	}
+	if err := errors.Join(err, <-errs); err != nil {
+		return upgrade.KubernetesState{}, err
+	}
+	if len(s.counts) == 0 && len(s.refused) > 0 {
+		return upgrade.KubernetesState{}, strangers(upgrade.KindKubernetesForbidden.Errorf("look at "+s.client.Cluster(), "it lets nothing be listed: %s", s.unseen[0].Why))
+	}
+	state.Objects = s.counts
+	return state, nil
+}
+
+var pods = reading{part: partPods, what: "pods", name: "pods", versions: v1}
+
+// extras are what is not listed.
+type extras struct {
+	issuer    string
+	proxy     *upgrade.KubeProxy
+	requested []upgrade.RequestedAPI
+}
+
+// extras reads single objects and paths.
+func (s *scan) extras(ctx context.Context, into *extras) error {
+	type extra struct {
+		part  upgrade.Part
+		what  string
+		grant upgrade.Grant
+		look  func() error
+	}
+	all := []extra{
+		{partKubeProxy, "the configuration of kube-proxy", upgrade.Grant{Verbs: []string{"get"}, APIGroups: []string{""}, Resources: []string{"configmaps"}, Names: []string{proxyConfigs[0].name, proxyConfigs[1].name}}, func() (err error) {
+			into.proxy, err = kubeProxy(ctx, s.client)
+			return err
+		}},
+		{partRequested, "requests to deprecated APIs", upgrade.Grant{Verbs: []string{"get"}, URLs: []string{"/metrics"}}, func() error {
+			body, err := s.client.Metrics(ctx)
+			if err != nil {
+				return err
+			}
+			into.requested, err = requestedAPIs(body)
+			return kube.Wrap("read the metrics of "+s.client.Cluster(), errors.Join(err, body.Close()))
+		}},
+		{"", "the issuer of service account tokens", upgrade.Grant{Verbs: []string{"get"}, URLs: []string{"/.well-known/openid-configuration"}}, func() (err error) {
+			into.issuer, err = s.client.Issuer(ctx)
+			return err
+		}},
+	}
+	_, err := partial.Each(ctx, len(all), all, func(_ context.Context, e extra) (struct{}, error) {
+		return struct{}{}, s.refuse(e.part, e.what, e.grant, true, e.look())
+	})
+	return err
+}
+
+// usage reads metrics.k8s.io, which another server answers: one that does not
+// keeps nobody from seeing the rest.
+func (s *scan) usage(ctx context.Context) (*upgrade.Usage, error) {
+	const what = "the use of resources"
+	nodes, found := s.find(reading{group: "metrics.k8s.io", name: "nodes", versions: []string{"v1beta1"}})
+	pods, both := s.find(reading{group: "metrics.k8s.io", name: "pods", versions: []string{"v1beta1"}})
+	if !found || !both {
+		s.add(upgrade.NotChecked{Part: partUsage, What: what, Why: "the cluster does not serve metrics.k8s.io/v1beta1", Remedy: "install metrics-server, an add-on of EKS"})
+		return nil, nil
+	}
+	out, err := usage(ctx, s, nodes, pods)
+	if err == nil || ctx.Err() != nil {
+		return out, err
+	}
+	both = upgrade.CodeOf(err) == upgrade.CodePermissionDenied
+	if !both {
+		err = upgrade.KindKubernetesUnexpected.Errorf("read the use of resources", "%s", err).WithRemedy("see that metrics-server runs: kubectl top nodes")
+	}
+	return nil, s.refuse(partUsage, what, upgrade.Grant{Verbs: []string{"list"}, APIGroups: []string{"metrics.k8s.io"}, Resources: []string{"nodes", "pods"}}, true, err)
 }

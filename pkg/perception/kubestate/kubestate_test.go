@@ -75,6 +75,7 @@ func shop(t *testing.T) *kubetest.Server {
 	server.Serve(t, kube.Resource{Version: "v1", Name: "endpoints", Kind: "Endpoints", Namespaced: true}, // deprecated since 1.33
 		endpoints("web", "kube-controller-manager"), endpoints("lock", "leader"))
 	server.Serve(t, reviews)
+	server.Serve(t, kube.Resource{Version: "v1", Name: "pods", Kind: "Pod", Namespaced: true})
 	return server
 }
 
@@ -107,9 +108,12 @@ func TestCollectSeesTheWholeCluster(t *testing.T) {
 		return upgrade.DeprecatedAPI{Object: upgrade.ObjectRef{APIVersion: "autoscaling/v2beta2", Kind: "HorizontalPodAutoscaler", Namespace: "default", Name: name},
 			Deprecated: v(23), Removed: v(26), Replacement: "autoscaling/v2 HorizontalPodAutoscaler", Evidence: evidence}
 	}
+	autoscaler := func(name string) upgrade.Autoscaler {
+		return upgrade.Autoscaler{Object: upgrade.ObjectRef{APIVersion: "autoscaling/v2", Kind: "HorizontalPodAutoscaler", Namespace: "default", Name: name}, Target: upgrade.ObjectRef{Namespace: "default"}, Min: 1}
+	}
 	want := upgrade.Snapshot{Kubernetes: &upgrade.KubernetesState{
 		ServerVersion: v(34), GitVersion: "v1.34.2-eks-2d5f9a1",
-		Nodes: []upgrade.Node{{Name: "a", Provisioner: upgrade.ByNodeGroup, NodeGroup: "general", Zone: "eu-west-1a", InstanceType: "m7i.large", KubeletVersion: v(34), Ready: true},
+		Nodes: []upgrade.Node{{Name: "a", Provisioner: upgrade.ByNodeGroup, NodeGroup: "general", Labels: map[string]string{"eks.amazonaws.com/nodegroup": "general", "topology.kubernetes.io/zone": "eu-west-1a", "node.kubernetes.io/instance-type": "m7i.large"}, Zone: "eu-west-1a", InstanceType: "m7i.large", KubeletVersion: v(34), Ready: true},
 			{Name: "b", Provisioner: upgrade.ByItself, KubeletVersion: v(33), Unschedulable: true}},
 		Workloads: []upgrade.Workload{app("DaemonSet", "kube-system", "proxy", 2, 1), app("Deployment", "default", "stale", 1, 0), app("Deployment", "default", "web", 2, 2), app("StatefulSet", "default", "db", 1, 1)},
 		Budgets: []upgrade.DisruptionBudget{{Object: budget("web"), MinAvailable: "1", ExpectedPods: 2, CurrentHealthy: 2, DesiredHealthy: 1, DisruptionsAllowed: 1, Observed: true},
@@ -118,17 +122,24 @@ func TestCollectSeesTheWholeCluster(t *testing.T) {
 			{Object: upgrade.ObjectRef{APIVersion: "v1", Kind: "Endpoints", Namespace: "default", Name: "lock"}, Deprecated: v(33), Replacement: "discovery.k8s.io/v1 EndpointSlice", Evidence: []upgrade.Evidence{{Kind: upgrade.EvidenceManager, By: "leader"}}},
 			scaler("applied", upgrade.Evidence{Kind: upgrade.EvidenceLastApplied}),
 			scaler("written", upgrade.Evidence{Kind: upgrade.EvidenceManager, By: "helm", Operation: "Update", At: upgrade.At(time.Date(2026, 7, 1, 10, 0, 0, 0, time.UTC))}, upgrade.Evidence{Kind: upgrade.EvidenceLastApplied})},
-		Objects: map[string]int{"apps/v1, Deployment": 2, "apps/v1, StatefulSet": 1, "apps/v1, DaemonSet": 1, "policy/v1, PodDisruptionBudget": 2, "autoscaling/v2, HorizontalPodAutoscaler": 3, "v1, Endpoints": 2},
-	}}
+		Objects: map[string]int{"apps/v1, Deployment": 2, "apps/v1, StatefulSet": 1, "apps/v1, DaemonSet": 1, "policy/v1, PodDisruptionBudget": 2, "autoscaling/v2, HorizontalPodAutoscaler": 3, "v1, Endpoints": 2, "v1, Node": 2},
+		Autoscalers: []upgrade.Autoscaler{autoscaler("written"), autoscaler("applied"), autoscaler("fine")},
+		// Seen to be empty, what is not installed too.
+		Pods: []upgrade.Pod{}, Namespaces: []upgrade.Namespace{}, PriorityClasses: []upgrade.PriorityClass{}, Services: []upgrade.Service{}, Ingresses: []upgrade.Ingress{}, IngressClasses: []upgrade.IngressClass{},
+		ServiceAccounts: []upgrade.ServiceAccount{}, RequestedAPIs: []upgrade.RequestedAPI{}, StorageClasses: []upgrade.StorageClass{}, Volumes: []upgrade.PersistentVolume{},
+		Attachments: []upgrade.VolumeAttachment{}, Webhooks: []upgrade.Webhook{}, AdmissionPolicies: []upgrade.AdmissionPolicy{}, CustomResources: []upgrade.CustomResource{},
+		APIServices: []upgrade.APIService{}, TargetGroupBindings: []upgrade.TargetGroupBinding{}, OuterSecrets: []upgrade.OuterSecret{}, GitOps: []upgrade.GitOpsSource{},
+		Karpenter: &upgrade.Karpenter{}, KubeProxy: &upgrade.KubeProxy{},
+	}, NotChecked: []upgrade.NotChecked{{Part: "kubernetes.usage", What: "the use of resources", Why: "the cluster does not serve metrics.k8s.io/v1beta1", Remedy: "install metrics-server, an add-on of EKS"}}}
 	if diff := cmp.Diff(want, snapshot); diff != "" {
 		t.Error(diff)
 	}
 	for _, r := range server.Requests() {
-		if strings.Contains(r, "/secrets") || strings.Contains(r, "/configmaps") {
+		if strings.Contains(r, "/secrets") || strings.Contains(r, "/configmaps") && !strings.Contains(r, "/namespaces/kube-system/configmaps/kube-proxy") {
 			t.Errorf("it asked for %s", r)
 		}
 	}
-	if summary != "Kubernetes v1.34.2-eks-2d5f9a1, 2 nodes, 4 workloads, 11 objects, 3 on deprecated APIs" {
+	if summary != "Kubernetes v1.34.2-eks-2d5f9a1, 2 nodes, 4 workloads, 13 objects, 3 on deprecated APIs" {
 		t.Errorf("summary %q", summary)
 	}
 }
@@ -141,7 +152,7 @@ func TestCollectGoesOnWithoutWhatItMayNotSee(t *testing.T) {
 	}{
 		{"nodes", "/api/v1/nodes", func(k *upgrade.KubernetesState) bool { return k.Nodes != nil }, "nodes"},
 		{"budgets", "/apis/policy/v1/poddisruptionbudgets", func(k *upgrade.KubernetesState) bool { return k.Budgets != nil }, "disruption budgets"},
-		{"one kind of application", "/apis/apps/v1/daemonsets", func(k *upgrade.KubernetesState) bool { return k.Workloads != nil }, "workloads"},
+		{"one kind of application", "/apis/apps/v1/daemonsets", func(k *upgrade.KubernetesState) bool { return k.Workloads != nil }, "DaemonSets"},
 		{"one kind of object", "/api/v1/endpoints", func(k *upgrade.KubernetesState) bool { _, seen := k.Objects["v1, Endpoints"]; return seen }, "objects of v1, Endpoints"},
 	}
 	for _, tt := range tests {
@@ -187,7 +198,7 @@ func TestCollectSaysWhatItCannotKnow(t *testing.T) {
 	for _, n := range snapshot.NotChecked {
 		what = append(what, n.What)
 	}
-	if diff := cmp.Diff([]string{"objects of metrics.k8s.io/v1beta1", "APIs that 1.38 removes"}, what); diff != "" {
+	if diff := cmp.Diff([]string{"objects of metrics.k8s.io/v1beta1", "the use of resources", "APIs that 1.38 removes"}, what); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -37,17 +37,6 @@ func newScan(client *kube.Client, resources kube.Resources, l ...Listener) *scan
 	return s
 }
 
-// reading is one resource that a part of the snapshot comes from.
-type reading struct {
-	part      upgrade.Part
-	what      string // what cannot be seen when it is refused
-	group     string
-	name      string
-	versions  []string // those that can be read, the best first
-	essential bool     // without it the part is nil, not only incomplete
-	list      func(ctx context.Context, s *scan, r kube.Resource) error
-}
-
 // find returns the resource of a reading as the cluster serves it. Custom
 // resources are read in the version that the server prefers.
 func (s *scan) find(r reading) (kube.Resource, bool) {
@@ -79,7 +68,7 @@ func (s *scan) read(ctx context.Context, readings []reading) error {
 		s.mu.Lock()
 		s.listed[r.group+"/"+r.name] = true
 		s.mu.Unlock()
-		return struct{}{}, s.refuse(r.part, r.what, grant(resource), r.essential, r.list(ctx, s, resource))
+		return struct{}{}, s.refuse(r.part, r.what, grant(resource), r.essential, r.from.list(ctx, s, resource))
 	})
 	return err
 }
@@ -111,13 +100,19 @@ func (s *scan) refuse(part upgrade.Part, what string, g upgrade.Grant, essential
 	}
 	unseen.Part = part
 	unseen.Grant = &g
+	s.add(unseen)
+	if essential {
+		s.mu.Lock()
+		s.refused[part] = true
+		s.mu.Unlock()
+	}
+	return nil
+}
+
+func (s *scan) add(unseen upgrade.NotChecked) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.unseen = append(s.unseen, unseen)
-	if essential {
-		s.refused[part] = true
-	}
-	return nil
 }
 
 func grant(r kube.Resource) upgrade.Grant {
