@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube/objects"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
@@ -172,10 +173,10 @@ func (c *Cluster) one(o *unstructured.Unstructured, r kube.Resource, older map[s
 // unowned visits the objects that no controller of Kubernetes made. It reads
 // metadata first, for there can be a hundred thousand others.
 func (c *Cluster) unowned(ctx context.Context, r kube.Resource, visit func(*unstructured.Unstructured) bool) error {
-	var alone []*metav1.PartialObjectMetadata
-	err := c.client.EachMetadata(ctx, r, func() { alone = nil }, func(m *metav1.PartialObjectMetadata) {
-		if !owned(m.GetOwnerReferences()) {
-			alone = append(alone, &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: m.Namespace, Name: m.Name}})
+	var alone []upgrade.ObjectName
+	err := kube.Each(ctx, c.client, r, kube.Selection{}, func() { alone = nil }, func(m *objects.Metadata) {
+		if !slices.ContainsFunc(m.OwnerReferences, func(o objects.OwnerReference) bool { return ofKubernetes(o.APIVersion, o.Controller) }) {
+			alone = append(alone, upgrade.ObjectName{Namespace: m.Namespace, Name: m.Name})
 		}
 	})
 	if err != nil || len(alone) == 0 {
@@ -203,13 +204,15 @@ func (c *Cluster) unowned(ctx context.Context, r kube.Resource, visit func(*unst
 
 // owned reports whether Kubernetes's own controllers made an object.
 func owned(owners []metav1.OwnerReference) bool {
-	return slices.ContainsFunc(owners, func(o metav1.OwnerReference) bool {
-		group, _, found := strings.Cut(o.APIVersion, "/")
-		if !found {
-			group = ""
-		}
-		return o.Controller != nil && *o.Controller && slices.Contains([]string{"", "apps", "batch"}, group)
-	})
+	return slices.ContainsFunc(owners, func(o metav1.OwnerReference) bool { return ofKubernetes(o.APIVersion, o.Controller) })
+}
+
+func ofKubernetes(apiVersion string, controller *bool) bool {
+	group, _, found := strings.Cut(apiVersion, "/")
+	if !found {
+		group = ""
+	}
+	return controller != nil && *controller && slices.Contains([]string{"", "apps", "batch"}, group)
 }
 
 func (c *Cluster) list(ctx context.Context, r kube.Resource, options metav1.ListOptions, visit func(*unstructured.Unstructured) bool) error {

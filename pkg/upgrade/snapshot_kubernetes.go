@@ -1,7 +1,5 @@
 package upgrade
 
-import "slices"
-
 // KubernetesState is the cluster as its API server describes it, or as manifests
 // describe what would be in one. A list that is nil could not be seen;
 // NotChecked says why. One that is empty was seen to be so. Names, label values
@@ -124,41 +122,6 @@ type LabelExpression struct {
 	Key      string   `json:"key"`
 	Operator string   `json:"operator"` // In, NotIn, Exists, DoesNotExist
 	Values   []string `json:"values,omitempty"`
-}
-
-// Matches reports whether labels are selected. The zero selector selects
-// nothing, as of a budget; fields where it means everything say so.
-func (s LabelSelector) Matches(labels map[string]string) bool {
-	if len(s.Labels)+len(s.Expressions) == 0 {
-		return s.Empty
-	}
-	for key, value := range s.Labels {
-		if got, ok := labels[key]; !ok || got != value {
-			return false
-		}
-	}
-	for _, e := range s.Expressions {
-		if !e.matches(labels) {
-			return false
-		}
-	}
-	return true
-}
-
-// matches: an operator that is not known selects nothing.
-func (e LabelExpression) matches(labels map[string]string) bool {
-	value, ok := labels[e.Key]
-	switch e.Operator {
-	case "In":
-		return ok && slices.Contains(e.Values, value)
-	case "NotIn":
-		return !ok || !slices.Contains(e.Values, value)
-	case "Exists":
-		return ok
-	case "DoesNotExist":
-		return !ok
-	}
-	return false
 }
 
 // PodTemplate is what a workload's pods are made from.

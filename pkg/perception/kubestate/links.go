@@ -18,6 +18,9 @@ func link(workloads []upgrade.Workload, services []upgrade.Service, budgets []up
 		}
 	}
 	for _, b := range budgets {
+		if b.Selector.IsZero() {
+			continue
+		}
 		for _, w := range index.selected(b.Object.Namespace, b.Selector) {
 			workloads[w].DependsOn.Budgets = append(workloads[w].DependsOn.Budgets, b.Object.Name)
 		}
