@@ -38,6 +38,8 @@ ARCHITECTURE ?= $(or $(shell sed -n 's/^architecture: *\([a-z0-9_]*\).*/\1/p' $(
 GOARCH_OF_arm64 := arm64
 GOARCH_OF_x86_64 := amd64
 TARGET := GOOS=linux GOARCH=$(or $(GOARCH_OF_$(ARCHITECTURE)),$(error architecture is $(ARCHITECTURE); use arm64 or x86_64))
+# Whether the builds can try manifests on an API server of the target version, as the settings say it.
+PROOF ?= $(or $(shell sed -n 's/^proof: *\(true\|false\).*/\1/p' $(SYNTHESIZED)),true)
 CDK_RUN = AWS_EC2_METADATA_DISABLED=true $(CDK)
 # jsii says on standard error that it does not know the installed Node.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
@@ -147,6 +149,11 @@ $(LAMBDAS:%=dist/%.zip): dist/%.zip:
 dist/source:
 	@mkdir -p $@/scripts && cp scripts/log.sh scripts/provision.sh scripts/scan.sh $@/scripts/
 	@$(TARGET) go build -trimpath -ldflags '$(LDFLAGS)' -o $@/eks-upgrade ./cmd/eks-upgrade
+ifeq ($(PROOF),true)
+	@cp "$$(CONTROL_PLANE_FOR=linux/$(GOARCH_OF_$(ARCHITECTURE)) scripts/build-control-plane.sh)/controlplane" $@/
+else
+	@rm -f $@/controlplane
+endif
 
 $(CDK):
 	npm install --silent --no-fund --no-audit --prefix $(TOOLS)/aws-cdk-$(CDK_VERSION) aws-cdk@$(CDK_VERSION)

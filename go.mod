@@ -75,11 +75,6 @@ require (
 
 require github.com/Masterminds/semver/v3 v3.4.0
 
-require (
-	github.com/aws/aws-sdk-go-v2/service/autoscaling v1.79.4 // indirect
-	github.com/aws/aws-sdk-go-v2/service/servicequotas v1.43.10 // indirect
-)
-
 require github.com/andybalholm/cascadia v1.3.4 // indirect
 
 require (

@@ -24,3 +24,12 @@ func TestBuildsAreForTheProcessorOfTheSettings(t *testing.T) {
 		}
 	}
 }
+
+func TestTheProofsProgramGoesWithTheBuildsUnlessTheSettingsSayNo(t *testing.T) {
+	for settings, want := range map[string]string{"infra/testdata/full.yaml": "rm -f dist/source/controlplane", "docs/deploy.example.yaml": "CONTROL_PLANE_FOR=linux/arm64 scripts/build-control-plane.sh", "/nowhere": "CONTROL_PLANE_FOR=linux/arm64"} {
+		out, err := exec.Command("make", "--no-print-directory", "-C", "..", "-n", "dist/source", "SETTINGS="+settings).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), want) {
+			t.Errorf("%s: %v\n%s", settings, err, out)
+		}
+	}
+}

@@ -6,6 +6,7 @@
 #   EKS_UPGRADE_AGENT_CACHE  the cache; default $XDG_CACHE_HOME/eks-upgrade-agent
 #   KUBEBUILDER_ASSETS       when set, the control plane comes from there and only
 #                            KWOK is built, if that folder has no kwok
+#   CONTROL_PLANE_FOR        such as linux/arm64: only the control plane, for that system and processor
 set -euo pipefail
 
 kubernetes=v1.37.2
@@ -25,7 +26,15 @@ sum=$(cat "$source/go.mod" "$source/go.sum" "$source/main.go" | sha256 | cut -c1
 target="$cache/controlplane/$kubernetes-$sum"
 
 need_control_plane=true need_kwok=true
-if [[ -n "${KUBEBUILDER_ASSETS:-}" ]]; then
+if [[ -n "${CONTROL_PLANE_FOR:-}" ]]; then
+  command -v go >/dev/null || die "go is not on the PATH; install Go 1.26 or later from https://go.dev/dl"
+  [[ "$CONTROL_PLANE_FOR" =~ ^[a-z0-9]+/[a-z0-9]+$ ]] || die "CONTROL_PLANE_FOR must be like linux/arm64, not $CONTROL_PLANE_FOR"
+  need_kwok=false
+  if [[ "$CONTROL_PLANE_FOR" != "$(go env GOHOSTOS)/$(go env GOHOSTARCH)" ]]; then
+    target="$cache/controlplane-${CONTROL_PLANE_FOR/\//-}/$kubernetes-$sum"
+    export GOOS=${CONTROL_PLANE_FOR%/*} GOARCH=${CONTROL_PLANE_FOR#*/}
+  fi
+elif [[ -n "${KUBEBUILDER_ASSETS:-}" ]]; then
   need_control_plane=false
   [[ ! -x "$KUBEBUILDER_ASSETS/kwok" ]] || need_kwok=false
 fi
@@ -39,7 +48,7 @@ fi
 command -v go >/dev/null || die "go is not on the PATH; install Go 1.26 or later from https://go.dev/dl"
 export GOWORK=off GOFLAGS=
 mkdir -p "$target"
-work=$(mktemp -d "$cache/controlplane/.build-XXXXXX")
+work=$(mktemp -d "${target%/*}/.build-XXXXXX")
 builder=
 cleanup() {
   if [[ -n "$builder" ]]; then kill "$builder" 2>/dev/null || true; fi

@@ -28,6 +28,7 @@ type Settings struct {
 
 	Tags                map[string]string `mapstructure:"tags"`                // on every resource
 	Architecture        string            `mapstructure:"architecture"`        // Arm or X86; default Arm
+	Proof               bool              `mapstructure:"proof"`               // the scan build has an API server to try manifests on: make puts it into the builds' source; default true
 	ReservedConcurrency int               `mapstructure:"reservedConcurrency"` // of each function; 0: none is reserved; default 5
 	VPC                 VPC               `mapstructure:"vpc"`                 // empty: outside of any VPC
 	LogRetentionDays    int               `mapstructure:"logRetentionDays"`    // default 180
@@ -140,7 +141,7 @@ func (s Settings) Names(partition string) access.Names {
 
 func defaults() map[string]any {
 	return map[string]any{
-		"architecture": Arm, "reservedConcurrency": 5, "logRetentionDays": 180, "noncurrentDays": 90, "accountLogging": true, "dashboard": true, "stuckHours": 48,
+		"architecture": Arm, "proof": true, "reservedConcurrency": 5, "logRetentionDays": 180, "noncurrentDays": 90, "accountLogging": true, "dashboard": true, "stuckHours": 48,
 	}
 }
 

@@ -3,6 +3,8 @@ package rehearsal
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,6 +15,7 @@ import (
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/access"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/manifests"
 )
 
 // ownerRole is the role of those around the agent: of people, and of what looks
@@ -74,6 +77,9 @@ func (s *stage) admitAgent(ctx context.Context) error {
 	if err := s.applyManifest(ctx); err != nil {
 		return err
 	}
+	if err := s.openCustomResources(ctx); err != nil {
+		return err
+	}
 	for _, e := range access.Entries() {
 		if _, err := eks.NewFromConfig(s.aws).CreateAccessEntry(ctx, &eks.CreateAccessEntryInput{ClusterName: aws.String(Cluster), PrincipalArn: aws.String(s.names().Role(e.Role)),
 			KubernetesGroups: []string{string(e.Group)}}); err != nil {
@@ -99,6 +105,47 @@ func (s *stage) applyManifest(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// openCustomResources lets the scan build read the custom resources of blue, as
+// docs/proof.md says: their makers' own roles do not.
+func (s *stage) openCustomResources(ctx context.Context) error {
+	all, err := manifests.Read(s.o.Manifests...)
+	if err != nil {
+		return err
+	}
+	groups := map[string]bool{}
+	for _, m := range all {
+		if group, _, _ := unstructured.NestedString(m.Object.Object, "spec", "group"); m.Object.GetKind() == "CustomResourceDefinition" {
+			groups[group] = true
+		}
+	}
+	if len(groups) == 0 {
+		return nil
+	}
+	rc, err := s.fleet.RESTConfig(Cluster)
+	if err != nil {
+		return err
+	}
+	client, err := kube.New(rc, Cluster, kube.Limits{QPS: 50, Burst: 100, Timeout: time.Minute})
+	if err != nil {
+		return err
+	}
+	role := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+		"metadata": map[string]any{"name": "custom-resources-for-proofs", "labels": map[string]any{access.ProveLabel: "true"}},
+		"rules":    []any{map[string]any{"apiGroups": anys(slices.Sorted(maps.Keys(groups))), "resources": []any{"*"}, "verbs": []any{"list"}}}}}
+	if _, err := client.Apply(ctx, role, "kubectl", false); err != nil {
+		return fmt.Errorf("let the scan read the custom resources of %s: %w", Cluster, err)
+	}
+	return nil
+}
+
+func anys(texts []string) []any {
+	out := make([]any, len(texts))
+	for i, t := range texts {
+		out[i] = t
+	}
+	return out
 }
 
 // ApplyManifest does in blue what a person does with what `eks-upgrade access
