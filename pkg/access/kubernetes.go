@@ -33,7 +33,9 @@ type ClusterRole struct {
 	Name      string // also of its binding
 	Purpose   string // part of a sentence
 	Group     Group
-	GreenOnly bool // only in a cluster that is being filled
+	User      string // who it is bound to instead of the group
+	GreenOnly bool   // only in a cluster that is being filled
+	Optional  string // what is missed where an owner leaves it out; empty: it is needed
 	Rules     []Rule
 	Collects  []Selector // it has the rules of cluster roles that one of these picks, and none of its own
 }
@@ -84,11 +86,8 @@ var discovery = Rule{Why: "asks for the version and for what is served", Verbs: 
 // that is being filled; the agent takes them back when it is full.
 func Kubernetes() []ClusterRole {
 	return slices.Concat([]ClusterRole{
-		{Name: ReadRole, Purpose: "perceive and validate read what an upgrade can break", Group: Readers, Rules: append([]Rule{
-			discovery,
-			{Why: "looks at the nodes", Verbs: []string{"list"}, APIGroups: []string{""}, Resources: []string{"nodes"}},
-			{Why: "finds the load balancer of the Service that takes the traffic", Verbs: []string{"get"}, APIGroups: []string{""}, Resources: []string{"services"}},
-		}, ageing...)},
+		{Name: ReadRole, Purpose: "perceive and validate read what an upgrade can break", Group: Readers, Rules: reading},
+		helm,
 		{Name: ExportRole, Purpose: "execute reads what it delivers to green", Group: Writers, Rules: []Rule{
 			discovery,
 			{Why: "reads what is delivered, and whether nodes and workloads are healthy", Verbs: []string{"list"}, APIGroups: []string{"*"}, Resources: []string{"*"},

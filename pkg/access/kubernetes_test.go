@@ -6,12 +6,12 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/yaml"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/access"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/lifecycle"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception/kubestate"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
 func TestManifests(t *testing.T) {
@@ -49,12 +49,13 @@ func TestRulesSayWhy(t *testing.T) {
 	}
 }
 
-// Who only reads sees no Secret, and who writes may write in green only.
+// Who only reads sees no Secret, but for the releases of Helm, and who writes may write in green only.
 func TestReadersSeeNoSecretsAndNobodyWritesToBlue(t *testing.T) {
 	for _, r := range access.Kubernetes() {
 		for _, rule := range r.Rules {
 			for _, resource := range rule.Resources {
-				if r.Group != access.Writers && (resource == "*" || resource == "secrets" || resource == "configmaps") {
+				named := len(rule.Names) > 0 && resource == "configmaps"
+				if r.Group != access.Writers && r.Name != access.HelmRole && !named && (resource == "*" || resource == "secrets" || resource == "configmaps") {
 					t.Errorf("%s may %v %s", r.Name, rule.Verbs, resource)
 				}
 			}
@@ -72,25 +73,70 @@ func TestReadersSeeNoSecretsAndNobodyWritesToBlue(t *testing.T) {
 var unlisted = []string{"AdmissionReview", "ConversionReview", "APIGroupDiscovery", "DeploymentRollback", "Scale", "JobTemplate", "PodStatusResult", "PodSecurityPolicy", "ClusterCIDR",
 	"SelfSubjectReview", "TokenReview", "LocalSubjectAccessReview", "SelfSubjectAccessReview", "SelfSubjectRulesReview", "SubjectAccessReview"}
 
-func TestReadersListWhatAges(t *testing.T) {
-	want := map[schema.GroupResource]bool{}
-	for _, api := range lifecycle.Official() {
-		if !lifecycle.Official().Ages(api.Group, api.Kind) || api.Group == "extensions" || slices.Contains(unlisted, api.Kind) || api.Group == "policy" && api.Kind == "Eviction" {
+// Readers may list what perception lists, and nothing else.
+func TestReadersMayWhatPerceptionAsks(t *testing.T) {
+	want := map[string]bool{"get /services": true} // of validation
+	for _, g := range kubestate.Grants() {
+		for _, act := range acts(g.Verbs, g.APIGroups, g.Resources, g.URLs) {
+			want[act] = true
+		}
+	}
+	table := lifecycle.All()
+	for _, api := range table {
+		if !table.Ages(api.Group, api.Kind) || api.Group == "extensions" || slices.Contains(unlisted, api.Kind) || api.Group == "policy" && api.Kind == "Eviction" {
 			continue
 		}
-		plural, _ := meta.UnsafeGuessKindToResource(schema.GroupVersionKind{Group: api.Group, Version: api.Version, Kind: api.Kind})
-		want[plural.GroupResource()] = true
+		plural := api.Plural
+		if plural == "" {
+			plural = lifecycle.Plural(api.Kind)
+		}
+		want["list "+api.Group+"/"+plural] = true
 	}
-	got := map[schema.GroupResource]bool{}
+	for _, path := range []string{"/version", "/api", "/apis"} {
+		want["get "+path] = true
+	}
+	got := map[string]bool{}
 	for _, rule := range access.Kubernetes()[0].Rules {
-		if slices.Contains(rule.Verbs, "list") && !slices.Contains(rule.Resources, "nodes") {
-			for _, resource := range rule.Resources {
-				got[schema.GroupResource{Group: rule.APIGroups[0], Resource: resource}] = true
+		for _, act := range acts(rule.Verbs, rule.APIGroups, rule.Resources, rule.URLs) {
+			if got[act] {
+				t.Errorf("%s is allowed twice", act)
 			}
+			got[act] = true
 		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the rules of readers are not the kinds that age (-ageing +rules):\n%s", diff)
+		t.Errorf("the rules of readers are not what is asked (-asked +rules):\n%s", diff)
+	}
+}
+
+func acts(verbs, groups, resources, urls []string) []string {
+	var out []string
+	for _, verb := range verbs {
+		for _, url := range urls {
+			out = append(out, verb+" "+url)
+		}
+		for _, group := range groups {
+			for _, resource := range resources {
+				out = append(out, verb+" "+group+"/"+resource)
+			}
+		}
+	}
+	return out
+}
+
+func TestGrantingIsExactlyWhatWasMissing(t *testing.T) {
+	list := func(group string, resources ...string) *upgrade.Grant {
+		return &upgrade.Grant{Verbs: []string{"list"}, APIGroups: []string{group}, Resources: resources}
+	}
+	role, some := access.Granting([]upgrade.NotChecked{{What: "pods", Grant: list("", "pods")}, {What: "add-ons"}, {What: "nodes", Grant: list("", "nodes")},
+		{What: "kube-proxy", Grant: &upgrade.Grant{Verbs: []string{"get"}, APIGroups: []string{""}, Resources: []string{"configmaps"}, Names: []string{"kube-proxy"}}},
+		{What: "budgets", Grant: list("policy", "poddisruptionbudgets")}, {What: "requests", Grant: &upgrade.Grant{Verbs: []string{"get"}, URLs: []string{"/metrics"}}}}, "", "jane")
+	if !some {
+		t.Fatal("nothing is granted")
+	}
+	golden(t, "../pkg/access/testdata/granting.yaml", access.Render([]access.ClusterRole{role}))
+	if _, some := access.Granting([]upgrade.NotChecked{{What: "add-ons"}}, access.Readers, ""); some {
+		t.Error("something is granted for what no cluster role gives")
 	}
 }
 

@@ -61,10 +61,18 @@ func Render(roles []ClusterRole) string {
 				prefix = "    "
 			}
 		}
-		fmt.Fprintf(&b, "---\napiVersion: %s\nkind: ClusterRoleBinding\nmetadata:\n  name: %q\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: %q}\nsubjects:\n  - {apiGroup: rbac.authorization.k8s.io, kind: Group, name: %q}\n",
-			rbacVersion, r.Name, r.Name, r.Group)
+		kind, name := r.subject()
+		fmt.Fprintf(&b, "---\napiVersion: %s\nkind: ClusterRoleBinding\nmetadata:\n  name: %q\nroleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: %q}\nsubjects:\n  - {apiGroup: rbac.authorization.k8s.io, kind: %s, name: %q}\n",
+			rbacVersion, r.Name, r.Name, kind, name)
 	}
 	return b.String()
+}
+
+func (r ClusterRole) subject() (kind, name string) {
+	if r.User != "" {
+		return "User", r.User
+	}
+	return "Group", string(r.Group)
 }
 
 type field struct {
@@ -121,7 +129,7 @@ func (r ClusterRole) Objects() []map[string]any {
 	}
 	return []map[string]any{
 		object("ClusterRole", role),
-		object("ClusterRoleBinding", map[string]any{"roleRef": ref("ClusterRole", r.Name), "subjects": []any{ref("Group", string(r.Group))}}),
+		object("ClusterRoleBinding", map[string]any{"roleRef": ref("ClusterRole", r.Name), "subjects": []any{ref(r.subject())}}),
 	}
 }
 

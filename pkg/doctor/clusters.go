@@ -163,7 +163,7 @@ func (e *examination) kubernetes(ctx context.Context, area, name string, green b
 		}
 		if missing, complete := e.reviewRole(ctx, area, client, role); !complete {
 			return
-		} else if len(missing.Rules) > 0 {
+		} else if len(missing.Rules) > 0 && role.Optional == "" {
 			lacking = append(lacking, missing)
 			whole[role.Group] = missing.Name == role.Name
 		}
@@ -245,6 +245,10 @@ func (e *examination) reviewRole(ctx context.Context, area string, client Cluste
 			one.APIGroups, one.Resources = []string{q.ask.Group}, []string{q.ask.Resource}
 		}
 		missing.Rules = append(missing.Rules, one)
+		if role.Optional != "" {
+			e.add(area, role.Name, Warning, "it is left out: "+role.Optional, "if that is not meant: kubectl apply -f docs/rbac.yaml")
+			continue
+		}
 		e.add(area, string(role.Group), Missing, "it may not "+words(q.ask)+" (it "+rule.Why+")", "kubectl apply -f docs/rbac.yaml, or the manifest of --fix-manifest")
 	}
 	switch {

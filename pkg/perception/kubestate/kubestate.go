@@ -120,37 +120,58 @@ type extras struct {
 	requested []upgrade.RequestedAPI
 }
 
-// extras reads single objects and paths.
-func (s *scan) extras(ctx context.Context, into *extras) error {
-	type extra struct {
-		part  upgrade.Part
-		what  string
-		grant upgrade.Grant
-		look  func() error
-	}
-	all := []extra{
-		{partKubeProxy, "the configuration of kube-proxy", upgrade.Grant{Verbs: []string{"get"}, APIGroups: []string{""}, Resources: []string{"configmaps"}, Names: []string{proxyConfigs[0].name, proxyConfigs[1].name}}, func() (err error) {
-			into.proxy, err = kubeProxy(ctx, s.client)
-			return err
-		}},
-		{partRequested, "requests to deprecated APIs", upgrade.Grant{Verbs: []string{"get"}, URLs: []string{"/metrics"}}, func() error {
-			body, err := s.client.Metrics(ctx)
+// extra is a look at a single object or a path.
+type extra struct {
+	part  upgrade.Part
+	what  string
+	grant upgrade.Grant
+	look  func(context.Context, *kube.Client) error
+}
+
+func (x *extras) all() []extra {
+	return []extra{
+		{partKubeProxy, "the configuration of kube-proxy", upgrade.Grant{Verbs: []string{"get"}, APIGroups: []string{""}, Resources: []string{"configmaps"}, Names: []string{proxyConfigs[0].name, proxyConfigs[1].name}},
+			func(ctx context.Context, client *kube.Client) (err error) {
+				x.proxy, err = kubeProxy(ctx, client)
+				return err
+			}},
+		{partRequested, "requests to deprecated APIs", upgrade.Grant{Verbs: []string{"get"}, URLs: []string{"/metrics"}}, func(ctx context.Context, client *kube.Client) error {
+			body, err := client.Metrics(ctx)
 			if err != nil {
 				return err
 			}
-			into.requested, err = requestedAPIs(body)
-			return kube.Wrap("read the metrics of "+s.client.Cluster(), errors.Join(err, body.Close()))
+			x.requested, err = requestedAPIs(body)
+			return kube.Wrap("read the metrics of "+client.Cluster(), errors.Join(err, body.Close()))
 		}},
-		{"", "the issuer of service account tokens", upgrade.Grant{Verbs: []string{"get"}, URLs: []string{"/.well-known/openid-configuration"}}, func() (err error) {
-			into.issuer, err = s.client.Issuer(ctx)
+		{"", "the issuer of service account tokens", upgrade.Grant{Verbs: []string{"get"}, URLs: []string{"/.well-known/openid-configuration"}}, func(ctx context.Context, client *kube.Client) (err error) {
+			x.issuer, err = client.Issuer(ctx)
 			return err
 		}},
 	}
-	_, err := partial.Each(ctx, len(all), all, func(_ context.Context, e extra) (struct{}, error) {
-		return struct{}{}, s.refuse(e.part, e.what, e.grant, true, e.look())
+}
+
+func (s *scan) extras(ctx context.Context, into *extras) error {
+	all := into.all()
+	_, err := partial.Each(ctx, len(all), all, func(ctx context.Context, e extra) (struct{}, error) {
+		return struct{}{}, s.refuse(e.part, e.what, e.grant, true, e.look(ctx, s.client))
 	})
 	return err
 }
+
+// Grants returns the permissions that Collect needs, but for the lists of what
+// Table says that ages: one for each resource and path.
+func Grants() []upgrade.Grant {
+	var out []upgrade.Grant
+	for _, r := range append((&cluster{}).readings(), pods) {
+		out = append(out, grant(kube.Resource{Group: r.group, Name: r.name}))
+	}
+	for _, e := range (&extras{}).all() {
+		out = append(out, e.grant)
+	}
+	return append(out, usageGrant)
+}
+
+var usageGrant = upgrade.Grant{Verbs: []string{"list"}, APIGroups: []string{"metrics.k8s.io"}, Resources: []string{"nodes", "pods"}}
 
 // usage reads metrics.k8s.io, which another server answers: one that does not
 // keeps nobody from seeing the rest.
@@ -170,5 +191,5 @@ func (s *scan) usage(ctx context.Context) (*upgrade.Usage, error) {
 	if !both {
 		err = upgrade.KindKubernetesUnexpected.Errorf("read the use of resources", "%s", err).WithRemedy("see that metrics-server runs: kubectl top nodes")
 	}
-	return nil, s.refuse(partUsage, what, upgrade.Grant{Verbs: []string{"list"}, APIGroups: []string{"metrics.k8s.io"}, Resources: []string{"nodes", "pods"}}, true, err)
+	return nil, s.refuse(partUsage, what, usageGrant, true, err)
 }

@@ -122,7 +122,7 @@ func TestCollectSeesTheWholeCluster(t *testing.T) {
 			{Object: upgrade.ObjectRef{APIVersion: "v1", Kind: "Endpoints", Namespace: "default", Name: "lock"}, Deprecated: v(33), Replacement: "discovery.k8s.io/v1 EndpointSlice", Evidence: []upgrade.Evidence{{Kind: upgrade.EvidenceManager, By: "leader"}}},
 			scaler("applied", upgrade.Evidence{Kind: upgrade.EvidenceLastApplied}),
 			scaler("written", upgrade.Evidence{Kind: upgrade.EvidenceManager, By: "helm", Operation: "Update", At: upgrade.At(time.Date(2026, 7, 1, 10, 0, 0, 0, time.UTC))}, upgrade.Evidence{Kind: upgrade.EvidenceLastApplied})},
-		Objects: map[string]int{"apps/v1, Deployment": 2, "apps/v1, StatefulSet": 1, "apps/v1, DaemonSet": 1, "policy/v1, PodDisruptionBudget": 2, "autoscaling/v2, HorizontalPodAutoscaler": 3, "v1, Endpoints": 2, "v1, Node": 2},
+		Objects:     map[string]int{"apps/v1, Deployment": 2, "apps/v1, StatefulSet": 1, "apps/v1, DaemonSet": 1, "policy/v1, PodDisruptionBudget": 2, "autoscaling/v2, HorizontalPodAutoscaler": 3, "v1, Endpoints": 2, "v1, Node": 2},
 		Autoscalers: []upgrade.Autoscaler{autoscaler("written"), autoscaler("applied"), autoscaler("fine")},
 		// Seen to be empty, what is not installed too.
 		Pods: []upgrade.Pod{}, Namespaces: []upgrade.Namespace{}, PriorityClasses: []upgrade.PriorityClass{}, Services: []upgrade.Service{}, Ingresses: []upgrade.Ingress{}, IngressClasses: []upgrade.IngressClass{},

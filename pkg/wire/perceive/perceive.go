@@ -41,7 +41,7 @@ func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) 
 	handler := &perception.Handler{
 		Collectors: map[upgrade.Source]perception.Collector{
 			upgrade.SourceAWS:          AWS(cfg, clk),
-			upgrade.SourceKubernetes:   &kubestate.Collector{Connect: clusters.New(cfg, c.Kubernetes).Connect, Table: lifecycle.Official(), Newest: lifecycle.Newest()},
+			upgrade.SourceKubernetes:   &kubestate.Collector{Connect: clusters.New(cfg, c.Kubernetes).Connect, Table: lifecycle.All(), Newest: lifecycle.Newest()},
 			upgrade.SourceReleaseNotes: notes(cfg, c, clk, store),
 			upgrade.SourceScanners:     &scanners.Collector{Artifacts: store, Table: lifecycle.All()},
 		},
