@@ -38,7 +38,7 @@ func TestDefaults(t *testing.T) {
 	got, err := load(t, least, nil)
 	want := deploy.Settings{
 		Account: "123456789012", Region: "eu-west-1", Clusters: []string{"shop", "shop-green*"}, HostedZones: []string{"Z1"}, Roles: []string{"team/shop-nodes"},
-		Architecture: "arm64", ReservedConcurrency: 5, LogRetentionDays: 180, NoncurrentDays: 90, AccountLogging: true, Dashboard: true, StuckHours: 48,
+		Architecture: "arm64", Proof: true, ReservedConcurrency: 5, LogRetentionDays: 180, NoncurrentDays: 90, AccountLogging: true, Dashboard: true, StuckHours: 48,
 	}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("error %v (-want +got):\n%s", err, diff)
@@ -101,7 +101,7 @@ func TestOverridesWinAndAreReadAsTheirKeyWants(t *testing.T) {
 	}
 	want := deploy.Settings{
 		Account: "012345678901", Region: "eu-west-1", Clusters: []string{"a", "b"}, HostedZones: []string{"Z1"}, Roles: []string{"x"}, Tags: map[string]string{"a": "b"},
-		Architecture: "arm64", LogRetentionDays: 180, NoncurrentDays: 90, AccountLogging: true, StuckHours: 48,
+		Architecture: "arm64", Proof: true, LogRetentionDays: 180, NoncurrentDays: 90, AccountLogging: true, StuckHours: 48,
 		VPC: deploy.VPC{ID: "vpc-01234567", Subnets: []string{"subnet-01234567"}, Egress: []string{"10.0.0.0/16"}},
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {

@@ -136,8 +136,18 @@ func (c *Cluster) Manifests(ctx context.Context) iter.Seq2[Manifest, error] {
 // can be made and listed, and that the API server keeps itself.
 func (c *Cluster) wanted(r kube.Resource) bool {
 	kind := r.Group + "/" + r.Kind
+	if strings.Contains(r.Group, ".") && !strings.HasSuffix(r.Group, ".k8s.io") && !c.defines(r.Group) {
+		return false // of an API server behind this one, or of definitions that may not be read
+	}
 	return r.Can("create") && r.Can("list") && !slices.Contains(neverTried, kind) && !slices.Contains(written, kind) && kind != "/Namespace" &&
 		kind != "apiextensions.k8s.io/CustomResourceDefinition" && !slices.Contains(c.resources.Unanswered, r.APIVersion())
+}
+
+func (c *Cluster) defines(group string) bool {
+	return slices.ContainsFunc(c.CRDs, func(o *unstructured.Unstructured) bool {
+		of, _, _ := unstructured.NestedString(o.Object, "spec", "group")
+		return of == group
+	})
 }
 
 // one yields an object, and what it was made from by kubectl apply if that was

@@ -72,6 +72,7 @@ func (s *server) define(ctx context.Context, all []Manifest, note func(Manifest,
 	}
 	var mu sync.Mutex
 	var errs []error
+	var taken []*unstructured.Unstructured
 	wanted := map[schema.GroupVersionKind]string{}
 	slots := make(chan struct{}, 8)
 	var wg sync.WaitGroup
@@ -93,13 +94,16 @@ func (s *server) define(ctx context.Context, all []Manifest, note func(Manifest,
 			}
 			note(m, out)
 			if len(out.refused) == 0 && out.problem == "" {
-				s.expect(o, wanted)
+				taken = append(taken, o)
 			}
 		})
 	}
 	wg.Wait()
 	if err := errors.Join(errs...); err != nil {
 		return err
+	}
+	for _, o := range taken {
+		s.expect(o, wanted)
 	}
 	return s.waitServed(ctx, wanted)
 }

@@ -124,9 +124,3 @@ const approval = "api-approved.kubernetes.io"
 func protected(group string) bool {
 	return group == "k8s.io" || group == "kubernetes.io" || strings.HasSuffix(group, ".k8s.io") || strings.HasSuffix(group, ".kubernetes.io")
 }
-
-// converts reports whether a definition has a conversion webhook.
-func converts(o *unstructured.Unstructured) bool {
-	strategy, _, _ := unstructured.NestedString(o.Object, "spec", "conversion", "strategy")
-	return strategy == "Webhook"
-}
