@@ -115,11 +115,16 @@ func perceive(n Names) []Statement {
 		n.read("reads what kubent and pluto found, and the release notes that it kept", "scans", "cache"),
 		// Without it S3 answers 403 instead of 404 for an object that is not there.
 		allow(`tells a scan that did not run from one that may not be read`, []string{n.BucketARN()}, "s3:ListBucket"),
-		allow("looks at the cluster", n.clusters("cluster"), "eks:DescribeCluster", "eks:ListNodegroups", "eks:ListAddons", "eks:ListInsights", "eks:DescribeInsight"),
+		allow("looks at the cluster", n.clusters("cluster"), "eks:DescribeCluster", "eks:ListNodegroups", "eks:ListFargateProfiles", "eks:ListAddons", "eks:ListInsights", "eks:DescribeInsight"),
+		allow("has EKS's insights refreshed, so that they are not of yesterday", n.clusters("cluster"), "eks:StartInsightsRefresh", "eks:DescribeInsightsRefresh"),
 		allow("looks at its node groups", n.clusters("nodegroup"), "eks:DescribeNodegroup"),
+		allow("looks at its Fargate profiles", n.clusters("fargateprofile"), "eks:DescribeFargateProfile"),
 		allow("looks at its add-ons", n.clusters("addon"), "eks:DescribeAddon"),
-		wide("learns which versions EKS offers, and whether subnets have free addresses", "what EKS offers belongs to no cluster, and EC2 lets no description be narrowed",
-			"eks:DescribeClusterVersions", "eks:DescribeAddonVersions", "ec2:DescribeSubnets"),
+		wide("learns which versions EKS offers", "what EKS offers belongs to no cluster", "eks:DescribeClusterVersions", "eks:DescribeAddonVersions"),
+		wide("looks at what runs nodes and at their subnets", "EC2 and Auto Scaling let no description be narrowed",
+			"ec2:DescribeSubnets", "ec2:DescribeInstances", "ec2:DescribeInstanceTypes", "ec2:DescribeImages", "ec2:DescribeVolumes", "ec2:DescribeLaunchTemplates", "ec2:DescribeLaunchTemplateVersions",
+			"autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeLaunchConfigurations"),
+		wide("learns whether quotas leave room for more nodes", "quotas are the account's", "servicequotas:GetServiceQuota", "servicequotas:GetAWSDefaultServiceQuota"),
 		n.publish(),
 	}
 }

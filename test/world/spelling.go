@@ -25,7 +25,7 @@ func throttled(service string) error {
 		e.Code, e.Status = "LimitExceededException", http.StatusTooManyRequests
 	case "eks", "bedrockruntime", "scheduler":
 		e.Status = http.StatusTooManyRequests
-	case "route53", "sns", "sts", "cloudwatch", "iam", "rds", "elasticache", "elasticloadbalancing", "elasticloadbalancingv2", "cloudformation":
+	case "route53", "autoscaling", "sns", "sts", "cloudwatch", "iam", "rds", "elasticache", "elasticloadbalancing", "elasticloadbalancingv2", "cloudformation":
 		e.Code = "Throttling"
 	case "s3":
 		e.Code, e.Message, e.Status = "SlowDown", "Please reduce your request rate.", http.StatusServiceUnavailable

@@ -78,6 +78,10 @@ func (s *Service) Launch(l Launch) (types.Instance, error) {
 		MetadataOptions: &types.InstanceMetadataOptionsResponse{State: types.InstanceMetadataOptionsStateApplied, HttpTokens: types.HttpTokensStateRequired,
 			HttpPutResponseHopLimit: ptr(int32(2)), HttpEndpoint: types.InstanceMetadataEndpointStateEnabled},
 	}}
+	if t, ok := LookupType(l.Type); ok {
+		cpu := t.info().VCpuInfo
+		i.CpuOptions = &types.CpuOptions{CoreCount: cpu.DefaultCores, ThreadsPerCore: cpu.DefaultThreadsPerCore}
+	}
 	if l.ARM {
 		i.Architecture = types.ArchitectureValuesArm64
 	}

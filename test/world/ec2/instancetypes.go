@@ -111,7 +111,7 @@ func (t InstanceType) info() types.InstanceTypeInfo {
 		SupportedUsageClasses: []types.UsageClassType{types.UsageClassTypeOnDemand, types.UsageClassTypeSpot}, SupportedRootDeviceTypes: []types.RootDeviceType{types.RootDeviceTypeEbs},
 		SupportedVirtualizationTypes: []types.VirtualizationType{types.VirtualizationTypeHvm}, SupportedBootModes: []types.BootModeType{types.BootModeTypeUefi},
 		ProcessorInfo: &types.ProcessorInfo{SupportedArchitectures: []types.ArchitectureType{arch}}, MemoryInfo: &types.MemoryInfo{SizeInMiB: ptr(t.MemoryMiB)},
-		VCpuInfo: &types.VCpuInfo{DefaultVCpus: ptr(t.VCPUs), DefaultCores: ptr(max(t.VCPUs/2, 1)), DefaultThreadsPerCore: ptr(int32(2))}}
+		VCpuInfo: &types.VCpuInfo{DefaultVCpus: ptr(t.VCPUs), DefaultCores: ptr(max(t.VCPUs/2, 1)), DefaultThreadsPerCore: ptr(t.VCPUs / max(t.VCPUs/2, 1))}}
 	if t.ARM {
 		out.VCpuInfo.DefaultCores, out.VCpuInfo.DefaultThreadsPerCore = ptr(t.VCPUs), ptr(int32(1))
 	} else {

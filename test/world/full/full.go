@@ -1,6 +1,6 @@
 // Package full completes a simulated AWS: it adds the services that stand on
-// others or run real work, EC2, EKS, Route 53 and CodeBuild, to the ones that
-// package world has by itself.
+// others or run real work, EC2, Auto Scaling, Service Quotas, EKS, Route 53 and
+// CodeBuild, to the ones that package world has by itself.
 package full
 
 import (
@@ -13,10 +13,12 @@ import (
 	sdks3 "github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/autoscaling"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/codebuild"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/ec2"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/eks"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/route53"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/servicequotas"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
 
@@ -52,6 +54,8 @@ type Services struct {
 	EKS       *eks.Service
 	Route53   *route53.Service
 	CodeBuild *codebuild.Service
+	Scaling   *autoscaling.Service
+	Quotas    *servicequotas.Service
 }
 
 // Add adds the services to w.
@@ -88,7 +92,8 @@ func Add(w *world.World, o Options) *Services {
 			}
 			return value, nil
 		}})
-	for name, service := range map[string]any{"ec2": s.EC2, "eks": s.EKS, "route53": s.Route53, "codebuild": s.CodeBuild} {
+	s.Scaling, s.Quotas = autoscaling.New(w.Clock(), account, region, s.EKS.ScalingGroups), servicequotas.New(account, region)
+	for name, service := range map[string]any{"autoscaling": s.Scaling, "servicequotas": s.Quotas, "ec2": s.EC2, "eks": s.EKS, "route53": s.Route53, "codebuild": s.CodeBuild} {
 		w.Mux().Register(name, service)
 	}
 	return s

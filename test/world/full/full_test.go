@@ -22,6 +22,12 @@ import (
 // newWorld is a whole world, with its default VPC, on a clock that stands still.
 func newWorld(t *testing.T) *world.World {
 	t.Helper()
+	w, _ := newWorldWithServices(t)
+	return w
+}
+
+func newWorldWithServices(t *testing.T) (*world.World, *full.Services) {
+	t.Helper()
 	w, err := world.New(world.Options{Clock: clock.NewVirtual(time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)), Seed: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +42,7 @@ func newWorld(t *testing.T) *world.World {
 	if err := services.AddDefaultVPC(w.Region()); err != nil {
 		t.Fatal(err)
 	}
-	return w
+	return w, services
 }
 
 func TestTheCreatorOfAClusterIsItsRoleWithItsPath(t *testing.T) {

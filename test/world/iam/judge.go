@@ -282,7 +282,7 @@ func deniedBy(service, message string) error {
 	switch service {
 	case "ec2":
 		e.Code, e.Status = "UnauthorizedOperation", http.StatusForbidden
-	case "s3", "sts", "iam", "route53", "rds", "elasticache", "elasticloadbalancing", "elasticloadbalancingv2", "cloudwatch", "cloudformation":
+	case "s3", "sts", "iam", "route53", "autoscaling", "rds", "elasticache", "elasticloadbalancing", "elasticloadbalancingv2", "cloudwatch", "cloudformation":
 		e.Code, e.Status = "AccessDenied", http.StatusForbidden
 	case "sns":
 		e.Code, e.Status = "AuthorizationError", http.StatusForbidden
@@ -302,7 +302,7 @@ func expired(service string) error {
 		e.Code, e.Message = "RequestExpired", "Request has expired."
 	case "s3":
 		e.Code, e.Message = "ExpiredToken", "The provided token has expired."
-	case "sts", "iam", "route53", "rds", "elasticache", "elasticloadbalancing", "elasticloadbalancingv2", "cloudwatch", "cloudformation", "sns":
+	case "sts", "iam", "route53", "autoscaling", "rds", "elasticache", "elasticloadbalancing", "elasticloadbalancingv2", "cloudwatch", "cloudformation", "sns":
 		e.Code, e.Status = "ExpiredToken", http.StatusForbidden
 	case "eks", "lambda", "scheduler", "bedrockruntime", "apigateway", "apigatewaymanagementapi", "apigatewayv2", "execute-api", "sqs":
 		e.Status = http.StatusForbidden
@@ -318,7 +318,7 @@ func invalidKey(service string) error {
 		e.Code, e.Status, e.Message = "AuthFailure", http.StatusUnauthorized, "AWS was not able to validate the provided access credentials"
 	case "s3":
 		e.Code, e.Status, e.Message = "InvalidAccessKeyId", http.StatusForbidden, "The AWS Access Key Id you provided does not exist in our records."
-	case "sts", "iam", "route53", "rds", "elasticache", "elasticloadbalancing", "elasticloadbalancingv2", "cloudwatch", "cloudformation", "sns":
+	case "sts", "iam", "route53", "autoscaling", "rds", "elasticache", "elasticloadbalancing", "elasticloadbalancingv2", "cloudwatch", "cloudformation", "sns":
 		e.Code, e.Status = "InvalidClientTokenId", http.StatusForbidden
 	case "eks", "lambda", "scheduler", "bedrockruntime", "apigateway", "apigatewaymanagementapi", "apigatewayv2", "execute-api", "sqs":
 		e.Status = http.StatusForbidden

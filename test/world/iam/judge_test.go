@@ -54,8 +54,8 @@ func TestEveryServedOperationHasARule(t *testing.T) {
 	complete(t, w, clk)
 	n := 0
 	for _, service := range []string{
-		"apigateway", "apigatewaymanagementapi", "apigatewayv2", "bedrockruntime", "budgets", "cloudformation", "cloudwatch", "cloudwatchlogs", "codebuild", "comprehend", "dynamodb", "ec2", "ecr", "eks", "elasticache", "elasticloadbalancing", "elasticloadbalancingv2", "eventbridge", "iam", "kms",
-		"lambda", "rds", "route53", "s3", "scheduler", "sfn", "sns", "sqs", "ssm", "sts",
+		"apigateway", "apigatewaymanagementapi", "apigatewayv2", "autoscaling", "bedrockruntime", "budgets", "cloudformation", "cloudwatch", "cloudwatchlogs", "codebuild", "comprehend", "dynamodb", "ec2", "ecr", "eks", "elasticache", "elasticloadbalancing", "elasticloadbalancingv2", "eventbridge", "iam", "kms",
+		"lambda", "rds", "route53", "s3", "scheduler", "servicequotas", "sfn", "sns", "sqs", "ssm", "sts",
 	} {
 		for _, op := range w.Mux().Operations(service) {
 			n++

@@ -9,6 +9,7 @@ import (
 // namespaces are the XML namespaces of the services' answers (source: the
 // xmlNamespace of the services' API models).
 var namespaces = map[string]string{
+	"autoscaling":            "http://autoscaling.amazonaws.com/doc/2011-01-01/",
 	"cloudformation":         "http://cloudformation.amazonaws.com/doc/2010-05-15/",
 	"cloudwatch":             "http://monitoring.amazonaws.com/doc/2010-08-01/",
 	"ec2":                    "http://ec2.amazonaws.com/doc/2016-11-15/",

@@ -16,6 +16,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime/document"
 	"github.com/aws/aws-sdk-go-v2/service/budgets"
@@ -38,6 +39,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/rds"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
+	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -277,6 +279,8 @@ func clients(cfg aws.Config) []service {
 		{name: "elasticloadbalancing", client: elasticloadbalancing.NewFromConfig(cfg)},
 		{name: "elasticloadbalancingv2", client: elasticloadbalancingv2.NewFromConfig(cfg)},
 		{name: "kms", client: kms.NewFromConfig(cfg)},
+		{name: "autoscaling", client: autoscaling.NewFromConfig(cfg)},
+		{name: "servicequotas", client: servicequotas.NewFromConfig(cfg)},
 		{name: "comprehend", client: comprehend.NewFromConfig(cfg)},
 		{name: "cloudwatchlogs", client: cloudwatchlogs.NewFromConfig(cfg), skip: map[string]string{"GetLogObject": "answers with a stream of events", "StartLiveTail": "the same"}},
 		{name: "route53", client: route53.NewFromConfig(cfg)},

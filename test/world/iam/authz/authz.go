@@ -41,9 +41,9 @@ type Rule func(r Request) []Need
 // operation.
 var services = map[string]map[string]Rule{
 	"apigateway": apigateway, "apigatewaymanagementapi": connections, "apigatewayv2": apigatewayv2, "execute-api": executeAPI, "sqs": sqs,
-	"bedrockruntime": bedrock, "budgets": budgets, "cloudformation": cloudformation, "ecr": ecr, "cloudwatch": cloudwatch, "cloudwatchlogs": logs, "codebuild": codebuild, "comprehend": comprehend,
+	"autoscaling": autoscaling, "bedrockruntime": bedrock, "budgets": budgets, "cloudformation": cloudformation, "ecr": ecr, "cloudwatch": cloudwatch, "cloudwatchlogs": logs, "codebuild": codebuild, "comprehend": comprehend,
 	"dynamodb": dynamodb, "ec2": ec2, "eks": eks, "elasticache": elasticache, "elasticloadbalancing": classic, "elasticloadbalancingv2": balancers, "eventbridge": events, "iam": iam, "kms": kms, "lambda": lambda,
-	"rds": rds, "route53": route53, "s3": s3, "scheduler": scheduler, "sfn": states, "sns": sns, "ssm": ssm, "sts": sts,
+	"rds": rds, "route53": route53, "s3": s3, "scheduler": scheduler, "servicequotas": servicequotas, "sfn": states, "sns": sns, "ssm": ssm, "sts": sts,
 }
 
 // For returns the rule of an operation. No EC2 description needs more than the

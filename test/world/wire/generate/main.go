@@ -15,8 +15,8 @@ import (
 )
 
 // services are the SDK packages of the simulated AWS, sorted.
-var services = []string{"apigateway", "apigatewaymanagementapi", "apigatewayv2", "bedrockruntime", "budgets", "cloudformation", "cloudwatch", "cloudwatchlogs", "codebuild", "comprehend", "dynamodb", "ec2", "ecr", "eks",
-	"elasticache", "elasticloadbalancing", "elasticloadbalancingv2", "eventbridge", "iam", "kms", "lambda", "rds", "route53", "s3", "scheduler", "sfn", "sns", "sqs", "ssm", "sts"}
+var services = []string{"apigateway", "apigatewaymanagementapi", "apigatewayv2", "autoscaling", "bedrockruntime", "budgets", "cloudformation", "cloudwatch", "cloudwatchlogs", "codebuild", "comprehend", "dynamodb", "ec2", "ecr", "eks",
+	"elasticache", "elasticloadbalancing", "elasticloadbalancingv2", "eventbridge", "iam", "kms", "lambda", "rds", "route53", "s3", "scheduler", "servicequotas", "sfn", "sns", "sqs", "ssm", "sts"}
 
 const modulePrefix = "github.com/aws/aws-sdk-go-v2/service/"
 

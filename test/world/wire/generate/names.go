@@ -9,7 +9,7 @@ import (
 )
 
 // styles are those of the services whose modules carry no schemas.
-var styles = map[string]naming.Style{"apigateway": naming.Camel, "apigatewaymanagementapi": naming.Camel, "apigatewayv2": naming.Camel, "cloudformation": naming.Query, "ec2": naming.EC2, "elasticache": naming.Query, "elasticloadbalancing": naming.Query, "elasticloadbalancingv2": naming.Query, "iam": naming.Query, "rds": naming.Query,
+var styles = map[string]naming.Style{"apigateway": naming.Camel, "apigatewaymanagementapi": naming.Camel, "apigatewayv2": naming.Camel, "autoscaling": naming.Query, "cloudformation": naming.Query, "ec2": naming.EC2, "elasticache": naming.Query, "elasticloadbalancing": naming.Query, "elasticloadbalancingv2": naming.Query, "iam": naming.Query, "rds": naming.Query,
 	"route53": naming.XML, "s3": naming.XML, "scheduler": naming.Go, "sfn": naming.Camel, "sns": naming.Query, "sts": naming.Query}
 
 var (
