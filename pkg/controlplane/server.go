@@ -24,6 +24,7 @@ type Server struct {
 	dir             string
 	supervisor      *Supervisor
 	etcd, apiServer *Process
+	etcdURL         string
 	config          *rest.Config
 }
 
@@ -69,7 +70,8 @@ func (s *Server) start(ctx context.Context, programs Programs, version string) e
 		TLSClientConfig: rest.TLSClientConfig{CAData: pki.CA, CertData: admin.Certificate, KeyData: admin.Key},
 		QPS:             -1, // the server's own limits are what a client should meet
 	}
-	etcdURL := fmt.Sprintf("http://127.0.0.1:%d", ports[1])
+	s.etcdURL = fmt.Sprintf("http://127.0.0.1:%d", ports[1])
+	etcdURL := s.etcdURL
 	s.etcd, err = s.supervisor.Run("etcd", programs.Etcd, EtcdArgs(filepath.Join(s.dir, "etcd"), etcdURL, fmt.Sprintf("http://127.0.0.1:%d", ports[2])),
 		Environment(), filepath.Join(s.dir, "etcd.log"))
 	if err != nil {
@@ -100,6 +102,9 @@ func GitVersion(minor string) string { return "v" + minor + ".1-eks-3025e55" }
 
 // Config is the administrator's access.
 func (s *Server) Config() *rest.Config { return rest.CopyConfig(s.config) }
+
+// Etcd is the URL of its etcd.
+func (s *Server) Etcd() string { return s.etcdURL }
 
 // Exited returns an error with the end of its log when one of the two programs
 // has ended.
