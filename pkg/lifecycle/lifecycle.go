@@ -170,3 +170,20 @@ func Plural(kind string) string {
 	}
 	return name + "s"
 }
+
+// clusterScoped are kinds of the tables that have no namespace, besides those
+// whose name begins with "Cluster".
+var clusterScoped = map[string]bool{"APIService": true, "CSIDriver": true, "CSINode": true, "CertificateSigningRequest": true, "ComponentStatus": true,
+	"CustomResourceDefinition": true, "DeviceClass": true, "DeviceTaintRule": true, "EC2NodeClass": true, "FlowSchema": true, "GatewayClass": true,
+	"IPAddress": true, "IngressClass": true, "MeshPolicy": true, "MutatingAdmissionPolicy": true, "MutatingAdmissionPolicyBinding": true,
+	"MutatingWebhookConfiguration": true, "Namespace": true, "Node": true, "NodeClaim": true, "NodePool": true, "PersistentVolume": true,
+	"PodSecurityPolicy": true, "PriorityClass": true, "PriorityLevelConfiguration": true, "Provisioner": true, "ResourceSlice": true, "RuntimeClass": true,
+	"ServiceCIDR": true, "StorageClass": true, "StorageVersionMigration": true, "ValidatingAdmissionPolicy": true, "ValidatingAdmissionPolicyBinding": true,
+	"ValidatingWebhookConfiguration": true, "VolumeAttachment": true, "VolumeAttributesClass": true, "VolumeSnapshotClass": true, "VolumeSnapshotContent": true,
+	"AWSNodeTemplate": true, "Machine": true, "ResourcePoolStatusRequest": true}
+
+// ClusterScoped reports whether objects of a kind of the tables have no
+// namespace.
+func ClusterScoped(kind string) bool {
+	return clusterScoped[kind] || strings.HasPrefix(kind, "Cluster")
+}

@@ -64,8 +64,9 @@ type HelmRelease struct {
 	Revisions  int          `json:"revisions"`            // that are stored
 	Last       HelmRevision `json:"last"`                 // the newest
 	Deployed   HelmRevision `json:"deployed,omitzero"`    // the one that Helm compares the next upgrade with; zero: none
-	Unserved   []HelmObject `json:"unserved,omitempty"`   // objects of Deployed whose API version is not served now
 	Deprecated []HelmObject `json:"deprecated,omitempty"` // objects of Deployed whose API version is deprecated
+	Unserved   []HelmObject `json:"unserved,omitempty"`   // objects of Deployed whose API version the cluster does not serve
+	Old        []HelmObject `json:"old,omitempty"`        // with a deprecated API version, in revisions that are not deployed and not in Deployed
 }
 
 // HelmRevision is one stored revision.
@@ -82,6 +83,7 @@ type HelmRevision struct {
 type HelmObject struct {
 	Object      ObjectRef `json:"object"`
 	Template    string    `json:"template,omitempty"` // "ingress-nginx/templates/psp.yaml"
+	Revision    int       `json:"revision,omitempty"` // of HelmRelease.Old: the newest that has it
 	Hook        bool      `json:"hook,omitempty"`     // Helm does not compare hooks with the next revision
 	Deprecated  Version   `json:"deprecated,omitzero"`
 	Removed     Version   `json:"removed,omitzero"`

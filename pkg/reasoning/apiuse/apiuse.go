@@ -64,7 +64,10 @@ func Join(s Seen, table lifecycle.Table) []Use {
 	}
 	for _, r := range s.Helm {
 		for _, o := range r.Deprecated {
-			j.add(fromHelm(r, o))
+			j.add(fromHelm(r, o, r.Deployed.Revision, r.Deployed.Chart))
+		}
+		for _, o := range r.Old {
+			j.add(fromHelm(r, o, o.Revision, ""))
 		}
 	}
 	asked := requests(s, table)
@@ -109,11 +112,11 @@ func (j *joiner) add(d upgrade.DeprecatedAPI) {
 	j.all = append(j.all, d)
 }
 
-func fromHelm(r upgrade.HelmRelease, o upgrade.HelmObject) upgrade.DeprecatedAPI {
-	revision := r.Deployed
+// fromHelm is an object of a revision; an old one has no chart.
+func fromHelm(r upgrade.HelmRelease, o upgrade.HelmObject, revision int, chart string) upgrade.DeprecatedAPI {
 	return upgrade.DeprecatedAPI{Object: o.Object, Deprecated: o.Deprecated, Removed: o.Removed, Replacement: o.Replacement, Product: o.Product,
 		Evidence: []upgrade.Evidence{{Kind: upgrade.EvidenceHelm, Release: upgrade.ObjectName{Namespace: r.Namespace, Name: r.Name},
-			Revision: revision.Revision, Chart: revision.Chart, File: o.Template, Old: revision == (upgrade.HelmRevision{})}}}
+			Revision: revision, Chart: chart, File: o.Template, Old: chart == ""}}}
 }
 
 // verdict weighs the signs.

@@ -35,7 +35,7 @@ func why(v Verdict, d upgrade.DeprecatedAPI, s Seen) string {
 			return "stale annotation only: the manifest that kubectl applied last has it, and no client has written it since"
 		}
 	}
-	return "only in " + list(d.Evidence, upgrade.EvidenceHelm, chart) + ", which is not deployed"
+	return "only in old revisions of Helm, which are not deployed: " + list(d.Evidence, upgrade.EvidenceHelm, chart)
 }
 
 // also tells the signs of other kinds.
@@ -134,11 +134,14 @@ func client(e upgrade.Evidence) string {
 
 // chart tells a Helm release and the template.
 func chart(e upgrade.Evidence) string {
-	text := fmt.Sprintf("chart %s (release %s/%s, revision %d", e.Chart, e.Release.Namespace, e.Release.Name, e.Revision)
+	text := fmt.Sprintf("release %s/%s, revision %d", e.Release.Namespace, e.Release.Name, e.Revision)
 	if e.File != "" {
 		text += ", " + e.File
 	}
-	return text + ")"
+	if e.Chart == "" {
+		return text
+	}
+	return "chart " + e.Chart + " (" + text + ")"
 }
 
 func lastRequest(signs []upgrade.Evidence) time.Time {
