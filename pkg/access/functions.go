@@ -110,7 +110,7 @@ func survey(n Names) []Statement {
 }
 
 func perceive(n Names) []Statement {
-	return []Statement{
+	return append([]Statement{
 		n.write("writes what it saw, and keeps release notes for the next upgrade", "snapshots", "cache"),
 		n.read("reads what kubent and pluto found, and the release notes that it kept", "scans", "cache"),
 		// Without it S3 answers 403 instead of 404 for an object that is not there.
@@ -126,6 +126,24 @@ func perceive(n Names) []Statement {
 			"autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeLaunchConfigurations"),
 		wide("learns whether quotas leave room for more nodes", "quotas are the account's", "servicequotas:GetServiceQuota", "servicequotas:GetAWSDefaultServiceQuota"),
 		n.publish(),
+	}, around(n)...)
+}
+
+// around is for what the cluster shares with others and its workloads use
+// outside of it. Permissions that name a kind of resource are asked for all of
+// the kind: nothing says beforehand what a cluster uses.
+func around(n Names) []Statement {
+	return []Statement{
+		allow("looks at who may log in to the cluster, and which of its service accounts have roles", n.clusters("cluster"), "eks:ListPodIdentityAssociations", "eks:ListIdentityProviderConfigs"),
+		allow("tells whether IAM trusts the cluster's service accounts", []string{"arn:" + n.Partition + ":iam::" + n.Account + ":oidc-provider/*"}, "iam:GetOpenIDConnectProvider"),
+		wide("finds roles that trust the cluster's service accounts, its load balancers and target groups, and who may connect to databases and caches",
+			"lists of IAM, and descriptions of EC2 and of Elastic Load Balancing, cannot be narrowed",
+			"iam:ListOpenIDConnectProviders", "iam:ListRoles", "ec2:DescribeSecurityGroups", "elasticloadbalancing:DescribeLoadBalancers", "elasticloadbalancing:DescribeTags", "elasticloadbalancing:DescribeTargetGroups",
+			"elasticloadbalancing:DescribeTargetHealth", "elasticloadbalancing:DescribeTargetGroupAttributes", "rds:DescribePendingMaintenanceActions"),
+		allow("finds databases that workloads use", []string{n.arn("rds", "db:*"), n.arn("rds", "cluster:*")}, "rds:DescribeDBInstances", "rds:DescribeDBClusters"),
+		allow("finds caches that workloads use", []string{n.arn("elasticache", "cluster:*"), n.arn("elasticache", "replicationgroup:*"), n.arn("elasticache", "serverlesscache:*")},
+			"elasticache:DescribeCacheClusters", "elasticache:DescribeReplicationGroups", "elasticache:DescribeServerlessCaches"),
+		allow("reads who owns names in the zones of the weights", n.zones(), "route53:ListResourceRecordSets"),
 	}
 }
 

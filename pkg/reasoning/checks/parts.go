@@ -26,6 +26,18 @@ const (
 	AWSInstanceTypes   upgrade.Part = "aws.instanceTypes"
 	AWSQuotas          upgrade.Part = "aws.quotas"
 
+	AWSNetworks       upgrade.Part = "aws.networks"
+	AWSProviders      upgrade.Part = "aws.oidcProviders"
+	AWSTrustedRoles   upgrade.Part = "aws.trustedRoles"
+	AWSPodIdentities  upgrade.Part = "aws.podIdentities"
+	AWSLoginProviders upgrade.Part = "aws.loginProviders"
+	AWSLoadBalancers  upgrade.Part = "aws.loadBalancers"
+	AWSTargetGroups   upgrade.Part = "aws.targetGroups"
+	AWSDatabases      upgrade.Part = "aws.databases"
+	AWSCaches         upgrade.Part = "aws.caches"
+	AWSInbound        upgrade.Part = "aws.inbound"
+	AWSNames          upgrade.Part = "aws.names"
+
 	Cluster         upgrade.Part = "kubernetes.version"
 	KubeNodes       upgrade.Part = "kubernetes.nodes"
 	KubeWorkloads   upgrade.Part = "kubernetes.workloads"
@@ -74,6 +86,10 @@ func kubernetes(id upgrade.Part, what string, essential bool, seen func(*upgrade
 	return part{id, what, upgrade.SourceKubernetes, essential, func(v View) bool { return v.Kubernetes != nil && seen(v.Kubernetes) }}
 }
 
+func around(id upgrade.Part, what string, seen func(*upgrade.Surroundings) bool) part {
+	return aws(id, what, false, func(s *upgrade.ClusterState) bool { return s.Surroundings != nil && seen(s.Surroundings) })
+}
+
 var parts = []part{
 	aws(AWSCluster, "the cluster's properties in EKS", true, func(*upgrade.ClusterState) bool { return true }),
 	aws(AWSNodeGroups, "the node groups", true, func(s *upgrade.ClusterState) bool { return s.NodeGroups != nil }),
@@ -90,6 +106,18 @@ var parts = []part{
 	aws(AWSPodNetwork, "the pods' network", false, func(s *upgrade.ClusterState) bool { return s.PodNetwork != nil }),
 	aws(AWSInstanceTypes, "the instance types", false, func(s *upgrade.ClusterState) bool { return s.InstanceTypes != nil }),
 	aws(AWSQuotas, "the quotas of EC2 and EBS", false, func(s *upgrade.ClusterState) bool { return s.Quotas != nil }),
+
+	around(AWSNetworks, "the address blocks of the subnets", func(s *upgrade.Surroundings) bool { return s.Networks != nil }),
+	around(AWSProviders, "the OpenID Connect providers of the account", func(s *upgrade.Surroundings) bool { return s.Providers != nil }),
+	around(AWSTrustedRoles, "the roles that trust the cluster's service accounts", func(s *upgrade.Surroundings) bool { return s.Roles != nil }),
+	around(AWSPodIdentities, "the Pod Identity associations", func(s *upgrade.Surroundings) bool { return s.PodIdentities != nil }),
+	around(AWSLoginProviders, "the identity providers of the cluster", func(s *upgrade.Surroundings) bool { return s.Logins != nil }),
+	around(AWSLoadBalancers, "the load balancers", func(s *upgrade.Surroundings) bool { return s.LoadBalancers != nil }),
+	around(AWSTargetGroups, "the target groups", func(s *upgrade.Surroundings) bool { return s.TargetGroups != nil }),
+	around(AWSDatabases, "the databases", func(s *upgrade.Surroundings) bool { return s.Databases != nil }),
+	around(AWSCaches, "the caches", func(s *upgrade.Surroundings) bool { return s.Caches != nil }),
+	around(AWSInbound, "who may connect to databases and caches", func(s *upgrade.Surroundings) bool { return s.NodeSecurityGroups != nil }),
+	around(AWSNames, "the owners of names in the hosted zone", func(s *upgrade.Surroundings) bool { return s.Names != nil }),
 
 	kubernetes(Cluster, "the API server's version", true, func(s *upgrade.KubernetesState) bool { return s.ServerVersion != (upgrade.Version{}) }),
 	kubernetes(KubeNodes, "the nodes", true, func(s *upgrade.KubernetesState) bool { return s.Nodes != nil }),

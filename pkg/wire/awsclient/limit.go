@@ -20,10 +20,17 @@ var rates = map[string]struct {
 	perSecond rate.Limit
 	burst     int
 }{
-	"EKS":            {10, 20},
-	"EC2":            {10, 50},
-	"Auto Scaling":   {5, 10},
-	"Service Quotas": {5, 10},
+	"EKS":                       {10, 20},
+	"EC2":                       {10, 50},
+	"Auto Scaling":              {5, 10},
+	"Service Quotas":            {5, 10},
+	"IAM":                       {5, 10},
+	"RDS":                       {5, 10},
+	"ElastiCache":               {5, 10},
+	"Elastic Load Balancing":    {5, 10},
+	"Elastic Load Balancing v2": {8, 16},
+	// Five a second, for the whole account: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.html
+	"Route 53": {3, 5},
 }
 
 // otherRate is the rate of services that are not in the table.

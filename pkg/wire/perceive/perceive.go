@@ -28,11 +28,12 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/tell"
 )
 
-// AWS returns the collector that looks at AWS. Its clients keep to rates well
-// below AWS's own, which others of the account use too.
-func AWS(cfg aws.Config, clk clock.Clock) *awsstate.Collector {
+// AWS returns the collector that looks at AWS: the cluster and what is around it.
+// Its clients keep to rates well below AWS's own, which others of the account use
+// too.
+func AWS(cfg aws.Config, clk clock.Clock) perception.Collector {
 	cfg = awsclient.Limited(cfg)
-	return awsstate.New(eks.NewFromConfig(cfg), ec2.NewFromConfig(cfg), autoscaling.NewFromConfig(cfg), servicequotas.NewFromConfig(cfg), clk)
+	return surroundings(cfg, awsstate.New(eks.NewFromConfig(cfg), ec2.NewFromConfig(cfg), autoscaling.NewFromConfig(cfg), servicequotas.NewFromConfig(cfg), clk))
 }
 
 // New returns the handler of the phase; its logger and metrics are the context's.
