@@ -155,7 +155,7 @@ func All() []Check {
 		workloadChecks, podChecks,
 		controllerChecks, nodePartChecks,
 		storageChecks,
-		noteChecks,
+		identityChecks, trafficChecks, dependencyChecks, noteChecks,
 	)
 }
 

@@ -159,8 +159,8 @@ func (d Dependency) used() string {
 	return some(names)
 }
 
-// each makes findings of the databases and caches that workloads use for sure.
-func each(v View, f func(Dependency) []upgrade.Finding) []upgrade.Finding {
+// eachUsed makes findings of the databases and caches that workloads use for sure.
+func eachUsed(v View, f func(Dependency) []upgrade.Finding) []upgrade.Finding {
 	var out []upgrade.Finding
 	for _, d := range UsedOutside(v) {
 		if len(d.Users) == 0 {
@@ -219,7 +219,7 @@ func covers(inner string) func(outer string) bool {
 }
 
 func dependencyHealth(v View, c Check) []upgrade.Finding {
-	return each(v, func(d Dependency) []upgrade.Finding {
+	return eachUsed(v, func(d Dependency) []upgrade.Finding {
 		if d.Store.Status == "available" {
 			return nil
 		}
@@ -234,7 +234,7 @@ func dependencyHealth(v View, c Check) []upgrade.Finding {
 }
 
 func dependencyMaintenance(v View, c Check) []upgrade.Finding {
-	return each(v, func(d Dependency) []upgrade.Finding {
+	return eachUsed(v, func(d Dependency) []upgrade.Finding {
 		var what []string
 		opens, known := nextWindow(d.Store.Window, v.Now)
 		within := known && opens.Sub(v.Now) < soon
@@ -296,7 +296,7 @@ func dependencyConnections(v View, c Check) []upgrade.Finding {
 		return nil
 	}
 	var names []string
-	each(v, func(d Dependency) []upgrade.Finding {
+	eachUsed(v, func(d Dependency) []upgrade.Finding {
 		names = append(names, d.what())
 		return nil
 	})
@@ -307,7 +307,7 @@ func dependencyConnections(v View, c Check) []upgrade.Finding {
 }
 
 func dependencyZones(v View, c Check) []upgrade.Finding {
-	return each(v, func(d Dependency) []upgrade.Finding {
+	return eachUsed(v, func(d Dependency) []upgrade.Finding {
 		if d.Store.MultiZone {
 			return nil
 		}
@@ -349,7 +349,7 @@ func managed(host string) bool {
 }
 
 func dependencyMap(v View, c Check) []upgrade.Finding {
-	out := each(v, func(d Dependency) []upgrade.Finding {
+	out := eachUsed(v, func(d Dependency) []upgrade.Finding {
 		where := ""
 		if d.Store.VPC != "" && d.Store.VPC != v.AWS.VPC {
 			where = ", in another network (" + d.Store.VPC + ")"

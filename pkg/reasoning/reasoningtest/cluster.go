@@ -11,6 +11,9 @@ import (
 // Now is when the cluster is judged.
 var Now = time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
 
+// Issuer is who issues the cluster's service account tokens, without https://.
+const Issuer = "oidc.eks.eu-west-1.amazonaws.com/id/SHOP"
+
 // Cluster is what was seen of cluster "shop" at 1.34.
 type Cluster struct {
 	AWS        *upgrade.ClusterState    // nil: no snapshot
@@ -48,11 +51,16 @@ func Healthy() Cluster {
 					"1.34": {Default: "v1.20.3-eksbuild.1", Versions: []string{"v1.21.0-eksbuild.1", "v1.20.3-eksbuild.1"}},
 					"1.35": {Default: "v1.20.3-eksbuild.10", Versions: []string{"v1.21.0-eksbuild.1", "v1.20.3-eksbuild.10"}}}},
 			},
-			Insights:  []upgrade.Insight{{ID: "1", Name: "Deprecated APIs removed in Kubernetes v1.35", Category: "UPGRADE_READINESS", Version: v35, Status: "PASSING", RefreshedAt: upgrade.At(Now.Add(-time.Hour))}},
-			Available: []upgrade.AvailableVersion{{Version: v34, Status: "STANDARD_SUPPORT"}, {Version: v35, Status: "STANDARD_SUPPORT"}},
+			Insights:   []upgrade.Insight{{ID: "1", Name: "Deprecated APIs removed in Kubernetes v1.35", Category: "UPGRADE_READINESS", Version: v35, Status: "PASSING", RefreshedAt: upgrade.At(Now.Add(-time.Hour))}},
+			Available:  []upgrade.AvailableVersion{{Version: v34, Status: "STANDARD_SUPPORT"}, {Version: v35, Status: "STANDARD_SUPPORT"}},
+			OIDCIssuer: "https://" + Issuer,
+			Surroundings: &upgrade.Surroundings{SecurityGroup: "sg-blue", Networks: []string{"10.0.0.0/20", "10.0.16.0/20"}, NodeSecurityGroups: []string{},
+				Providers: []upgrade.OIDCProvider{}, Roles: []upgrade.TrustedRole{}, PodIdentities: []upgrade.PodIdentity{}, Logins: []upgrade.LoginProvider{},
+				LoadBalancers: []upgrade.LoadBalancer{}, TargetGroups: []upgrade.TargetGroup{}, Databases: []upgrade.Datastore{}, Caches: []upgrade.Datastore{},
+				Names: &upgrade.NameOwners{Zone: "Z0123456789ABC", Records: 4}},
 		},
 		Kubernetes: &upgrade.KubernetesState{
-			ServerVersion: v34, GitVersion: "v1.34.2-eks-2d5f9a1",
+			ServerVersion: v34, GitVersion: "v1.34.2-eks-2d5f9a1", Issuer: "https://" + Issuer, OuterSecrets: []upgrade.OuterSecret{},
 			Nodes:     []upgrade.Node{{Name: "node-a", Provisioner: upgrade.ByNodeGroup, NodeGroup: "general", KubeletVersion: v34, Ready: true}, {Name: "node-b", Provisioner: upgrade.ByNodeGroup, NodeGroup: "general", KubeletVersion: v34, Ready: true}},
 			Workloads: []upgrade.Workload{Frontend()},
 			Budgets: []upgrade.DisruptionBudget{{Object: upgrade.ObjectRef{APIVersion: "policy/v1", Kind: "PodDisruptionBudget", Namespace: "default", Name: "frontend"},
