@@ -73,14 +73,14 @@ func (o Options) compare(ctx context.Context, proof *upgrade.Proof, all []*kept)
 
 // less takes from an outcome what the other version says as well, and reports
 // whether anything is left. What neither version takes is no news, unless the
-// reason is another field.
+// reason is another field, or one of the object as a whole (the API has gone).
 func (k *kept) less(now outcome) bool {
 	if now.problem != "" {
 		return !k.outcome.clean()
 	}
 	if len(now.refused) > 0 {
 		k.outcome.refused = slices.DeleteFunc(k.outcome.refused, func(c cause) bool {
-			return c.field == "" || slices.ContainsFunc(now.refused, func(n cause) bool { return n.field == c.field })
+			return slices.ContainsFunc(now.refused, func(n cause) bool { return n.field == c.field })
 		})
 	}
 	k.outcome.pruned = slices.DeleteFunc(k.outcome.pruned, func(f string) bool { return slices.Contains(now.pruned, f) })
