@@ -136,6 +136,9 @@ func (v View) backend(service *upgrade.ObjectName) backend {
 		return backend{replicas: -1} // an address outside, or the control plane itself
 	}
 	i, ok := v.index.service[*service]
+	if !ok && v.index.files {
+		return backend{replicas: -1} // it may be in the cluster already
+	}
 	if !ok {
 		return backend{down: fmt.Sprintf("Service %s/%s does not exist", service.Namespace, service.Name)}
 	}

@@ -97,24 +97,13 @@ func exhaustedBudgets(v View, c Check) []upgrade.Finding {
 	for i := range v.Kubernetes.Budgets {
 		b := &v.Kubernetes.Budgets[i]
 		switch {
-		case !b.Observed && !v.index.fromFiles(b):
+		case !b.Observed && !v.index.files:
 			out = append(out, on(at(c.unseen("its status is not of its present generation", "see that the disruption controller runs: kubectl get pdb shows the status"), upgrade.Low), b.Object))
 		case b.Observed && b.ExpectedPods > 0 && b.DisruptionsAllowed == 0 && allowed(b, b.ExpectedPods) > 0:
 			out = append(out, on(c.drained(v, fmt.Sprintf("%d of %d pods are healthy and %d must be (%s)%s", b.CurrentHealthy, b.ExpectedPods, b.DesiredHealthy, written(b), blueGreenDrainsNothing(v))), b.Object))
 		}
 	}
 	return out
-}
-
-// fromFiles reports whether what the budget selects stands in files, so that
-// there is no controller that could have looked at it.
-func (x *index) fromFiles(b *upgrade.DisruptionBudget) bool {
-	for _, w := range x.selected(b.Object.Namespace, b.Selector) {
-		if x.kube.Workloads[w].Source == "" {
-			return false
-		}
-	}
-	return len(x.kube.Nodes) == 0
 }
 
 // unhealthyHeld finds what a drain waits for in vain: a pod that never becomes
@@ -204,6 +193,9 @@ func idleBudgets(v View, c Check) []upgrade.Finding {
 		b := &v.Kubernetes.Budgets[i]
 		if b.ExpectedPods > 0 || len(v.index.selected(b.Object.Namespace, b.Selector)) > 0 || len(v.index.oddPods(b.Object.Namespace, b.Selector)) > 0 {
 			continue // a workload of no replicas is one all the same
+		}
+		if v.index.files && !b.Selector.IsZero() {
+			continue // an operator makes the pods
 		}
 		evidence := "its selector matches no workload and no pod of its namespace"
 		if b.Selector.IsZero() {

@@ -32,7 +32,14 @@ func TestDisruptionChecks(t *testing.T) {
 		p.NotReady, p.Restarts = true, 42
 	}
 	inFile := func(w *upgrade.Workload) { w.Source = "api.yaml" }
-	noNodes := func(s *state) { s.Nodes = []upgrade.Node{} }
+	only := func(change func(*state)) func(*state) { // what files say, without a cluster
+		return func(s *state) {
+			nodes := s.Nodes
+			s.Workloads, s.Pods, s.Budgets = nil, []upgrade.Pod{}, nil
+			change(s)
+			s.Nodes = nodes
+		}
+	}
 	hold := func(x string) func(*upgrade.Workload) {
 		return pods(func(t *upgrade.PodTemplate) { t.Holds = []string{x} })
 	}
@@ -49,7 +56,7 @@ func TestDisruptionChecks(t *testing.T) {
 		{check: "pdb-blocks-drain", name: "more than there are", change: budget("b", "api", 2, least("5")), want: []string{"critical blocks b: minAvailable 5 of 2 pods"}},
 		{check: "pdb-blocks-drain", name: "a share that rounds up", change: budget("b", "api", 2, least("51%")), want: []string{"critical blocks b: rounds up to 2"}},
 		{check: "pdb-blocks-drain", name: "the same, blue/green", change: budget("b", "api", 1, least("1")), blueGreen: true, want: []string{"medium b: a blue/green upgrade drains no node"}},
-		{check: "pdb-blocks-drain", name: "in files only", change: and(alone(deployment("api", 2, inFile)), noNodes, budget("b", "api", 0, least("2"), unseen)), want: []string{"critical blocks b: of 2 pods"}},
+		{check: "pdb-blocks-drain", name: "in files only", change: only(and(alone(deployment("api", 2, inFile)), budget("b", "api", 0, least("2"), unseen))), want: []string{"critical blocks b: of 2 pods"}},
 		{check: "pdb-blocks-drain", name: "half of two", change: budget("b", "api", 2, least("50%"))},
 		{check: "pdb-blocks-drain", name: "a tenth of three may go: one", change: budget("b", "api", 3, most("10%"))},
 		{check: "pdb-blocks-drain", name: "no pods", change: budget("b", "api", 0, most("0"))},
@@ -59,7 +66,7 @@ func TestDisruptionChecks(t *testing.T) {
 		{check: "pdb-exhausted", name: "a pod is not healthy now", change: budget("b", "api", 3, least("2"), healthy(2, 2)), want: []string{"high b: 2 of 3 pods are healthy and 2 must be (minAvailable 2)"}},
 		{check: "pdb-exhausted", name: "the same, blue/green", change: budget("b", "api", 3, least("2"), healthy(2, 2)), blueGreen: true, want: []string{"low b: drains no node"}},
 		{check: "pdb-exhausted", name: "the status is old", change: budget("b", "api", 3, unseen), want: []string{"low not checked b: not of its present generation"}},
-		{check: "pdb-exhausted", name: "the status of a file is not missed", change: and(alone(deployment("api", 2, inFile)), noNodes, budget("b", "api", 0, unseen))},
+		{check: "pdb-exhausted", name: "the status of a file is not missed", change: only(and(alone(deployment("api", 2, inFile)), budget("b", "api", 0, unseen)))},
 		{check: "pdb-exhausted", name: "all are healthy", change: budget("b", "api", 3, least("2"), healthy(3, 2))},
 		{check: "pdb-exhausted", name: "never allows one", change: budget("b", "api", 1, least("1"), healthy(1, 1))},
 
@@ -85,6 +92,7 @@ func TestDisruptionChecks(t *testing.T) {
 
 		{check: "pdb-selects-nothing", name: "a label that nobody has", change: and(alone(deployment("api", 3)), budget("b", "apis", 0)), want: []string{"low b: matches no workload and no pod"}},
 		{check: "pdb-selects-nothing", name: "no selector", change: budget("b", "", 0, func(b *pdb) { b.Selector = upgrade.LabelSelector{} }), want: []string{"low b: it has no selector"}},
+		{check: "pdb-selects-nothing", name: "in files: an operator makes the pods", change: only(and(alone(deployment("api", 3, inFile)), budget("b", "db", 0)))},
 		{check: "pdb-selects-nothing", name: "a workload that is scaled to nothing", change: and(alone(deployment("api", 0)), budget("b", "api", 0))},
 		{check: "pdb-selects-nothing", name: "a pod without a workload", change: and(budget("b", "debug", 0), func(s *state) {
 			s.Pods = append(s.Pods, upgrade.Pod{Namespace: "shop", Name: "debug", Workload: -1, Bare: &upgrade.PodTemplate{Labels: map[string]string{"app": "debug"}}})

@@ -22,6 +22,7 @@ type index struct {
 	odd         map[string][]int     // by namespace: pods with labels of their own, or of no workload
 	oddByLabel  map[label][]int      // the same, by each label
 	service     map[upgrade.ObjectName]int
+	files       bool // all of it stands in files: what is not there may be made by somebody else
 }
 
 type label struct{ namespace, key, value string }
@@ -35,8 +36,10 @@ func newIndex(kube *upgrade.KubernetesState) *index {
 	n := len(kube.Workloads)
 	x := &index{kube: kube, byNamespace: map[string][]int{}, byLabel: map[label][]int{}, byName: make(map[workloadName]int, n), odd: map[string][]int{}, oddByLabel: map[label][]int{},
 		service: make(map[upgrade.ObjectName]int, len(kube.Services)), services: make([][]int, n), budgets: make([][]int, n), scalers: make([][]int, n), pods: make([][]int, n)}
+	x.files = n > 0
 	for i := range kube.Workloads {
 		w := &kube.Workloads[i]
+		x.files = x.files && w.Source != ""
 		namespace := w.Object.Namespace
 		x.byNamespace[namespace] = append(x.byNamespace[namespace], i)
 		x.byName[workloadName{w.Object.Kind, namespace, w.Object.Name}] = i

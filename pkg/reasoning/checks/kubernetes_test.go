@@ -96,18 +96,18 @@ func lines(all []upgrade.Finding) string {
 
 // deployment runs pods with label app=name.
 func deployment(name string, replicas int, change ...func(*upgrade.Workload)) upgrade.Workload {
-	return workload("Deployment", "apps/v1", name, replicas, change...)
+	return made("Deployment", "apps/v1", name, replicas, change...)
 }
 
 func statefulSet(name string, replicas int, change ...func(*upgrade.Workload)) upgrade.Workload {
-	return workload("StatefulSet", "apps/v1", name, replicas, change...)
+	return made("StatefulSet", "apps/v1", name, replicas, change...)
 }
 
 func daemonSet(name string, change ...func(*upgrade.Workload)) upgrade.Workload {
-	return workload("DaemonSet", "apps/v1", name, 2, change...)
+	return made("DaemonSet", "apps/v1", name, 2, change...)
 }
 
-func workload(kind, apiVersion, name string, replicas int, change ...func(*upgrade.Workload)) upgrade.Workload {
+func made(kind, apiVersion, name string, replicas int, change ...func(*upgrade.Workload)) upgrade.Workload {
 	w := reasoningtest.Frontend()
 	labels := map[string]string{"app": name}
 	w.Object = upgrade.ObjectRef{APIVersion: apiVersion, Kind: kind, Namespace: "shop", Name: name}

@@ -16,9 +16,9 @@ var nodePartChecks = []Check{
 		Source: "https://github.com/kubernetes/kubernetes/blob/v1.37.2/cmd/kube-proxy/app/server_linux.go", Eksup: "K8S012", Remedy: "set kube-proxy's mode to nftables (Linux 5.13 or newer) or iptables, and replace the nodes", run: ipvs},
 	{ID: "kube-proxy-nftables-kernel", Family: Versions, Title: "Kernel is too old for kube-proxy's nftables mode", Severity: upgrade.High, Blocks: BlocksNever, Needs: []upgrade.Part{KubeProxy, KubeNodes},
 		Source: "https://kubernetes.io/docs/reference/networking/virtual-ips/#proxy-mode-nftables", Remedy: "use iptables mode, or nodes with Linux 5.13 or newer", run: nftablesKernel},
-	{ID: "feature-gates-gone", Family: Nodes, Title: "Feature gate is refused by the target", Severity: upgrade.Critical, Blocks: BlocksInPlace, Needs: []upgrade.Part{Karpenter, KubeProxy, KubeWorkloads},
+	{ID: "feature-gates-gone", Family: Nodes, Title: "Feature gate is refused by the target", Severity: upgrade.Critical, Blocks: BlocksInPlace, Needs: []upgrade.Part{Karpenter, KubeWorkloads},
 		Source: gatesPage, Remedy: "take the feature gate out of the configuration: the component does not start with it", run: gatesGone},
-	{ID: "kubelet-flags-gone", Family: Nodes, Title: "Flag is refused by the target", Severity: upgrade.Critical, Blocks: BlocksInPlace, Needs: []upgrade.Part{Karpenter, KubeProxy, KubeWorkloads},
+	{ID: "kubelet-flags-gone", Family: Nodes, Title: "Flag is refused by the target", Severity: upgrade.Critical, Blocks: BlocksInPlace, Needs: []upgrade.Part{Karpenter, KubeWorkloads},
 		Source: "https://kubernetes.io/docs/reference/command-line-tools-reference/kubelet/", Remedy: "take the flag out of the configuration: the component does not start with it", run: flagsGone},
 	{ID: "container-runtime", Family: Nodes, Title: "Container runtime is too old for the target", Severity: upgrade.High, Blocks: BlocksNever, Needs: []upgrade.Part{KubeNodes},
 		Source: "https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions-standard.html#kubernetes-1-35", Remedy: "give the nodes an image with containerd 2", run: oldRuntimes},
@@ -85,7 +85,9 @@ func (v View) configurations() []configured {
 	for _, n := range v.Kubernetes.Karpenter.NodeClasses {
 		out = append(out, configured{n.Object, "the node class", "kubelet", n.Node})
 	}
-	out = append(out, configured{upgrade.ObjectRef{APIVersion: "v1", Kind: "ConfigMap", Namespace: "kube-system", Name: "kube-proxy-config"}, "the configuration of kube-proxy", "kube-proxy", v.Kubernetes.KubeProxy.Config})
+	if v.Kubernetes.KubeProxy != nil { // else kube-proxy-ipvs could not be checked either, and says so
+		out = append(out, configured{upgrade.ObjectRef{APIVersion: "v1", Kind: "ConfigMap", Namespace: "kube-system", Name: "kube-proxy-config"}, "the configuration of kube-proxy", "kube-proxy", v.Kubernetes.KubeProxy.Config})
+	}
 	for i := range v.Kubernetes.Workloads {
 		w := &v.Kubernetes.Workloads[i]
 		for j := range w.Template.Containers {

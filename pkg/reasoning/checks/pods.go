@@ -201,19 +201,26 @@ func dockerHub(v View, c Check) []upgrade.Finding {
 	return []upgrade.Finding{c.found(v, fmt.Sprintf("%d images come from Docker Hub: %s", len(images), some(sorted(images))))}
 }
 
+// floatingImage takes a tag without any digit ("latest", "stable", "alpine") for
+// one that moves.
 func floatingImage(v View, c Check) []upgrade.Finding {
-	return each(v, c, func(_ int, w *upgrade.Workload) (string, upgrade.Severity) {
+	var out []upgrade.Finding
+	for i := range v.Kubernetes.Workloads {
+		w := &v.Kubernetes.Workloads[i]
+		if system(w) {
+			continue
+		}
 		var floating []string
 		for _, container := range containersOf(&w.Template) {
-			if i := parseImage(container.Image); container.Image != "" && i.digest == "" && (i.tag == "" || i.tag == "latest") {
+			if i := parseImage(container.Image); container.Image != "" && i.digest == "" && !strings.ContainsAny(i.tag, "0123456789") {
 				floating = append(floating, container.Image)
 			}
 		}
-		if len(floating) == 0 {
-			return "", ""
+		if len(floating) > 0 {
+			out = append(out, on(c.found(v, "it runs "+some(floating)), w.Object))
 		}
-		return "it runs " + some(floating), ""
-	})
+	}
+	return out
 }
 
 // cronJobsTwice is about blue and green together: both keep time.

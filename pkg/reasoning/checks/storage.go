@@ -11,8 +11,10 @@ import (
 const volumesPage = "https://kubernetes.io/docs/concepts/storage/volumes/"
 
 var storageChecks = []Check{
-	{ID: "in-tree-volumes", Family: Storage, Title: "Volume of a plugin that Kubernetes has given up", Severity: upgrade.Critical, Blocks: BlocksAlways, Needs: []upgrade.Part{KubeWorkloads, Volumes},
+	{ID: "in-tree-volumes", Family: Storage, Title: "Volume of a plugin that Kubernetes has given up", Severity: upgrade.Critical, Blocks: BlocksAlways, Needs: []upgrade.Part{KubeWorkloads},
 		Source: volumesPage, Eksup: "K8S010", Remedy: "move the data to a volume of a CSI driver", run: inTreeVolumes},
+	{ID: "in-tree-persistent-volumes", Family: Storage, Title: "PersistentVolume of a plugin that Kubernetes has given up", Severity: upgrade.Critical, Blocks: BlocksAlways, Needs: []upgrade.Part{Volumes, KubeWorkloads},
+		Source: volumesPage, Eksup: "K8S010", Remedy: "move the data to a volume of a CSI driver", run: inTreePersistentVolumes},
 	{ID: "volume-zones", Family: Storage, Title: "Volume is bound to a zone without nodes", Severity: upgrade.High, Blocks: BlocksNever, Needs: []upgrade.Part{Volumes, KubeNodes},
 		Source: "https://kubernetes.io/docs/setup/best-practices/multiple-zones/#storage-access-for-zones", Remedy: "give the cluster a node group with a subnet in that zone: no other node can mount the volume", run: volumeZones},
 	{ID: "volumes-stay", Family: Storage, Title: "Data does not travel to a second cluster", Severity: upgrade.High, Blocks: BlocksNever, Needs: []upgrade.Part{Volumes, KubeWorkloads},
@@ -61,38 +63,51 @@ var plugins = map[string]string{"kubernetes.io/aws-ebs": "awsElasticBlockStore",
 
 func inTreeVolumes(v View, c Check) []upgrade.Finding {
 	var out []upgrade.Finding
-	judge := func(object upgrade.ObjectRef, plugin string) {
-		if name, known := plugins[plugin]; known {
-			plugin = name
-		}
-		p, known := inTree[plugin]
-		switch {
-		case !known:
-		case p.gone != (upgrade.Version{}) && p.gone.Compare(v.Request.Target) <= 0:
-			out = append(out, on(c.found(v, fmt.Sprintf("it uses %s, which no kubelet of %s mounts%s", plugin, p.gone, p.note)), object))
-		case p.driver != "" && !v.hasDriver(p.driver):
-			out = append(out, on(at(unblocked(c.found(v, fmt.Sprintf("it uses %s, which only the CSI driver %s can mount, and that was not found", plugin, p.driver))), upgrade.High), object))
-		case p.driver != "":
-			out = append(out, on(at(unblocked(c.found(v, fmt.Sprintf("it uses %s, which the CSI driver %s mounts in its place", plugin, p.driver))), upgrade.Info), object))
-		}
-	}
 	for i := range v.Kubernetes.Workloads {
 		w := &v.Kubernetes.Workloads[i]
 		seen := map[string]bool{}
 		for _, volume := range w.Template.InTreeVolumes {
 			plugin, _, _ := strings.Cut(volume, " ")
-			if !seen[plugin] {
-				seen[plugin] = true
-				judge(w.Object, plugin)
+			if f, found := v.judgePlugin(c, plugin); found && !seen[plugin] {
+				out = append(out, on(f, w.Object))
 			}
-		}
-	}
-	for i := range v.Kubernetes.Volumes {
-		if p := &v.Kubernetes.Volumes[i]; p.InTree {
-			judge(volume(p), p.Driver)
+			seen[plugin] = true
 		}
 	}
 	return out
+}
+
+func inTreePersistentVolumes(v View, c Check) []upgrade.Finding {
+	var out []upgrade.Finding
+	for i := range v.Kubernetes.Volumes {
+		if p := &v.Kubernetes.Volumes[i]; p.InTree {
+			if f, found := v.judgePlugin(c, p.Driver); found {
+				out = append(out, on(f, volume(p)))
+			}
+		}
+	}
+	return out
+}
+
+func (v View) judgePlugin(c Check, plugin string) (upgrade.Finding, bool) {
+	if name, known := plugins[plugin]; known {
+		plugin = name
+	}
+	p, known := inTree[plugin]
+	switch {
+	case !known:
+	case p.gone != (upgrade.Version{}) && p.gone.Compare(v.Request.Target) <= 0:
+		return c.found(v, fmt.Sprintf("it uses %s, which no kubelet of %s mounts%s", plugin, p.gone, p.note)), true
+	case p.driver != "" && !v.hasDriver(p.driver):
+		f := at(unblocked(c.found(v, fmt.Sprintf("it uses %s, which only the CSI driver %s can mount, and that was not found", plugin, p.driver))), upgrade.High)
+		if v.index.files {
+			f.Severity = upgrade.Info // the driver may be in the cluster
+		}
+		return f, true
+	case p.driver != "":
+		return at(unblocked(c.found(v, fmt.Sprintf("it uses %s, which the CSI driver %s mounts in its place", plugin, p.driver))), upgrade.Info), true
+	}
+	return upgrade.Finding{}, false
 }
 
 func volume(p *upgrade.PersistentVolume) upgrade.ObjectRef {

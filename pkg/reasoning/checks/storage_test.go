@@ -46,9 +46,10 @@ func TestStorageChecks(t *testing.T) {
 		{check: "in-tree-volumes", name: "gitRepo", change: uses("gitRepo source", "gitRepo other"), want: []string{"critical blocks api: KEP-5040"}},
 		{check: "in-tree-volumes", name: "EBS without its driver", change: uses("awsElasticBlockStore data"), want: []string{"high api: only the CSI driver ebs.csi.aws.com"}},
 		{check: "in-tree-volumes", name: "EBS with its driver", change: and(uses("awsElasticBlockStore data"), alone(deployment("ebs-csi-controller", 2, in("kube-system"), runs("public.ecr.aws/ebs-csi-driver/aws-ebs-csi-driver:v1.50.0")))), want: []string{"info api: mounts in its place"}},
-		{check: "in-tree-volumes", name: "a PersistentVolume", change: claimed("p", "data", old("kubernetes.io/rbd")), want: []string{"critical blocks p: it uses rbd"}},
+		{check: "in-tree-persistent-volumes", name: "gone", change: claimed("p", "data", old("kubernetes.io/rbd")), want: []string{"critical blocks p: it uses rbd"}},
 		{check: "in-tree-volumes", name: "goes after the target", change: uses("gitRepo source"), target: 32},
-		{check: "in-tree-volumes", name: "stays", change: and(uses("nfs data", "iscsi data"), claimed("p", "data"), claimed("q", "data", old("kubernetes.io/nfs")))},
+		{check: "in-tree-volumes", name: "stays", change: uses("nfs data", "iscsi data")},
+		{check: "in-tree-persistent-volumes", name: "of a CSI driver, and of a plugin that stays", change: and(claimed("p", "data"), claimed("q", "data", old("kubernetes.io/nfs")))},
 
 		{check: "volume-zones", name: "no node in its zone", change: and(zones, claimed("p", "data", zone("eu-west-1c")), claimed("q", "other", zone("eu-west-1c"))), want: []string{"high: no node is in eu-west-1c, and 2 volumes there: shop/data, shop/other"}},
 		{check: "volume-zones", name: "a node in its zone", change: and(zones, claimed("p", "data"))},

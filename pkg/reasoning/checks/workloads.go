@@ -149,7 +149,11 @@ func noReadinessProbe(v View, c Check) []upgrade.Finding {
 			slices.ContainsFunc(t.Containers, probed) || slices.ContainsFunc(t.InitContainers, probed) {
 			return "", ""
 		}
-		return fmt.Sprintf("no container (%s) has a readinessProbe, and Service %s sends requests to it from the moment that it starts", some(containerNames(t.Containers)), v.index.serviceOf(i)), ""
+		severity := upgrade.Severity("")
+		if w.Object.Kind == "DaemonSet" {
+			severity = upgrade.Low // most are asked by monitoring only
+		}
+		return fmt.Sprintf("no container (%s) has a readinessProbe, and Service %s sends requests to it from the moment that it starts", some(containerNames(t.Containers)), v.index.serviceOf(i)), severity
 	})
 }
 
@@ -233,7 +237,7 @@ func autoscalerBounds(v View, c Check) []upgrade.Finding {
 	for _, a := range v.Kubernetes.Autoscalers {
 		_, found := v.index.byName[workloadName{a.Target.Kind, a.Object.Namespace, a.Target.Name}]
 		switch {
-		case !found && slices.Contains([]string{"Deployment", "StatefulSet", "ReplicaSet"}, a.Target.Kind):
+		case !found && !v.index.files && slices.Contains([]string{"Deployment", "StatefulSet", "ReplicaSet"}, a.Target.Kind):
 			out = append(out, on(c.found(v, fmt.Sprintf("%s %s, which it scales, does not exist", a.Target.Kind, a.Target.Name)), a.Object))
 		case a.Max == 1:
 			out = append(out, on(c.drained(v, "maxReplicas is 1: it cannot add a pod while one moves"), a.Object))

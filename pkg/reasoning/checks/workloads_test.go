@@ -44,7 +44,7 @@ func TestWorkloadChecks(t *testing.T) {
 		{check: "workload-replicas", name: "scaled to nothing", change: have(deployment("api", 0))},
 		{check: "workload-replicas", name: "one worker", change: alone(deployment("worker", 1)), want: []string{"info worker: its work rests"}},
 		{check: "workload-replicas", name: "one operator with a leader", change: alone(deployment("operator", 1, leader))},
-		{check: "workload-replicas", name: "a DaemonSet and a Job", change: have(daemonSet("agent"), workload("Job", "batch/v1", "import", 1))},
+		{check: "workload-replicas", name: "a DaemonSet and a Job", change: have(daemonSet("agent"), made("Job", "batch/v1", "import", 1))},
 
 		{check: "workload-min-ready-seconds", name: "a StatefulSet", change: alone(statefulSet("db", 3, atOnce)), want: []string{"low db: minReadySeconds is 0"}},
 		{check: "workload-min-ready-seconds", name: "a Deployment", change: alone(deployment("api", 3, atOnce)), want: []string{"info api: minReadySeconds is 0"}},
@@ -61,7 +61,7 @@ func TestWorkloadChecks(t *testing.T) {
 		{check: "workload-spread", name: "one replica", change: have(deployment("api", 1, spread()))},
 
 		{check: "readiness-probe", name: "none", change: have(deployment("api", 3, notReady)), want: []string{"medium api: no container (server) has a readinessProbe, and Service api"}},
-		{check: "readiness-probe", name: "none in a DaemonSet that serves", change: have(daemonSet("proxy", notReady)), want: []string{"medium proxy: server"}},
+		{check: "readiness-probe", name: "none in a DaemonSet that serves", change: have(daemonSet("proxy", notReady)), want: []string{"low proxy: server"}},
 		{check: "readiness-probe", name: "one beside a container without", change: have(deployment("api", 3, sidecar))},
 		{check: "readiness-probe", name: "none, and nobody asks it anything", change: alone(deployment("worker", 3, notReady))},
 
@@ -114,7 +114,7 @@ func TestPodChecks(t *testing.T) {
 	}
 	classes := func(all ...upgrade.PriorityClass) func(*state) { return func(s *state) { s.PriorityClasses = all } }
 	cron := func(change ...func(*upgrade.Workload)) func(*state) {
-		return alone(workload("CronJob", "batch/v1", "report", 0, append([]func(*upgrade.Workload){func(w *upgrade.Workload) { w.Schedule = "0 3 * * *" }}, change...)...))
+		return alone(made("CronJob", "batch/v1", "report", 0, append([]func(*upgrade.Workload){func(w *upgrade.Workload) { w.Schedule = "0 3 * * *" }}, change...)...))
 	}
 	own := "123456789012.dkr.ecr.eu-west-1.amazonaws.com/api:1.0.0"
 	testChecks(t, []checkCase{
@@ -157,7 +157,7 @@ func TestPodChecks(t *testing.T) {
 		{check: "docker-hub-images", name: "three spellings", change: alone(deployment("api", 1, runs("nginx:1.29", "grafana/grafana:12", "docker.io/library/redis:8", own))), want: []string{"info: 3 images"}},
 		{check: "docker-hub-images", name: "other registries", change: alone(deployment("api", 1, runs("quay.io/a/b:1", "localhost/x:1", "registry:5000/y:1")))},
 
-		{check: "floating-image", name: "latest and no tag", change: alone(deployment("api", 1, runs("example.com/a:latest", "example.com:5000/b"))), want: []string{"low api: example.com/a:latest, example.com:5000/b"}},
+		{check: "floating-image", name: "latest and no tag", change: alone(deployment("api", 1, runs("example.com/a:latest", "example.com:5000/b", "redis:alpine"))), want: []string{"low api: example.com/a:latest, example.com:5000/b, redis:alpine"}},
 		{check: "floating-image", name: "a tag, a digest", change: alone(deployment("api", 1, runs(own, "example.com/b@sha256:0123")))},
 
 		{check: "cronjobs-twice", name: "blue/green", change: cron(), blueGreen: true, want: []string{"medium report: at 0 3 * * *"}},
