@@ -45,7 +45,7 @@ func (h *Handler) Handle(ctx context.Context, in upgrade.ReasonInput) (upgrade.R
 		assessment.From = view.AWS.Version
 	}
 	result := checks.Run(view)
-	assessment.Strategy, assessment.Findings, assessment.Checks = request.Strategy, result.Findings, result.Outcomes
+	assessment.Strategy, assessment.Findings, assessment.Checks, assessment.Drain = request.Strategy, result.Findings, result.Outcomes, result.Drain
 	assessment.Judge()
 	stored, err := h.Artifacts.Put(ctx, "assessments/"+in.Run.ID, assessment)
 	if err != nil {

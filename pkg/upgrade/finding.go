@@ -68,6 +68,7 @@ type Assessment struct {
 	Checks    []CheckOutcome `json:"checks"`   // every check of the catalogue
 	Decision  Decision       `json:"decision"`
 	Reason    string         `json:"reason"`
+	Drain     *DrainForecast `json:"drain,omitempty"` // null: what it needs was not seen
 	Snapshots []Ref          `json:"snapshots"`
 	MadeAt    Time           `json:"madeAt"`
 }

@@ -32,6 +32,7 @@ type View struct {
 
 	catalogue []Check
 	index     *index
+	drain     *upgrade.DrainForecast // nil: what it needs was not seen
 }
 
 // Sources are all sources; an upgrade asks each.
@@ -151,7 +152,7 @@ func All() []Check {
 		apiChecks, helmChecks, scannerChecks,
 		proofChecks,
 		admissionChecks, crdChecks,
-		disruptionChecks,
+		disruptionChecks, drainChecks,
 		workloadChecks, podChecks,
 		controllerChecks, nodePartChecks,
 		storageChecks,
@@ -163,6 +164,7 @@ func All() []Check {
 type Result struct {
 	Findings []upgrade.Finding
 	Outcomes []upgrade.CheckOutcome // one for each check of the catalogue, in its order
+	Drain    *upgrade.DrainForecast // nil: what it needs was not seen
 }
 
 // Run makes every check. One that lacks a part is not made, and that is said of
@@ -170,6 +172,8 @@ type Result struct {
 func Run(v View) Result {
 	r := Result{Findings: []upgrade.Finding{}}
 	v.catalogue, v.index = All(), newIndex(v.Kubernetes)
+	v.drain = v.forecast()
+	r.Drain = v.drain
 	for _, c := range v.catalogue {
 		outcome := upgrade.CheckOutcome{Check: c.ID, Status: upgrade.CheckPassed}
 		if absent := v.unseen(c.Needs); len(absent) > 0 {
