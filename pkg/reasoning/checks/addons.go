@@ -9,9 +9,9 @@ import (
 const addonsPage = "https://docs.aws.amazon.com/eks/latest/userguide/eks-add-ons.html"
 
 var addonChecks = []Check{
-	{ID: "addon-compatibility", Family: Addons, Title: "Add-on has no version for the target", Severity: upgrade.Critical, Blocks: BlocksAlways, Needs: []upgrade.Part{AWSAddons}, Source: addonsPage,
+	{ID: "addon-compatibility", Family: Addons, Eksup: "EKS005", Title: "Add-on has no version for the target", Severity: upgrade.Critical, Blocks: BlocksAlways, Needs: []upgrade.Part{AWSAddons}, Source: addonsPage,
 		Remedy: "remove the add-on, or wait until EKS offers a version", run: addonCompatibility},
-	{ID: "addon-health", Family: Addons, Title: "Add-on is not healthy", Severity: upgrade.High, Blocks: BlocksNever, Needs: []upgrade.Part{AWSAddons}, Source: addonsPage,
+	{ID: "addon-health", Family: Addons, Eksup: "EKS004", Title: "Add-on is not healthy", Severity: upgrade.High, Blocks: BlocksNever, Needs: []upgrade.Part{AWSAddons}, Source: addonsPage,
 		Remedy: "repair the add-on before the upgrade", run: addonHealth},
 }
 

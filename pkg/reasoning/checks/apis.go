@@ -10,7 +10,7 @@ import (
 const deprecationGuide = "https://kubernetes.io/docs/reference/using-api/deprecation-guide/"
 
 var apiChecks = []Check{
-	{ID: "deprecated-apis", Family: APIs, Title: "API version goes away", Severity: upgrade.Critical, Blocks: BlocksAlways, Needs: []upgrade.Part{DeprecatedAPIs}, Source: deprecationGuide,
+	{ID: "deprecated-apis", Family: APIs, Eksup: "K8S009", Title: "API version goes away", Severity: upgrade.Critical, Blocks: BlocksAlways, Needs: []upgrade.Part{DeprecatedAPIs}, Source: deprecationGuide,
 		Remedy: "change the source of the object to an API version that stays, and apply it", run: deprecatedAPIs},
 	{ID: "deprecated-requests", Family: APIs, Title: "A client requests an API version that goes away", Severity: upgrade.High, Blocks: BlocksNever, Needs: []upgrade.Part{RequestedAPIs},
 		Source: "https://docs.aws.amazon.com/eks/latest/userguide/cluster-insights.html", Remedy: "update the client, or configure it to use the version that stays", run: deprecatedRequests},

@@ -137,7 +137,7 @@ type Check struct {
 	Needs    []upgrade.Part // without each of them the check is not made
 	Source   string         // link to the rule
 	Remedy   string         // what to do, for any object; findings can be more precise
-	Eksup    string         // the check of eksup that it stands for: "K8S002"
+	Eksup    string         // checks of eksup that it stands for: "K8S002"; docs/eksup.md is made of these
 	run      func(View, Check) []upgrade.Finding
 }
 

@@ -7,9 +7,9 @@ import (
 )
 
 var healthChecks = []Check{
-	{ID: "cluster-health", Family: ControlPlane, Title: "Cluster is not active or not healthy", Severity: upgrade.Critical, Blocks: BlocksAlways, Needs: []upgrade.Part{AWSCluster}, Remedy: "repair the cluster until EKS calls it ACTIVE and reports no issue",
+	{ID: "cluster-health", Family: ControlPlane, Eksup: "EKS002", Title: "Cluster is not active or not healthy", Severity: upgrade.Critical, Blocks: BlocksAlways, Needs: []upgrade.Part{AWSCluster}, Remedy: "repair the cluster until EKS calls it ACTIVE and reports no issue",
 		Source: "https://docs.aws.amazon.com/eks/latest/userguide/troubleshooting.html#cluster-health-status", run: clusterHealth},
-	{ID: "nodegroup-health", Family: Nodes, Title: "Node group is not active or not healthy", Severity: upgrade.High, Blocks: BlocksNever, Needs: []upgrade.Part{AWSNodeGroups}, Remedy: "repair the node group",
+	{ID: "nodegroup-health", Family: Nodes, Eksup: "EKS003", Title: "Node group is not active or not healthy", Severity: upgrade.High, Blocks: BlocksNever, Needs: []upgrade.Part{AWSNodeGroups}, Remedy: "repair the node group",
 		Source: "https://docs.aws.amazon.com/eks/latest/userguide/troubleshooting.html", run: nodeGroupHealth},
 	{ID: "node-groups-known", Family: Nodes, Title: "Nodes that green could not have", Severity: upgrade.High, Blocks: BlocksBlueGreen, Needs: []upgrade.Part{AWSNodeGroups, KubeNodes}, Remedy: "move the pods to managed node groups with an EKS image",
 		Source: "https://docs.aws.amazon.com/eks/latest/userguide/managed-node-groups.html", run: nodeGroupsKnown},

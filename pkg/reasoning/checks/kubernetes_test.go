@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/reasoning/checks"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/reasoning/reasoningtest"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
@@ -195,18 +194,5 @@ func TestSystemWorkloadsAreLeftAlone(t *testing.T) {
 		if f.Object != nil && strings.Contains("coredns metrics-server aws-node adot", f.Object.Name) {
 			t.Errorf("%s %s", f.Check, line(f))
 		}
-	}
-}
-
-func TestEveryCheckOfEksupIsThere(t *testing.T) {
-	missing := map[string]bool{}
-	for _, id := range []string{"K8S002", "K8S003", "K8S004", "K8S005", "K8S006", "K8S007", "K8S008", "K8S010", "K8S011", "K8S012", "K8S013"} {
-		missing[id] = true
-	}
-	for _, c := range checks.All() {
-		delete(missing, c.Eksup)
-	}
-	if len(missing) > 0 {
-		t.Errorf("no check stands for %v", missing)
 	}
 }

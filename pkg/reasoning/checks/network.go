@@ -11,7 +11,7 @@ import (
 const freeIPs = 6
 
 var networkChecks = []Check{
-	{ID: "free-ips", Family: Network, Title: "Subnet lacks room for a second cluster", Severity: upgrade.Critical, Blocks: BlocksBlueGreen, Needs: []upgrade.Part{AWSSubnets}, Remedy: "free addresses in the cluster's subnets, or give it larger ones",
+	{ID: "free-ips", Family: Network, Eksup: "EKS001 AWS001 AWS002", Title: "Subnet lacks room for a second cluster", Severity: upgrade.Critical, Blocks: BlocksBlueGreen, Needs: []upgrade.Part{AWSSubnets}, Remedy: "free addresses in the cluster's subnets, or give it larger ones",
 		Source: "https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html", run: freeAddresses},
 }
 

@@ -12,8 +12,8 @@ import (
 const skewPolicy = "https://kubernetes.io/releases/version-skew-policy/"
 
 var skewChecks = []Check{
-	{ID: "kubelet-skew", Family: Versions, Title: "Kubelet does not fit the control plane", Severity: upgrade.High, Blocks: BlocksInPlace, Needs: []upgrade.Part{Cluster, KubeNodes}, Remedy: "update or replace the nodes", Source: skewPolicy + "#kubelet", run: kubeletSkew},
-	{ID: "kube-proxy-skew", Family: Versions, Title: "kube-proxy does not fit the control plane", Severity: upgrade.High, Blocks: BlocksInPlace, Needs: []upgrade.Part{Cluster, AWSAddons}, Remedy: "update the add-on kube-proxy", Source: skewPolicy + "#kube-proxy", run: kubeProxySkew},
+	{ID: "kubelet-skew", Family: Versions, Eksup: "K8S001", Title: "Kubelet does not fit the control plane", Severity: upgrade.High, Blocks: BlocksInPlace, Needs: []upgrade.Part{Cluster, KubeNodes}, Remedy: "update or replace the nodes", Source: skewPolicy + "#kubelet", run: kubeletSkew},
+	{ID: "kube-proxy-skew", Family: Versions, Eksup: "K8S011", Title: "kube-proxy does not fit the control plane", Severity: upgrade.High, Blocks: BlocksInPlace, Needs: []upgrade.Part{Cluster, AWSAddons}, Remedy: "update the add-on kube-proxy", Source: skewPolicy + "#kube-proxy", run: kubeProxySkew},
 }
 
 // kubeletSkew groups nodes by version: a thousand nodes with one problem are
