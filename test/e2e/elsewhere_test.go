@@ -15,7 +15,6 @@ var elsewhere = []struct {
 	{"API Gateway asks for all of these before it writes a log", []string{"eks-upgrade-gateway"}, []string{"logs:CreateLogGroup", "logs:DescribeLogStreams", "logs:GetLogEvents", "logs:FilterLogEvents"}},
 	{"CodeBuild fetches its source and checks its bucket as the project's role; the simulated one has the source in a folder", []string{"eks-upgrade-scan", "eks-upgrade-provision"}, []string{"s3:GetObjectVersion"}},
 	{"CodeBuild, as above", []string{"eks-upgrade-scan"}, []string{"s3:GetObject", "s3:GetBucketAcl", "s3:GetBucketLocation"}},
-	{"the AWS CLI asks for it in scripts/scan.sh when there is a scanner; rehearsals have none, scripts/builds_test.go has", []string{"eks-upgrade-scan"}, []string{"eks:DescribeCluster"}},
 	{"EKS asks these of whoever makes a cluster with tags, or a node group; the simulated one asks for iam:PassRole only", []string{"eks-upgrade-provision"}, []string{"eks:TagResource", "iam:GetRole"}},
 	{"EKS asks these of whoever makes a node group, as it looks at the node group's role, its subnets and its own roles", []string{"eks-upgrade-provision"},
 		[]string{"iam:ListAttachedRolePolicies", "ec2:DescribeSubnets", "iam:CreateServiceLinkedRole"}},
