@@ -65,8 +65,8 @@ func installed(group string, resources ...string) Rule {
 
 var helm = ClusterRole{Name: HelmRole, Purpose: "perceive reads the releases of Helm; without this role they are not checked, and everything else is", Group: Readers,
 	Optional: "releases of Helm are not checked",
-	Rules: []Rule{{Why: "lists the Secrets of type helm.sh/release.v1; RBAC cannot say that it is only these", Verbs: []string{"list"}, APIGroups: []string{""},
-		Resources: []string{"secrets"}}}}
+	Rules: []Rule{{Why: "lists the Secrets of type helm.sh/release.v1 and the ConfigMaps of Helm; RBAC cannot say that it is only these", Verbs: []string{"list"}, APIGroups: []string{""},
+		Resources: []string{"configmaps", "secrets"}}}}
 
 // Granting returns the cluster role that allows exactly what was missing when a
 // snapshot was taken, bound to a group or, when user is set, to a user; false when

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -32,6 +33,7 @@ type Selection struct {
 	Namespace string // empty: all
 	Fields    string // a field selector: "type=helm.sh/release.v1"
 	Labels    string // a label selector: "owner=helm"
+	Page      int    // objects in an answer, for large ones; 0: 500
 }
 
 // Each lists the objects of a resource and calls visit with each of them, read
@@ -99,7 +101,7 @@ func page[T any](ctx context.Context, c *Client, resource Resource, s Selection,
 		path = "/api/" + resource.Version
 	}
 	request := c.rest.Get().AbsPath(path).NamespaceIfScoped(s.Namespace, s.Namespace != "").Resource(resource.Name).
-		SetHeader("Accept", accept(reflect.TypeFor[T]())).Param("limit", strconv.Itoa(pageSize))
+		SetHeader("Accept", accept(reflect.TypeFor[T]())).Param("limit", strconv.Itoa(cmp.Or(s.Page, pageSize)))
 	for name, value := range map[string]string{"continue": next, "fieldSelector": s.Fields, "labelSelector": s.Labels} {
 		if value != "" {
 			request.Param(name, value)

@@ -51,6 +51,9 @@ func (c *Collector) Collect(ctx context.Context, in upgrade.PerceiveInput) (upgr
 	}
 	state.GitVersion, state.ServerVersion = git, version
 	state.DeprecatedAPIs = deprecated.all()
+	if state.HelmReleases, err = scan.helm(ctx, deprecated); err != nil {
+		return upgrade.Snapshot{}, "", err
+	}
 	snapshot := upgrade.Snapshot{Kubernetes: &state, NotChecked: scan.notChecked()}
 	if in.Run.Request.Target.Compare(c.Newest) > 0 {
 		snapshot.NotChecked = append(snapshot.NotChecked, upgrade.NotChecked{Part: partDeprecated, What: fmt.Sprintf("APIs that %s removes", in.Run.Request.Target),

@@ -69,7 +69,7 @@ func shop(t *testing.T) *kubetest.Server {
 			ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "kubectl", APIVersion: "autoscaling/v2"}}}},
 		&autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "fine", Annotations: map[string]string{"kubectl.kubernetes.io/last-applied-configuration": "{cut off"}}})
 	server.Serve(t, oldScalers) // the same objects in another version
-	// Of what cannot age nothing is read, Secrets least of all.
+	// Of what cannot age nothing is read, Secrets least of all, but for those of Helm.
 	server.Serve(t, secrets, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "a"}})
 	server.Serve(t, configMaps, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "a"}}, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "a"}})
 	server.Serve(t, kube.Resource{Version: "v1", Name: "endpoints", Kind: "Endpoints", Namespaced: true}, // deprecated since 1.33
@@ -126,7 +126,7 @@ func TestCollectSeesTheWholeCluster(t *testing.T) {
 		Autoscalers: []upgrade.Autoscaler{autoscaler("written"), autoscaler("applied"), autoscaler("fine")},
 		// Seen to be empty, what is not installed too.
 		Pods: []upgrade.Pod{}, Namespaces: []upgrade.Namespace{}, PriorityClasses: []upgrade.PriorityClass{}, Services: []upgrade.Service{}, Ingresses: []upgrade.Ingress{}, IngressClasses: []upgrade.IngressClass{},
-		ServiceAccounts: []upgrade.ServiceAccount{}, RequestedAPIs: []upgrade.RequestedAPI{}, StorageClasses: []upgrade.StorageClass{}, Volumes: []upgrade.PersistentVolume{},
+		ServiceAccounts: []upgrade.ServiceAccount{}, RequestedAPIs: []upgrade.RequestedAPI{}, HelmReleases: []upgrade.HelmRelease{}, StorageClasses: []upgrade.StorageClass{}, Volumes: []upgrade.PersistentVolume{},
 		Attachments: []upgrade.VolumeAttachment{}, Webhooks: []upgrade.Webhook{}, AdmissionPolicies: []upgrade.AdmissionPolicy{}, CustomResources: []upgrade.CustomResource{},
 		APIServices: []upgrade.APIService{}, TargetGroupBindings: []upgrade.TargetGroupBinding{}, OuterSecrets: []upgrade.OuterSecret{}, GitOps: []upgrade.GitOpsSource{},
 		Karpenter: &upgrade.Karpenter{}, KubeProxy: &upgrade.KubeProxy{},
@@ -135,7 +135,8 @@ func TestCollectSeesTheWholeCluster(t *testing.T) {
 		t.Error(diff)
 	}
 	for _, r := range server.Requests() {
-		if strings.Contains(r, "/secrets") || strings.Contains(r, "/configmaps") && !strings.Contains(r, "/namespaces/kube-system/configmaps/kube-proxy") {
+		ofHelm := strings.Contains(r, "/secrets?fieldSelector=type%3Dhelm.sh%2Frelease.v1&") || strings.Contains(r, "/configmaps?labelSelector=owner%3Dhelm&")
+		if !ofHelm && (strings.Contains(r, "/secrets") || strings.Contains(r, "/configmaps") && !strings.Contains(r, "/namespaces/kube-system/configmaps/kube-proxy")) {
 			t.Errorf("it asked for %s", r)
 		}
 	}
