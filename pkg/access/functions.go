@@ -28,7 +28,7 @@ var functions = map[string]func(Names) []Statement{
 	FunctionName(upgrade.PhasePerceive): perceive,
 	FunctionName(upgrade.PhaseReason): func(n Names) []Statement {
 		return []Statement{
-			n.read("reads what perception saw", "snapshots"),
+			n.read("reads what perception saw, and the users' rules", "snapshots", "rules"),
 			n.write("writes its assessment and the plan", "assessments", "plans"),
 			n.read("tells what it found and planned", "assessments", "plans"),
 			n.publish(),
@@ -112,7 +112,7 @@ func survey(n Names) []Statement {
 func perceive(n Names) []Statement {
 	return append([]Statement{
 		n.write("writes what it saw, and keeps release notes for the next upgrade", "snapshots", "cache"),
-		n.read("reads what kubent and pluto found, and the release notes that it kept", "scans", "cache"),
+		n.read("reads what the scan build found, the release notes that it kept, and the users' rules", "scans", "cache", "rules"),
 		// Without it S3 answers 403 instead of 404 for an object that is not there.
 		allow(`tells a scan that did not run from one that may not be read`, []string{n.BucketARN()}, "s3:ListBucket"),
 		allow("looks at the cluster", n.clusters("cluster"), "eks:DescribeCluster", "eks:ListNodegroups", "eks:ListFargateProfiles", "eks:ListAddons", "eks:ListInsights", "eks:DescribeInsight"),

@@ -27,6 +27,7 @@ type Config struct {
 	Terraform    Terraform
 	Metrics      Metrics
 	ReleaseNotes ReleaseNotes
+	Rules        Rules
 
 	origins map[string]string
 	notices []Notice
@@ -102,6 +103,9 @@ type Metrics struct {
 	Period    upgrade.Duration // their resolution
 	MaxLag    upgrade.Duration // older data say nothing about now
 }
+
+// Rules says what the users know better than the agent.
+type Rules struct{ Key string } // of the rules file in the bucket; empty: there is none
 
 // ReleaseNotes says where the release notes of Kubernetes and EKS are. With the
 // URL Bundled none are fetched.

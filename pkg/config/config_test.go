@@ -166,6 +166,7 @@ func TestEachSettingIsChecked(t *testing.T) {
 		"releaseNotes.eksUrl":       {"", "bundled", "ftp://x/y", "https://user:password@x/"},
 		"releaseNotes.token":        {"a b", "a\nb"},
 		"releaseNotes.timeout":      {"0s", "6m"},
+		"rules.key":                 {"rules.yaml", "snapshots/a", "rules/", "rules/a b"},
 	}
 	for _, s := range config.Settings() {
 		if len(wrong[s.Key]) == 0 {

@@ -149,6 +149,10 @@ var settings = []Setting{
 		About: "Bearer token for releaseNotes.url. Empty: none is sent.", Pattern: `[!-~]{1,1000}`, Remedy: "give the token alone, without spaces"},
 	{Key: "releaseNotes.timeout", Kind: Duration, Default: minute, field: func(c *Config) any { return &c.ReleaseNotes.Timeout },
 		About: "How long reading one changelog or page, of up to 4 MB, may take.", Least: second, Most: 5 * minute, Remedy: "give 1s to 5m"},
+
+	{Key: "rules.key", Kind: Text, Default: "", field: func(c *Config) any { return &c.Rules.Key },
+		About:   "Key of the rules file in the bucket: lifecycles of your own APIs, and findings that shall not count (docs/rules.md). Empty: there is none.",
+		Pattern: `rules/[A-Za-z0-9._/-]{1,200}`, Example: "rules/rules.yaml", Remedy: "put the file below rules/ of the bucket and give its key"},
 }
 
 // emptySections are known and have no settings yet.

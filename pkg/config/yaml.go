@@ -22,6 +22,7 @@ var sections = map[string]string{
 	"kubernetes":   "How Kubernetes API servers are used.",
 	"terraform":    "How green clusters are made.",
 	"metrics":      "Where the numbers are that a bake is judged by.",
+	"rules":        "What you know better than the agent.",
 	"releaseNotes": "Where the Kubernetes release notes are.",
 	"ai":           "Models. There is nothing to set yet.",
 }

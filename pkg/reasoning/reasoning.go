@@ -10,6 +10,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/reasoning/checks"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/reasoning/strategy"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/rules"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
@@ -20,6 +21,7 @@ type Handler struct {
 
 	ProvisionTimeout upgrade.Duration // how long making green may take; an hour is usual
 	MetricsPeriod    upgrade.Duration // resolution of the metrics that bakes are judged by; a minute is usual
+	Rules            string           // key of the rules file; empty: there is none
 }
 
 // Handle reads the snapshots, stores the assessment under
@@ -39,6 +41,12 @@ func (h *Handler) Handle(ctx context.Context, in upgrade.ReasonInput) (upgrade.R
 	}
 	view, err := checks.NewView(request, assessment.MadeAt.Time, snapshots)
 	if err != nil {
+		return upgrade.ReasonOutput{}, err
+	}
+	if view.Rules, err = rules.Load(ctx, h.Artifacts, h.Rules); err != nil {
+		return upgrade.ReasonOutput{}, err
+	}
+	if err := view.Rules.Unknown(checks.IDs()); err != nil {
 		return upgrade.ReasonOutput{}, err
 	}
 	if view.AWS != nil {

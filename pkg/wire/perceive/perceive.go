@@ -22,6 +22,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception/kubestate"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception/releasenotes"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception/scanners"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/rules"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/awsclient"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/wire/clusters"
@@ -42,7 +43,7 @@ func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) 
 	handler := &perception.Handler{
 		Collectors: map[upgrade.Source]perception.Collector{
 			upgrade.SourceAWS:          AWS(cfg, clk),
-			upgrade.SourceKubernetes:   &kubestate.Collector{Connect: clusters.New(cfg, c.Kubernetes).Connect, Table: lifecycle.All(), Newest: lifecycle.Newest()},
+			upgrade.SourceKubernetes:   ruled{kubestate.Collector{Connect: clusters.New(cfg, c.Kubernetes).Connect, Table: lifecycle.All(), Newest: lifecycle.Newest()}, store, c.Rules.Key},
 			upgrade.SourceReleaseNotes: notes(cfg, c, clk, store),
 			upgrade.SourceScanners:     &scanners.Collector{Artifacts: store, Table: lifecycle.All()},
 		},
@@ -50,6 +51,24 @@ func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) 
 		Clock:     clk,
 	}
 	return boundary.Wrap(ctx, upgrade.PhasePerceive, events.Around(tell.Publisher(cfg, c, clk), handler.Handle)), nil
+}
+
+// ruled looks at a cluster with what the users' rules say of their own APIs.
+type ruled struct {
+	kubestate.Collector
+	store *artifacts.Store
+	key   string // of the rules
+}
+
+// Collect implements perception.Collector.
+func (r ruled) Collect(ctx context.Context, in upgrade.PerceiveInput) (upgrade.Snapshot, string, error) {
+	set, err := rules.Load(ctx, r.store, r.key)
+	if err != nil {
+		return upgrade.Snapshot{}, "", err
+	}
+	collector := r.Collector
+	collector.Table = collector.Table.With(set.APIs)
+	return collector.Collect(ctx, in)
 }
 
 func notes(cfg aws.Config, c config.Config, clk clock.Clock, store *artifacts.Store) *releasenotes.Collector {

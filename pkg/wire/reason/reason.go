@@ -19,6 +19,6 @@ import (
 
 // New returns the handler of the phase; its logger and metrics are the context's.
 func New(ctx context.Context, cfg aws.Config, c config.Config, clk clock.Clock) (boundary.Function[upgrade.ReasonOutput], error) {
-	handler := &reasoning.Handler{Artifacts: artifacts.New(awsclient.S3(cfg), c.Bucket), Clock: clk, ProvisionTimeout: c.Terraform.Timeout, MetricsPeriod: c.Metrics.Period}
+	handler := &reasoning.Handler{Artifacts: artifacts.New(awsclient.S3(cfg), c.Bucket), Clock: clk, ProvisionTimeout: c.Terraform.Timeout, MetricsPeriod: c.Metrics.Period, Rules: c.Rules.Key}
 	return boundary.Wrap(ctx, upgrade.PhaseReason, events.Around(tell.Publisher(cfg, c, clk), handler.Handle)), nil
 }
