@@ -2,6 +2,7 @@ package kube
 
 import (
 	"errors"
+	"net"
 	"net/http"
 	"strings"
 
@@ -33,6 +34,9 @@ func Wrap(op string, err error) error {
 		return err
 	}
 	e := kindOf(err).Errorf(op, "%w", err)
+	if why, remedy := unreached(err); why != "" {
+		e = upgrade.KindKubernetesUnavailable.Errorf(op, "%s: %w", why, err).WithRemedy(remedy)
+	}
 	var status apierrors.APIStatus
 	if errors.As(err, &status) {
 		s := status.Status()
@@ -42,6 +46,26 @@ func Wrap(op string, err error) error {
 		}
 	}
 	return e
+}
+
+// unreached says of an API server that no connection was made to why that may
+// be: of a cluster with a private endpoint only, the name resolves everywhere, to
+// addresses that only its network reaches. Source:
+// https://docs.aws.amazon.com/eks/latest/userguide/cluster-endpoint.html
+func unreached(err error) (why, remedy string) {
+	var name *net.DNSError
+	if errors.As(err, &name) && name.IsNotFound {
+		return "the name of the API server's endpoint is not known here", "see that the cluster exists and that names resolve: aws eks describe-cluster --name NAME --query cluster.endpoint"
+	}
+	var dial *net.OpError
+	if !errors.As(err, &dial) || dial.Op != "dial" {
+		return "", ""
+	}
+	if address, ok := dial.Addr.(*net.TCPAddr); ok && address.IP.IsPrivate() {
+		return "the API server has a private endpoint (" + address.IP.String() + ") that cannot be reached from here",
+			"run this where the cluster's VPC is reached: a VPN or a host in it, or the deployed agent with vpc in deploy.yaml and a security group that the cluster lets in on port 443; or let the endpoint be public for your address"
+	}
+	return "", ""
 }
 
 func kindOf(err error) upgrade.Kind {

@@ -5,6 +5,10 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
+	"net/url"
+	"os"
+	"strings"
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -44,5 +48,27 @@ func TestErrorsOfAPIServersHaveKinds(t *testing.T) {
 	want := upgrade.Details{"status": "403", "reason": "Forbidden", "object": "pods/web"}
 	if got := upgrade.DetailsOf(kube.Wrap("x", apierrors.NewForbidden(pods, "web", errors.New("no")))); !maps.Equal(got, want) {
 		t.Errorf("details %v, want %v", got, want)
+	}
+}
+
+func TestAPIServersThatAreOutOfReachSaySo(t *testing.T) {
+	dial := func(ip string) error {
+		return &url.Error{Op: "Get", URL: "https://x", Err: &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.ParseIP(ip), Port: 443}, Err: os.ErrDeadlineExceeded}}
+	}
+	for name, c := range map[string]struct {
+		err  error
+		want string
+	}{
+		"a private address":   {dial("10.0.12.7"), "private endpoint (10.0.12.7)"},
+		"another one":         {dial("192.168.1.1"), "private endpoint (192.168.1.1)"},
+		"a public address":    {dial("52.16.1.1"), ""},
+		"no such name":        {&url.Error{Err: &net.OpError{Op: "dial", Err: &net.DNSError{IsNotFound: true}}}, "is not known here"},
+		"no answer to a name": {&net.OpError{Op: "dial", Err: &net.DNSError{IsTimeout: true}}, ""},
+		"a read that is late": {&net.OpError{Op: "read", Addr: &net.TCPAddr{IP: net.ParseIP("10.0.12.7")}, Err: os.ErrDeadlineExceeded}, ""},
+	} {
+		got := kube.Wrap("read the version of shop", c.err)
+		if upgrade.KindOf(got) != upgrade.KindKubernetesUnavailable || !strings.Contains(got.Error(), c.want) || (c.want == "") == (strings.Contains(got.Error(), "from here") || strings.Contains(got.Error(), "known here")) {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }

@@ -2,6 +2,10 @@ package kubestate_test
 
 import (
 	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +17,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/client-go/rest"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube/kubetest"
@@ -210,5 +215,73 @@ func TestCollectErrsWhenItCannotConnect(t *testing.T) {
 	}}
 	if _, _, err := collector.Collect(t.Context(), upgrade.PerceiveInput{}); upgrade.CodeOf(err) != upgrade.CodeNotFound {
 		t.Errorf("error %v", err)
+	}
+}
+
+// refusing answers everything but what discovery says as the API server answers
+// whom it does not let in.
+type refusing struct {
+	http.Handler
+	status int
+	open   []string
+}
+
+func (r refusing) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	if slices.Contains(r.open, request.URL.Path) {
+		r.Handler.ServeHTTP(w, request)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(r.status)
+	fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","message":"no","code":%d}`, r.status)
+}
+
+func TestCollectErrsWhenItIsNotLetIn(t *testing.T) {
+	for name, r := range map[string]refusing{
+		"nobody knows it":          {status: 401},
+		"it may not even ask":      {status: 403},
+		"it may list nothing":      {status: 403, open: []string{"/version", "/api", "/apis"}},
+		"it may not see the kinds": {status: 403, open: []string{"/version"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := shop(t)
+			r.Handler = server
+			closed := httptest.NewServer(r)
+			defer closed.Close()
+			collector := kubestate.Collector{Table: lifecycle.Official(), Newest: lifecycle.Newest(), Connect: func(context.Context, string) (*kube.Client, error) {
+				return kube.New(&rest.Config{Host: closed.URL}, "shop", kube.Limits{QPS: 50, Burst: 100, Timeout: time.Minute})
+			}}
+			_, _, err := collector.Collect(t.Context(), upgrade.PerceiveInput{Run: upgrade.Run{Request: upgrade.Request{Cluster: "shop", Target: v(35)}}})
+			if upgrade.CodeOf(err) != upgrade.CodePermissionDenied || !strings.Contains(err.Error(), "access entry") || !strings.Contains(err.Error(), "docs/rbac.yaml") {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+}
+
+// Whatever is refused is named with the permission that lets it be seen.
+func TestWhatIsRefusedComesWithItsGrant(t *testing.T) {
+	server := shop(t)
+	for _, path := range []string{"/api/v1/pods", "/metrics", "/apis/policy/v1/poddisruptionbudgets", "/api/v1/namespaces/kube-system/configmaps/kube-proxy-config"} {
+		server.Fail(path, 403)
+	}
+	snapshot, _, err := collect(t, server, v(35))
+	if err != nil {
+		t.Fatal(err)
+	}
+	grants := map[upgrade.Part]upgrade.Grant{}
+	for _, n := range snapshot.NotChecked {
+		if n.Grant != nil {
+			grants[n.Part] = *n.Grant
+		}
+	}
+	want := map[upgrade.Part]upgrade.Grant{
+		"kubernetes.pods":              {Verbs: []string{"list"}, APIGroups: []string{""}, Resources: []string{"pods"}},
+		"kubernetes.disruptionBudgets": {Verbs: []string{"list"}, APIGroups: []string{"policy"}, Resources: []string{"poddisruptionbudgets"}},
+		"kubernetes.requestedApis":     {Verbs: []string{"get"}, URLs: []string{"/metrics"}},
+		"kubernetes.kubeProxy":         {Verbs: []string{"get"}, APIGroups: []string{""}, Resources: []string{"configmaps"}, Names: []string{"kube-proxy-config", "kube-proxy"}},
+	}
+	if diff := cmp.Diff(want, grants); diff != "" {
+		t.Error(diff)
 	}
 }
