@@ -22,6 +22,8 @@ var elsewhere = []struct {
 	{"rehearsed clusters have no insight that is worth a second look; pkg/perception/awsstate tests the call", []string{"eks-upgrade-perceive"}, []string{"eks:DescribeInsight"}},
 	{"rehearsed clusters have no Fargate profiles, no launch templates or configurations of their own, and quotas of their own; pkg/perception/awsstate tests the calls", []string{"eks-upgrade-perceive"},
 		[]string{"eks:DescribeFargateProfile", "ec2:DescribeLaunchTemplates", "ec2:DescribeLaunchTemplateVersions", "autoscaling:DescribeLaunchConfigurations", "servicequotas:GetAWSDefaultServiceQuota"}},
+	{"rehearsed clusters have no roles for service accounts, no load balancers of AWS and no databases; pkg/perception/awslinks tests the calls", []string{"eks-upgrade-perceive"},
+		[]string{"iam:GetOpenIDConnectProvider", "ec2:DescribeSecurityGroups", "elasticloadbalancing:DescribeTags", "elasticloadbalancing:DescribeTargetHealth", "elasticloadbalancing:DescribeTargetGroupAttributes"}},
 	{"a build is stopped only when an upgrade goes back while green is made; pkg/execution/clusters tests it", []string{"eks-upgrade-execute"}, []string{"codebuild:StopBuild"}},
 	{"the gate of a point of no return is read only when the removal of blue has begun; pkg/validation/rollback tests it", []string{"eks-upgrade-rollback"}, []string{"dynamodb:GetItem"}},
 	{"Step Functions waits for builds and executions by a rule, polls and stops them; the simulated one is told by CodeBuild itself", []string{"eks-upgrade-machine", "eks-upgrade-fleet-machine"},

@@ -64,6 +64,20 @@ var rules = map[string]func(*unstructured.Unstructured) string{
 	"FlowSchema":                 skipFlowControl,
 	"PriorityLevelConfiguration": skipFlowControl,
 	"APIService":                 skipAPIService,
+	"TargetGroupBinding":         skipTargetGroupBinding,
+}
+
+// skipTargetGroupBinding leaves out what the load balancer controller makes for
+// Services and Ingresses: in green it would tie green's pods to blue's target
+// groups. Source: the labels of
+// https://github.com/kubernetes-sigs/aws-load-balancer-controller/blob/main/pkg/deploy/tracking/provider.go
+func skipTargetGroupBinding(o *unstructured.Unstructured) string {
+	for label := range o.GetLabels() {
+		if strings.HasSuffix(label, ".k8s.aws/stack") || strings.HasSuffix(label, ".k8s.aws/stack-name") || strings.HasSuffix(label, ".eks.amazonaws.com/stack") {
+			return "the load balancer controller makes it"
+		}
+	}
+	return ""
 }
 
 // skipNamespace delivers default only for what people put on it.

@@ -31,7 +31,7 @@ var dependencyChecks = []Check{
 		Source: "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.MultiAZ.html", Remedy: "spread it over zones, so that trouble of one zone is not taken for the upgrade's", run: dependencyZones},
 	{ID: "dependency-unknown", Family: Dependencies, Title: "A database or cache that workloads use was not found", Severity: upgrade.Medium, Blocks: BlocksNever, Needs: dependencyNeeds,
 		Source: "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_CommonTasks.Connect.html", Remedy: "see by hand whether it lets a second cluster in, and whether it is there at all", run: dependencyUnknown},
-	{ID: "dependency-map", Family: Dependencies, Title: "What workloads use outside the cluster", Severity: upgrade.Info, Blocks: BlocksNever, Needs: dependencyNeeds,
+	{ID: "dependency-map", Family: Dependencies, Title: "What workloads use outside the cluster", Severity: upgrade.Info, Blocks: BlocksNever, Needs: append(slices.Clone(dependencyNeeds), OuterSecrets),
 		Source: "https://docs.aws.amazon.com/eks/latest/best-practices/cluster-upgrades.html", Remedy: "nothing is to be done; watch these while the cluster is upgraded", run: dependencyMap},
 }
 

@@ -61,6 +61,7 @@ const (
 	CustomResources upgrade.Part = "kubernetes.customResourceDefinitions"
 	APIServices     upgrade.Part = "kubernetes.apiServices"
 	TargetBindings  upgrade.Part = "kubernetes.targetGroupBindings"
+	OuterSecrets    upgrade.Part = "kubernetes.outerSecrets"
 	GitOps          upgrade.Part = "kubernetes.gitOps"
 	Karpenter       upgrade.Part = "kubernetes.karpenter"
 	KubeProxy       upgrade.Part = "kubernetes.kubeProxy"
@@ -142,6 +143,7 @@ var parts = []part{
 	kubernetes(CustomResources, "the custom resource definitions", false, func(s *upgrade.KubernetesState) bool { return s.CustomResources != nil }),
 	kubernetes(APIServices, "the API services", false, func(s *upgrade.KubernetesState) bool { return s.APIServices != nil }),
 	kubernetes(TargetBindings, "the target group bindings", false, func(s *upgrade.KubernetesState) bool { return s.TargetGroupBindings != nil }),
+	kubernetes(OuterSecrets, "the secrets that come from outside", false, func(s *upgrade.KubernetesState) bool { return s.OuterSecrets != nil }),
 	kubernetes(GitOps, "the objects of Argo CD and Flux", false, func(s *upgrade.KubernetesState) bool { return s.GitOps != nil }),
 	kubernetes(Karpenter, "the objects of Karpenter", false, func(s *upgrade.KubernetesState) bool { return s.Karpenter != nil }),
 	kubernetes(KubeProxy, "the configuration of kube-proxy", false, func(s *upgrade.KubernetesState) bool { return s.KubeProxy != nil }),

@@ -25,7 +25,7 @@ var _ interface {
 
 func (b Backend) CreateCluster(ctx context.Context, name, version string) (eks.Endpoint, error) {
 	endpoint, err := b.Fleet.CreateCluster(ctx, name, version)
-	return eks.Endpoint(endpoint), err
+	return eks.Endpoint{URL: endpoint.URL, CAData: endpoint.CAData, Issuer: endpoint.URL}, err // its API servers name themselves
 }
 
 func (b Backend) ScaleNodegroup(ctx context.Context, name, nodegroup string, n eks.Nodes) error {

@@ -6,6 +6,7 @@ import "context"
 type Endpoint struct {
 	URL    string
 	CAData []byte // PEM
+	Issuer string // of its service account tokens; empty: as EKS names it
 }
 
 // ClusterBackend runs the Kubernetes behind the simulated clusters.

@@ -1,6 +1,7 @@
 package eks
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -189,7 +190,8 @@ func (s *Service) clusterCreated(c *cluster, err error) {
 // security group of its control plane and its nodes.
 func (s *Service) complete(c *cluster) {
 	id := fmt.Sprintf("%X", sha256.Sum256([]byte(s.uuid())))[:32]
-	c.Identity = &types.Identity{Oidc: &types.OIDC{Issuer: ptr(fmt.Sprintf("https://oidc.eks.%s.amazonaws.com/id/%s", s.opts.Region, id))}}
+	issuer := cmp.Or(c.endpoint.Issuer, fmt.Sprintf("https://oidc.eks.%s.amazonaws.com/id/%s", s.opts.Region, id))
+	c.Identity = &types.Identity{Oidc: &types.OIDC{Issuer: &issuer}}
 	h := sha256.Sum256([]byte(s.uuid()))
 	group := fmt.Sprintf("sg-0%x", h)[:20]
 	vpc := *c.ResourcesVpcConfig
