@@ -1,4 +1,4 @@
-// Command bundle packs Kubernetes changelogs for the agent: of each
+// Command gen packs Kubernetes changelogs for the agent: of each
 // CHANGELOG-1.NN.md in a folder, such as the folder CHANGELOG of a clone of
 // kubernetes/kubernetes, what the first stable release announces, without
 // download tables, dependency lists and prereleases.
@@ -20,7 +20,7 @@ func main() {
 	to := flag.String("to", "bundled", "folder to write CHANGELOG-1.NN.md.gz to")
 	flag.Parse()
 	if err := run(*from, *to); err != nil {
-		fmt.Fprintln(os.Stderr, "bundle:", err)
+		fmt.Fprintln(os.Stderr, "gen:", err)
 		os.Exit(1)
 	}
 }
