@@ -1,7 +1,9 @@
 package scripts_test
 
 import (
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -207,6 +209,42 @@ func TestWhatToolsPrintOfTheirCredentialsStaysOut(t *testing.T) {
 				if strings.Contains(text, c.secret) || !strings.Contains(text, c.keeps) {
 					t.Errorf("%s: %s", place, text)
 				}
+			}
+		})
+	}
+}
+
+// A scanner that the image lacks is downloaded when its checksum is given, and
+// is run only when the download has it.
+func TestScannersAreDownloadedByTheirChecksum(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "pluto"), []byte("#!/bin/sh\ncase \"$1\" in version) echo 5.22.7;; *) echo '{}'; exit 3;; esac\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	archive := filepath.Join(dir, "pluto.tar.gz")
+	if out, err := exec.CommandContext(t.Context(), "tar", "-czf", archive, "-C", dir, "pluto").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	data, err := os.ReadFile(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := fmt.Sprintf("%x", sha256.Sum256(data))
+	const take = `while [ $# -gt 1 ]; do [ "$1" = -o ] && to=$2; shift; done; case "$1" in https://mirror.example.com/FairwindsOps/pluto/releases/download/v5.22.7/*) cp ARCHIVE "$to";; *) exit 22;; esac`
+	for name, c := range map[string]struct{ sum, curl, want string }{
+		"with its checksum":  {sum, take, "ok"},
+		"with another":       {strings.Repeat("0", 64), take, "missing"},
+		"without a checksum": {"", take, "missing"},
+		"not to be had":      {sum, "echo refused >&2; exit 7", "missing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			scans, out, err := bash(t, "scan.sh", map[string]string{"curl": strings.ReplaceAll(c.curl, "ARCHIVE", archive)},
+				"CLUSTER=shop", "TARGET_VERSION=1.35", "KUBECONFIG=x", "SCANNERS_URL=https://mirror.example.com", "PLUTO_SHA256="+c.sum)
+			if err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			if got := statuses(t, scans)["pluto"]; got != c.want {
+				t.Errorf("pluto is %s: %s", got, out)
 			}
 		})
 	}

@@ -61,9 +61,50 @@ else
   why="there is no AWS CLI on PATH to find the cluster with"
 fi
 
+# Releases of the scanners that are known to print what the agent reads. One that the image lacks is downloaded, when its
+# checksum is given: take it from the release's own list of checksums, or of a download that you have looked at, and set it
+# on the build's project. Without a checksum nothing is downloaded. SCANNERS_URL names a mirror of github.com.
+kubent_version=0.7.3
+pluto_version=5.22.7
+case $(uname -m) in aarch64 | arm64) arch=arm64 ;; *) arch=amd64 ;; esac
+mirror=${SCANNERS_URL:-https://github.com}
+
+# fetch TOOL installs the pinned release of a scanner, or says in $lacks why not.
+fetch() {
+  local tool=$1 url sum
+  case $tool in
+    kubent)
+      url=$mirror/doitintl/kube-no-trouble/releases/download/$kubent_version/kubent-$kubent_version-linux-$arch.tar.gz
+      sum=${KUBENT_SHA256:-}
+      ;;
+    pluto)
+      url=$mirror/FairwindsOps/pluto/releases/download/v$pluto_version/pluto_${pluto_version}_linux_$arch.tar.gz
+      sum=${PLUTO_SHA256:-}
+      ;;
+  esac
+  if [[ ! $sum =~ ^[0-9a-f]{64}$ ]]; then
+    lacks="it is not installed in the build image; install it there, or set ${tool^^}_SHA256 to the SHA-256 of $url"
+    return 1
+  fi
+  if ! curl -fsSL --retry 2 --max-time 120 -o "$work/$tool.tar.gz" "$url" 2>"$work/curl.log"; then
+    lacks="$url cannot be downloaded: $(tail -c 300 "$work/curl.log")"
+    return 1
+  fi
+  if ! echo "$sum  $work/$tool.tar.gz" | sha256sum --check --status; then
+    lacks="$url has not the checksum ${tool^^}_SHA256: $(sha256sum "$work/$tool.tar.gz" | cut -c 1-64)"
+    return 1
+  fi
+  mkdir -p "$work/bin"
+  if ! tar -xzf "$work/$tool.tar.gz" -C "$work/bin" "$tool" 2>"$work/tar.log"; then
+    lacks="$url holds no $tool: $(tail -c 300 "$work/tar.log")"
+    return 1
+  fi
+  PATH=$work/bin:$PATH
+}
+
 for tool in kubent pluto; do
-  if ! command -v "$tool" >/dev/null; then
-    note "$tool" "" missing "it is not installed in the build image; install a pinned release of it"
+  if ! command -v "$tool" >/dev/null && ! fetch "$tool"; then
+    note "$tool" "" missing "$lacks"
   elif [[ -z $reachable ]]; then
     note "$tool" "" failed "$why"
   elif [[ $tool == kubent ]]; then
