@@ -145,9 +145,10 @@ type Check struct {
 func All() []Check {
 	return slices.Concat(
 		perceptionChecks, ruleChecks,
-		versionChecks, skewChecks,
+		versionChecks, supportChecks, skewChecks,
 		healthChecks, insightChecks,
-		networkChecks,
+		templateChecks,
+		networkChecks, capacityChecks,
 		addonChecks,
 		apiChecks, helmChecks, scannerChecks,
 		proofChecks,

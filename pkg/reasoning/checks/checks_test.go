@@ -67,13 +67,14 @@ func TestChecksFindWhatIsWrong(t *testing.T) {
 	}{
 		{"target is two minors away", func(r *request, c *cluster) {
 			c.AWS.Version, c.Kubernetes.ServerVersion, c.AWS.Addons = v(33), v(33), []upgrade.Addon{}
+			c.AWS.Available = append(c.AWS.Available, upgrade.AvailableVersion{Version: v(33), Status: "STANDARD_SUPPORT"})
 			for i := range c.Kubernetes.Nodes {
 				c.Kubernetes.Nodes[i].KubeletVersion = v(33)
 			}
 		}, []want{{"target-one-minor", upgrade.Critical, true, false, "are 2 minor versions"}}},
 		{"target is the version that runs", func(r *request, c *cluster) { r.Target = v(34); c.About(34) }, []want{{"target-one-minor", upgrade.Critical, true, false, "the target is 1.34"}}},
 		{"target is not offered", func(_ *request, c *cluster) { c.AWS.Available = c.AWS.Available[:1] }, []want{{"target-offered", upgrade.Critical, true, false, "does not offer 1.35"}}},
-		{"target is in extended support", func(_ *request, c *cluster) { c.AWS.Available[1].Status = "EXTENDED_SUPPORT" }, []want{{"target-offered", upgrade.Low, false, false, "extended support"}}},
+		{"target is in extended support", func(_ *request, c *cluster) { c.AWS.Available[1].Status = "EXTENDED_SUPPORT" }, []want{{"target-support", upgrade.Low, false, false, "extended support"}}},
 		{"target has a status that is not known", func(_ *request, c *cluster) { c.AWS.Available[1].Status = "" }, []want{{"target-offered", upgrade.Critical, true, false, `status ""`}}},
 		{"EKS and the API server disagree", func(_ *request, c *cluster) { c.Kubernetes.ServerVersion = v(35) }, []want{{"versions-agree", upgrade.Critical, true, false, "the API server says 1.35"}}},
 
@@ -85,7 +86,7 @@ func TestChecksFindWhatIsWrong(t *testing.T) {
 			}
 		}, []want{{"kubelet-skew", upgrade.Low, false, false, "2 nodes"}}},
 		{"kube-proxy is too old for the control plane", func(_ *request, c *cluster) { c.AWS.Addons[0].Version = "v1.30.0-eksbuild.3" },
-			[]want{{"kube-proxy-skew", upgrade.High, false, false, "kube-proxy 1.30"}}},
+			[]want{{"kube-proxy-skew", upgrade.High, false, false, "kube-proxy 1.30"}, {"addon-version-withdrawn", upgrade.Low, false, false, "does not offer v1.30.0-eksbuild.3"}}},
 		{"kube-proxy's version cannot be read", func(_ *request, c *cluster) { c.AWS.Addons[0].Version = "latest" },
 			[]want{{"kube-proxy-skew", upgrade.High, false, true, "cannot be read"}}},
 

@@ -59,9 +59,22 @@ func skew(c Check, v View, component string, version upgrade.Version, who, remed
 		return strings.Replace(upgrade.SkewProblem(server, version), "kubelet", component, 1)
 	}
 	if p := problem(v.Kubernetes.ServerVersion); p != "" {
-		return c.finding(who+": "+p, remedy+": blue is where traffic goes back to"), true
+		f := c.found(v, who+": "+p)
+		f.Remedy = remedy
+		if v.Request.Strategy == upgrade.BlueGreen {
+			f.Remedy += ": blue is where traffic goes back to"
+		}
+		return f, true
 	}
-	if p := problem(v.Request.Target); p != "" {
+	hops := v.hops()
+	if p := problem(hops[0]); p != "" && v.Request.Strategy == upgrade.InPlace {
+		f := c.found(v, who+": "+p)
+		f.Remedy = remedy + " before the control plane goes to " + hops[0].String()
+		return f, true
+	}
+	if p := problem(v.Request.Target); p != "" && v.Request.Strategy == upgrade.InPlace {
+		return at(c.finding(who+": "+p, remedy+" between the hops: "+versionsText(hops)), upgrade.Medium), true
+	} else if p != "" {
 		return at(c.finding(who+": "+p+"; green gets new nodes, so that this does not block a blue/green upgrade", remedy+" if they are to be kept"), upgrade.Low), true
 	}
 	return upgrade.Finding{}, false

@@ -24,6 +24,10 @@ func oneMinor(v View, c Check) []upgrade.Finding {
 	switch {
 	case err != nil:
 		return []upgrade.Finding{c.blocking(fmt.Sprintf("cluster %s runs %s and the target is %s", v.Request.Cluster, from, target), fmt.Sprintf("set target to %s", from.Next()))}
+	case len(hops) > 1 && v.Request.Strategy == upgrade.InPlace:
+		f := at(c.finding(fmt.Sprintf("from %s to %s are %d hops: %s", from, target, len(hops), versionsText(v.hops())),
+			"do one hop after the other, each with its add-ons and nodes; every finding here is about all of them"), upgrade.Info)
+		return []upgrade.Finding{f}
 	case len(hops) > 1:
 		return []upgrade.Finding{c.blocking(fmt.Sprintf("from %s to %s are %d minor versions; one upgrade goes one", from, target, len(hops)),
 			fmt.Sprintf("set target to %s, and upgrade again from there", from.Next()))}
@@ -41,11 +45,8 @@ func offered(v View, c Check) []upgrade.Finding {
 		return []upgrade.Finding{c.blocking(fmt.Sprintf("EKS does not offer %s here; it offers %s", v.Request.Target, strings.Join(versions, ", ")), "name a version that EKS offers")}
 	}
 	switch a := v.AWS.Available[i]; a.Status {
-	case "STANDARD_SUPPORT":
+	case "STANDARD_SUPPORT", "EXTENDED_SUPPORT":
 		return nil
-	case "EXTENDED_SUPPORT":
-		return []upgrade.Finding{at(c.finding(fmt.Sprintf("%s is in extended support, which costs more and ends at %s", a.Version, a.EndOfExtended.Format("2006-01-02")),
-			"plan the next upgrade soon"), upgrade.Low)}
 	default:
 		return []upgrade.Finding{c.blocking(fmt.Sprintf("EKS gives %s the status %q", a.Version, a.Status), "name a version in standard support")}
 	}
