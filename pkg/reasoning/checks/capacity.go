@@ -24,7 +24,7 @@ var capacityChecks = []Check{
 	{ID: "vcpu-quota", Family: Quotas, Title: "Quota of vCPUs leaves too little room", Severity: upgrade.High, Blocks: BlocksBlueGreen, Needs: []upgrade.Part{AWSQuotas, AWSNodeGroups, AWSInstanceTypes},
 		Source: "https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-quotas.html", Eksup: "AWS003", Remedy: "have the quota raised", run: vcpuQuota},
 	{ID: "ebs-quota", Family: Quotas, Title: "Quota of EBS storage leaves too little room", Severity: upgrade.High, Blocks: BlocksBlueGreen, Needs: []upgrade.Part{AWSQuotas, AWSNodeGroups, AWSLaunchTemplates},
-		Source: "https://docs.aws.amazon.com/ebs/latest/userguide/ebs-resource-quotas.html", Eksup: "AWS004, AWS005", Remedy: "have the quota raised", run: diskQuota},
+		Source: "https://docs.aws.amazon.com/ebs/latest/userguide/ebs-resource-quotas.html", Eksup: "AWS004 AWS005", Remedy: "have the quota raised", run: diskQuota},
 }
 
 func controlPlaneIPs(v View, c Check) []upgrade.Finding {

@@ -20,7 +20,7 @@ var lastAL2 = upgrade.Version{Major: 1, Minor: 32}
 
 var templateChecks = []Check{
 	{ID: "launch-template-pending", Family: Nodes, Title: "Launch template has a newer version than the group uses", Severity: upgrade.Medium, Blocks: BlocksNever, Needs: []upgrade.Part{AWSNodeGroups, AWSScalingGroups, AWSLaunchTemplates},
-		Source: templatesPage, Eksup: "EKS006, EKS007", Remedy: "update the group to the template's version before the upgrade, so that the upgrade changes one thing", run: templatePending},
+		Source: templatesPage, Eksup: "EKS006 EKS007", Remedy: "update the group to the template's version before the upgrade, so that the upgrade changes one thing", run: templatePending},
 	{ID: "launch-template-gone", Family: Nodes, Title: "Launch template does not exist", Severity: upgrade.Critical, Blocks: BlocksInPlace, Needs: []upgrade.Part{AWSNodeGroups, AWSScalingGroups, AWSLaunchTemplates},
 		Source: templatesPage, Remedy: "give the group a launch template that exists: it cannot start nodes", run: templateGone},
 	{ID: "instances-outdated", Family: Nodes, Title: "Instances are not as their group would launch them", Severity: upgrade.Medium, Blocks: BlocksNever, Needs: []upgrade.Part{AWSScalingGroups, AWSInstances, AWSLaunchTemplates},
