@@ -42,6 +42,7 @@ func TestDatabasesThatLetOneClusterIn(t *testing.T) {
 			d.Inbound, c.AWS.Surroundings.NodeSecurityGroups = []upgrade.InboundRule{groups("sg-nodes")}, []string{"sg-nodes"}
 		}), []outcome{{upgrade.Critical, true, false, "sg-nodes"}}},
 		{"one subnet of two by address", rules(groups("sg-blue"), networks("10.0.0.0/20")), []outcome{{upgrade.Critical, true, false, "sg-blue"}}},
+		{"a part of each subnet by address", rules(groups("sg-blue"), networks("10.0.0.0/24", "10.0.16.0/24")), []outcome{{upgrade.Critical, true, false, "sg-blue"}}},
 		{"no workload is known to use it", orders(func(_ *store, w *workload, _ *place) { w.DependsOn.Hosts = nil }), []outcome{{upgrade.Medium, false, false, "No workload was found"}}},
 		{"others besides, whose members are not known", rules(groups("sg-blue", "sg-pods")), []outcome{{upgrade.High, false, true, "members are not known"}}},
 		{"a prefix list besides", rules(groups("sg-blue"), upgrade.InboundRule{PrefixLists: []string{"pl-1"}}), []outcome{{upgrade.High, false, true, "members are not known"}}},
