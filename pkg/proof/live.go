@@ -294,8 +294,8 @@ func (c *Cluster) unread(ctx context.Context, r kube.Resource, what string, err 
 	return nil
 }
 
-// OfCluster tries the objects of a cluster, and o.Manifests if there are any, on
-// o.Version. Against is, unless it is given, the version that the cluster serves.
+// OfCluster tries the objects of a cluster, with o.Helm the manifests of its
+// releases, and o.Manifests if there are any, on o.Version. Against is, unless it is given, the version that the cluster serves.
 func OfCluster(ctx context.Context, client *kube.Client, o Options) (upgrade.Proof, error) {
 	c, err := Read(ctx, client)
 	if err != nil {
@@ -312,7 +312,7 @@ func OfCluster(ctx context.Context, client *kube.Client, o Options) (upgrade.Pro
 				return
 			}
 		}
-		if more == nil {
+		if o.Helm && !c.releases(ctx, yield) || more == nil {
 			return
 		}
 		for m, err := range more {

@@ -2,7 +2,10 @@ package proof_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -114,6 +117,7 @@ func TestACluster(t *testing.T) {
 		}
 		create(o)
 	}
+	create(release(t))
 	wire.asked = map[string]bool{}
 
 	c, err := proof.Read(ctx, client)
@@ -147,12 +151,16 @@ func TestACluster(t *testing.T) {
 		t.Errorf("version %s, asked for %v", c.Version, wire.asked)
 	}
 
-	p, err := proof.OfCluster(ctx, client, proof.Options{Programs: programs(t), Version: v(36), Dir: t.TempDir()})
+	p, err := proof.OfCluster(ctx, client, proof.Options{Programs: programs(t), Version: v(36), Dir: t.TempDir(), Helm: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(p.Results) != 1 || p.Results[0].Object.Name != "leading-zero" || p.Results[0].Verdict != upgrade.ProofRejected || p.Against != v(35) {
-		t.Errorf("%+v", p.Results)
+	var rejected []string
+	for _, r := range p.Results {
+		rejected = append(rejected, string(r.Verdict)+" "+r.Object.Namespace+"/"+r.Object.Name+" "+r.Source.String())
+	}
+	if diff := cmp.Diff([]string{"rejected shop/leading-zero the live object", "rejected shop/of-a-chart Helm release shop/web"}, rejected); diff != "" || p.Against != v(35) || p.BySource[upgrade.FromHelm] != 1 {
+		t.Error(diff, p.Against, p.BySource)
 	}
 	if p.Unchanged != 1 { // the autoscaler as it was applied once
 		t.Errorf("unchanged %d", p.Unchanged)
@@ -169,4 +177,26 @@ func TestACluster(t *testing.T) {
 	if diff := cmp.Diff([]string{"Old (example.com/v1): list example.com/olds", "daemonsets, statefulsets of group \"apps\": list apps/daemonsets,statefulsets"}, grants); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// release is what Helm stores of a release with one NetworkPolicy.
+func release(t *testing.T) *unstructured.Unstructured {
+	t.Helper()
+	data, err := json.Marshal(map[string]any{"name": "web", "namespace": "shop", "version": 1, "info": map[string]any{"status": "deployed"}, "chart": map[string]any{"metadata": map[string]any{"name": "web", "version": "1.0.0"}},
+		"manifest": "---\n# Source: web/templates/policy.yaml\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: of-a-chart}\nspec: {podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 10.010.0.0/16}}]}]}\n"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	if _, err := w.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	stored := base64.StdEncoding.EncodeToString(packed.Bytes())
+	return &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Secret", "type": "helm.sh/release.v1",
+		"metadata": map[string]any{"name": "sh.helm.release.v1.web.v1", "namespace": "shop", "labels": map[string]any{"owner": "helm", "status": "deployed", "name": "web", "version": "1"}},
+		"data":     map[string]any{"release": base64.StdEncoding.EncodeToString([]byte(stored))}}}
 }

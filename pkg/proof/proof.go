@@ -49,6 +49,9 @@ type Options struct {
 	CRDs, Namespaces, Policies []*unstructured.Unstructured
 	// Manifests are read once. An error among them ends the run.
 	Manifests iter.Seq2[Manifest, error]
+	// Helm has OfCluster read the releases that Helm has deployed: they are Secrets
+	// of type helm.sh/release.v1, of which only the manifests are decoded.
+	Helm bool
 	// NotTried is what the caller could not read.
 	NotTried []upgrade.NotChecked
 	// Parallel is how many are tried at a time; 0: eight a processor.

@@ -29,7 +29,7 @@ type proveFlags struct {
 	cluster, target, against, programs, output string
 	kubeconfig                                 kubeconfig.Selection
 	manifests                                  []string
-	rollback                                   bool
+	rollback, helm                             bool
 }
 
 func (a *app) proveCommand() *cobra.Command {
@@ -43,7 +43,8 @@ with the definitions and namespaces of the cluster, as long as the proof does;
 manifests are dry runs, and the cluster is only read.
 
 What the target rejects, prunes or warns about, and the version that runs does
-not, is told in the server's own words. Secrets and ConfigMaps are never read.
+not, is told in the server's own words. Secrets and ConfigMaps are never read, but
+for releases of Helm with --helm.
 
 Without --cluster, --kubeconfig, --context and --manifests it is the cluster of the
 current context. With only --manifests no cluster is read.
@@ -68,6 +69,7 @@ Exit codes:
 	c.Flags().StringSliceVar(&f.manifests, "manifests", nil, "files or folders with manifests to try, too")
 	c.Flags().StringVar(&f.target, "target", "", "version to try them on, such as 1.36 (with --rollback: default the one before the cluster's)")
 	c.Flags().StringVar(&f.against, "against", "", "version to compare with (default: the cluster's; without a cluster none)")
+	c.Flags().BoolVar(&f.helm, "helm", false, "try the manifests of deployed Helm releases, too: reads Secrets of type helm.sh/release.v1, of which values are not decoded")
 	c.Flags().BoolVar(&f.rollback, "rollback", false, "try what a return to the version before would lose")
 	c.Flags().StringVar(&f.programs, "control-plane", "", "program of make control-plane, or folder with kube-apiserver and etcd (default: "+controlplane.PathVariable+", KUBEBUILDER_ASSETS, or where it was built)")
 	addOutputFlag(c, &f.output)
@@ -117,7 +119,7 @@ func (a *app) prove(ctx context.Context, f proveFlags) error {
 
 // options reads the flags; nothing is started.
 func (f proveFlags) options() (proof.Options, error) {
-	var o proof.Options
+	o := proof.Options{Helm: f.helm}
 	if err := checkOutput(f.output); err != nil {
 		return o, err
 	}
