@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/reasoning/checks"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/rules"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
@@ -60,7 +61,7 @@ func (s Selection) filters() *Filters {
 
 // build judges the view and writes the document. Sources and Manifests are left
 // to the caller.
-func build(v checks.View, s Selection, locate func(upgrade.ObjectRef) *Location) Document {
+func build(v checks.View, s Selection, own rules.Set, locate func(upgrade.ObjectRef) *Location) Document {
 	catalogue := map[string]checks.Check{}
 	for _, c := range checks.All() {
 		catalogue[c.ID] = c
@@ -90,6 +91,7 @@ func build(v checks.View, s Selection, locate func(upgrade.ObjectRef) *Location)
 		}
 		d.Checks = append(d.Checks, Outcome{CheckOutcome: o, Family: c.Family, Title: c.Title, Severity: c.Severity, Blocks: c.Blocks})
 	}
+	own.Apply(a.Findings, v.Now)
 	a.Judge()
 	d.Decision, d.Reason = a.Decision, a.Reason+d.Filters.text()
 	for _, f := range a.Findings {
@@ -142,6 +144,10 @@ func count(d Document) Counts {
 		c.BySeverity[s] = 0
 	}
 	for _, f := range d.Findings {
+		if f.silenced() {
+			c.Suppressed++
+			continue
+		}
 		c.BySeverity[f.Severity]++
 		switch {
 		case f.Blocks:

@@ -40,7 +40,8 @@ type Counts struct {
 	Findings   int                      `json:"findings"`
 	Blocking   int                      `json:"blocking"`   // findings that keep an upgrade from starting
 	Judgement  int                      `json:"judgement"`  // others that a person has to judge
-	BySeverity map[upgrade.Severity]int `json:"bySeverity"` // all five severities
+	Suppressed int                      `json:"suppressed"` // findings that do not count, by the user's rules
+	BySeverity map[upgrade.Severity]int `json:"bySeverity"` // those that count; all five severities
 	Passed     int                      `json:"passed"`     // checks
 	Found      int                      `json:"found"`      // checks
 	NotChecked int                      `json:"notChecked"` // checks
@@ -118,12 +119,12 @@ func FailOns() []FailOn { return []FailOn{FailNever, FailBlocks, FailSerious, Fa
 
 // Fails reports whether a finding makes an assessment fail.
 func (o FailOn) Fails(f Finding) bool {
-	switch o {
-	case FailNever:
+	switch {
+	case o == FailNever, f.silenced():
 		return false
-	case FailBlocks:
+	case o == FailBlocks:
 		return f.Blocks
-	case FailAny:
+	case o == FailAny:
 		return true
 	}
 	return f.Blocks || f.Serious()
@@ -132,8 +133,11 @@ func (o FailOn) Fails(f Finding) bool {
 // Serious reports whether a person has to judge the finding, as
 // upgrade.Assessment.Judge does.
 func (f Finding) Serious() bool {
-	return !f.Blocks && (f.NotChecked && f.Severity != upgrade.Info || f.Severity.Rank() <= upgrade.High.Rank())
+	return !f.Blocks && !f.silenced() && (f.NotChecked && f.Severity != upgrade.Info || f.Severity.Rank() <= upgrade.High.Rank())
 }
+
+// silenced reports whether a rule of the user keeps the finding from counting.
+func (f Finding) silenced() bool { return f.Suppressed != nil && !f.NotChecked }
 
 // Severities are all severities, the worst first.
 func Severities() []upgrade.Severity {

@@ -11,6 +11,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/logging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/perception"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/reasoning/checks"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/rules"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
@@ -18,10 +19,11 @@ import (
 type Options struct {
 	Request    upgrade.Request // cluster (empty: manifests only), target, strategy, green
 	Collectors map[upgrade.Source]perception.Collector
-	Manifests  []string                                        // what was read as manifests, for the document
-	Locate     func(object upgrade.ObjectRef) *Location        // nil: no manifests
-	Enrich     func(context.Context, []upgrade.Snapshot) error // adds to what the collectors saw, before it is judged; nil: nothing
+	Manifests  []string                                 // what was read as manifests, for the document
+	Locate     func(object upgrade.ObjectRef) *Location // nil: no manifests
+	Static     []upgrade.Snapshot                       // what was seen before, such as manifests
 	Select     Selection
+	Rules      rules.Set // suppressions of the user
 	Tool       Tool
 	Clock      clock.Clock
 	Progress   func(Progress) // called from several goroutines, one after the other; nil: nobody looks
@@ -82,17 +84,16 @@ func Run(ctx context.Context, o Options) (Document, error) {
 	for _, l := range looks {
 		snapshots = append(snapshots, l.snapshot)
 	}
-	if o.Enrich != nil {
-		if err := o.Enrich(ctx, snapshots); err != nil {
-			return Document{}, err
-		}
+	for _, s := range o.Static {
+		s.Cluster, s.TakenAt = o.Request.Cluster, upgrade.At(o.Clock.Now())
+		snapshots = append(snapshots, s)
 	}
 	view, err := checks.NewView(o.Request, o.Clock.Now(), snapshots)
 	if err != nil {
 		return Document{}, err
 	}
 	view.Asked = asked
-	d := build(view, o.Select, o.Locate)
+	d := build(view, o.Select, o.Rules, o.Locate)
 	d.Tool, d.Manifests = o.Tool, o.Manifests
 	for _, s := range checks.Sources() {
 		report := SourceReport{Source: s, Status: NotAsked, Summary: "not looked at"}

@@ -101,7 +101,8 @@ const (
 	SourceAWS          Source = "aws"
 	SourceKubernetes   Source = "kubernetes"
 	SourceReleaseNotes Source = "releaseNotes"
-	SourceScanners     Source = "scanners" // kubent and pluto in CodeBuild
+	SourceScanners     Source = "scanners"  // kubent and pluto in CodeBuild
+	SourceManifests    Source = "manifests" // files, of Git; an assessment without a deployment can have them
 )
 
 // Side is one of the two clusters of a blue/green upgrade.

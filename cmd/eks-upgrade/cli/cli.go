@@ -55,6 +55,7 @@ type app struct {
 	rehearse   func(context.Context, Options) (report.Data, error)
 	provision  func(ctx context.Context, location string, out io.Writer) error
 	aws        func(context.Context) (aws.Config, error) // of the environment
+	awsOf      func(ctx context.Context, profile, region string) (aws.Config, error)
 
 	runID     string // names this run, in its log and in CloudTrail
 	calledAWS bool
@@ -72,7 +73,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 func newApp(stdin io.Reader, stdout, stderr io.Writer) *app {
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, clock: clock.System{}, terminal: isTerminal, runID: newRunID(),
 		programs: findPrograms, injections: rehearsal.Injections(), rehearse: rehearsal.Run, provision: provisionInAWS}
-	a.aws = a.loadAWS
+	a.aws, a.awsOf = a.loadAWS, a.loadAWSOf
 	return a
 }
 
@@ -176,6 +177,7 @@ func (a *app) command(args []string) *cobra.Command {
 	root.AddCommand(a.rehearseCommand(), a.worldCommand(), a.provisionCommand(), a.versionCommand(), a.startCommand(), a.statusCommand(), a.configCommand())
 	root.AddCommand(a.approveCommand(), a.watchCommand())
 	root.AddCommand(a.accessCommand(), a.doctorCommand(), a.proveCommand())
+	root.AddCommand(a.assessCommand(), a.checksCommand())
 	return root
 }
 

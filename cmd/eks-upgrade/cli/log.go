@@ -44,6 +44,13 @@ func (a *app) loadAWS(ctx context.Context) (aws.Config, error) {
 	return profile.Load(ctx)
 }
 
+// loadAWSOf is the AWS configuration of a command that lets people choose the
+// profile and the region; empty ones are found as always.
+func (a *app) loadAWSOf(ctx context.Context, name, region string) (aws.Config, error) {
+	a.calledAWS = true
+	return profile.LoadAs(ctx, name, region)
+}
+
 // showRun says which run failed, when it called AWS: the id leads to its calls.
 func (a *app) showRun() {
 	if a.calledAWS {

@@ -90,7 +90,7 @@ func HTML(w io.Writer, d assess.Document) error {
 	for _, s := range sections(d) {
 		one := pageSection{ID: s.id, Name: s.name, Hint: s.hint, Count: s.count}
 		for _, g := range s.groups {
-			pg := pageGroup{ID: s.id + "-" + g.check, Check: g.check, Title: g.title, Source: g.source, Page: g.page, Family: g.findings[0].Family, Severity: g.severity,
+			pg := pageGroup{ID: s.id + "-" + g.check, Check: g.check, Title: g.title, Source: g.source(), Page: g.page, Family: g.findings[0].Family, Severity: g.severity,
 				Evidence: g.evidence(), Remedy: g.remedy(), First: g.findings, Count: len(g.findings)}
 			if len(pg.First) > firstOnPage+1 {
 				pg.First, pg.Rest = g.findings[:firstOnPage], g.findings[firstOnPage:]

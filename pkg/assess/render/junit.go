@@ -152,6 +152,10 @@ func listing(all []assess.Finding) string {
 			}
 			what += ": "
 		}
+		if f.Suppressed != nil {
+			weight += ", suppressed"
+			what += progress.Clean(suppressedText(*f.Suppressed)) + " "
+		}
 		fmt.Fprintf(&b, "[%s] %s\n  → %s\n", weight, progress.Clean(what+f.Evidence), progress.Clean(f.Remedy))
 	}
 	return b.String()

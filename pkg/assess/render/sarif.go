@@ -80,7 +80,14 @@ type sarifResult struct {
 	Message      sarifText         `json:"message"`
 	Locations    []sarifLocation   `json:"locations,omitempty"`
 	Fingerprints map[string]string `json:"partialFingerprints"`
+	Suppressions []sarifException  `json:"suppressions,omitempty"`
 	Properties   map[string]any    `json:"properties"`
+}
+
+type sarifException struct {
+	Kind          string `json:"kind"`
+	Status        string `json:"status"`
+	Justification string `json:"justification"`
 }
 
 type sarifLocation struct {
@@ -149,6 +156,9 @@ func resultOf(f assess.Finding, index int) sarifResult {
 		Fingerprints: map[string]string{"checkAndObject/v1": f.Fingerprint}, Properties: map[string]any{"severity": f.Severity, "blocks": f.Blocks, "family": f.Family}}
 	if f.NotChecked && !f.Blocks {
 		r.Kind, r.Level = "open", "none" // any kind but fail has the level none
+	}
+	if f.Suppressed != nil {
+		r.Suppressions = []sarifException{{"external", "accepted", progress.Clean(f.Suppressed.Reason) + ", until " + progress.Clean(f.Suppressed.Until)}}
 	}
 	var at sarifLocation
 	if f.Location != nil {

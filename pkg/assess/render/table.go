@@ -9,6 +9,7 @@ import (
 	"github.com/charmbracelet/lipgloss"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/assess"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
@@ -17,9 +18,19 @@ const shown = 5
 
 // group are the findings of one check with the same weight.
 type group struct {
-	check, title, source, page string
-	severity                   upgrade.Severity
-	findings                   []assess.Finding
+	check, title, page string
+	severity           upgrade.Severity
+	findings           []assess.Finding
+}
+
+// source is the link to the rule when that is the same for all, or "".
+func (g group) source() string {
+	for _, f := range g.findings {
+		if f.Source != g.findings[0].Source {
+			return ""
+		}
+	}
+	return g.findings[0].Source
 }
 
 // remedy is what to do when that is the same for all, or "".
@@ -58,10 +69,14 @@ func sections(d assess.Document) []section {
 		{id: "blocks", name: "Blocks the upgrade", hint: "the upgrade must not start before these are mended"},
 		{id: "judgement", name: "Needs a person's judgement"},
 		{id: "notes", name: "Worth knowing"},
+		{id: "suppressed", name: "Suppressed", hint: "these do not count, by your own rules"},
 	}
 	for _, f := range d.Findings {
 		s := &all[2]
 		switch {
+		case f.Suppressed != nil && !f.NotChecked:
+			s = &all[3]
+			f.Evidence += suppressedText(*f.Suppressed)
 		case f.Blocks:
 			s = &all[0]
 		case f.Serious():
@@ -71,11 +86,15 @@ func sections(d assess.Document) []section {
 		i := slices.IndexFunc(s.groups, func(g group) bool { return g.check == f.Check })
 		if i < 0 {
 			i = len(s.groups)
-			s.groups = append(s.groups, group{check: f.Check, title: f.Title, source: f.Source, page: assess.Page + "#" + f.Check, severity: f.Severity})
+			s.groups = append(s.groups, group{check: f.Check, title: f.Title, page: assess.Page + "#" + f.Check, severity: f.Severity})
 		}
 		s.groups[i].findings = append(s.groups[i].findings, f)
 	}
 	return slices.DeleteFunc(all, func(s section) bool { return s.count == 0 })
+}
+
+func suppressedText(s upgrade.Suppressed) string {
+	return fmt.Sprintf(" (suppressed until %s: %s)", s.Until, s.Reason)
 }
 
 // decisionText says the decision in words.
@@ -164,17 +183,20 @@ func (p *printer) group(g group) {
 			p.line(indent + p.look.faint.Render(fmt.Sprintf("and %d more; --all shows them", len(g.findings)-shown)))
 			break
 		}
-		text := f.Evidence
+		text := p.cut(f.Evidence)
 		if f.Object != nil {
 			text = objectText(f.Object)
-			if at := locationText(f.Location); at != "" {
+			if at := locationText(f.Location); at != "" && !strings.Contains(f.Evidence, at) {
 				text += " (" + at + ")"
 			}
 			if evidence == "" {
-				text += ": " + f.Evidence
+				text += ": " + p.cut(f.Evidence)
 			}
 		}
 		p.hanging(indent+"• ", text)
+		if g.source() == "" && f.Source != "" {
+			p.line(indent + "  " + p.look.faint.Render(progress.Clean(f.Source)))
+		}
 		if remedy == "" {
 			p.hanging(indent+"  → ", f.Remedy)
 		}
@@ -182,9 +204,18 @@ func (p *printer) group(g group) {
 	if remedy != "" {
 		p.hanging(indent+"→ ", remedy)
 	}
-	if g.source != "" {
-		p.line(indent + p.look.faint.Render(g.source))
+	if source := g.source(); source != "" {
+		p.line(indent + p.look.faint.Render(progress.Clean(source)))
 	}
+}
+
+// cut shortens a long text, unless everything is to be shown.
+func (p *printer) cut(text string) string {
+	const most = 300
+	if runes := []rune(text); len(runes) > most && !p.s.All {
+		return string(runes[:most]) + " ..."
+	}
+	return text
 }
 
 func (p *printer) sources(d assess.Document) {

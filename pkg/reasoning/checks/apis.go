@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/reasoning/apiuse"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
@@ -22,6 +23,9 @@ func (v View) apiSigns() apiuse.Seen {
 	s := apiuse.Seen{Target: v.Request.Target, Now: v.Now}
 	if v.Kubernetes != nil {
 		s.Objects, s.Helm, s.Requested = v.Kubernetes.DeprecatedAPIs, v.Kubernetes.HelmReleases, v.Kubernetes.RequestedAPIs
+	}
+	if v.Files != nil && v.Files != v.Kubernetes {
+		s.Objects = slices.Concat(s.Objects, v.Files.DeprecatedAPIs)
 	}
 	if v.AWS != nil {
 		s.Insights = v.AWS.Insights

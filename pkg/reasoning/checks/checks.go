@@ -22,6 +22,7 @@ type View struct {
 	Now        time.Time
 	AWS        *upgrade.ClusterState    // nil: not seen
 	Kubernetes *upgrade.KubernetesState // nil: not seen
+	Files      *upgrade.KubernetesState // what manifest files say; nil: there are none. Without a cluster it is Kubernetes, too
 	Notes      []upgrade.ReleaseNote
 	Scans      []upgrade.Scan
 	Proof      *upgrade.Proof     // nil: not seen
@@ -35,7 +36,7 @@ type View struct {
 	drain     *upgrade.DrainForecast // nil: what it needs was not seen
 }
 
-// Sources are all sources; an upgrade asks each.
+// Sources are all sources; an upgrade asks each. Manifests come on top.
 func Sources() []upgrade.Source {
 	return []upgrade.Source{upgrade.SourceAWS, upgrade.SourceKubernetes, upgrade.SourceReleaseNotes, upgrade.SourceScanners}
 }
@@ -61,9 +62,14 @@ func NewView(request upgrade.Request, now time.Time, snapshots []upgrade.Snapsho
 			v.Kubernetes = s.Kubernetes
 		case upgrade.SourceReleaseNotes:
 			v.Notes = s.Notes
+		case upgrade.SourceManifests:
+			v.Files = s.Kubernetes
 		case upgrade.SourceScanners:
 			v.Scans, v.Proof = s.Scans, s.Proof
 		}
+	}
+	if v.Kubernetes == nil && !seen[upgrade.SourceKubernetes] {
+		v.Kubernetes = v.Files
 	}
 	v.APIs = apiuse.Join(v.apiSigns(), lifecycle.All())
 	return v, nil

@@ -21,7 +21,7 @@ var disruptionChecks = []Check{
 		Source: "https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-budgets", Remedy: "narrow the selectors, or delete one of the budgets: the eviction of a pod with two is refused with error 500", run: overlappingBudgets},
 	{ID: "pdb-missing", Family: Disruption, Title: "No disruption budget protects the pods", Severity: upgrade.Medium, Blocks: BlocksNever, Needs: []upgrade.Part{Budgets, KubeWorkloads, Services},
 		Source: budgetsPage, Eksup: "K8S004", Remedy: "add a PodDisruptionBudget with maxUnavailable 1: without one, drains of several nodes can stop all replicas together", run: missingBudgets},
-	{ID: "pdb-selects-nothing", Family: Disruption, Title: "Disruption budget selects no pods", Severity: upgrade.Low, Blocks: BlocksNever, Needs: []upgrade.Part{Budgets, KubeWorkloads},
+	{ID: "pdb-selects-nothing", Family: Disruption, Title: "Disruption budget selects no pods", Severity: upgrade.Low, Blocks: BlocksNever, Needs: []upgrade.Part{Budgets, KubeWorkloads, Pods},
 		Source: budgetsPage, Remedy: "correct the selector, or delete the budget", run: idleBudgets},
 	{ID: "drain-holds", Family: Disruption, Title: "Annotations keep nodes from being replaced", Severity: upgrade.Medium, Blocks: BlocksNever, Needs: []upgrade.Part{KubeWorkloads, Pods, KubeNodes},
 		Source: "https://karpenter.sh/docs/concepts/disruption/#pod-level-controls", Remedy: "take the annotation away for the time of the upgrade, or set terminationGracePeriod in the NodePool", run: drainHolds},

@@ -14,7 +14,7 @@ var healthChecks = []Check{
 	{ID: "node-groups-known", Family: Nodes, Title: "Nodes that green could not have", Severity: upgrade.High, Blocks: BlocksBlueGreen, Needs: []upgrade.Part{AWSNodeGroups, KubeNodes}, Remedy: "move the pods to managed node groups with an EKS image",
 		Source: "https://docs.aws.amazon.com/eks/latest/userguide/managed-node-groups.html", run: nodeGroupsKnown},
 	{ID: "node-health", Family: Nodes, Title: "Node is not ready", Severity: upgrade.High, Blocks: BlocksNever, Needs: []upgrade.Part{KubeNodes}, Source: "https://kubernetes.io/docs/concepts/architecture/nodes/#node-status", Remedy: "repair or remove the node", run: nodeHealth},
-	{ID: "application-health", Family: Workloads, Title: "Application lacks replicas", Severity: upgrade.High, Blocks: BlocksNever, Needs: []upgrade.Part{KubeWorkloads}, Source: "https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#deployment-status", Remedy: "repair it before the upgrade", run: applicationHealth},
+	{ID: "application-health", Family: Workloads, Title: "Application lacks replicas", Severity: upgrade.High, Blocks: BlocksNever, Needs: []upgrade.Part{Cluster, KubeWorkloads}, Source: "https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#deployment-status", Remedy: "repair it before the upgrade", run: applicationHealth},
 }
 
 func clusterHealth(v View, c Check) []upgrade.Finding {

@@ -27,7 +27,7 @@ func complete(v View, c Check) []upgrade.Finding {
 		i := slices.IndexFunc(v.Snapshots, func(s upgrade.Snapshot) bool { return s.Source == source })
 		switch {
 		case !slices.Contains(v.Asked, source):
-			if n := v.needing(func(p part) bool { return p.source == source }); n > 0 {
+			if n := v.needing(func(p part) bool { return p.source == source && !p.seen(v) }); n > 0 {
 				out = append(out, at(c.unseen(fmt.Sprintf("%s was not looked at, so that %d checks could not be made", source, n), "name what is to be looked at: see eks-upgrade assess --help"), upgrade.Info))
 			}
 			continue
@@ -48,6 +48,13 @@ func complete(v View, c Check) []upgrade.Finding {
 			out = append(out, f)
 		}
 		out = append(out, missing(v, c, s)...)
+	}
+	for _, s := range v.Snapshots {
+		if s.Source == upgrade.SourceManifests {
+			for _, n := range s.NotChecked {
+				out = append(out, at(c.unseen(fmt.Sprintf("%s could not be read: %s", n.What, n.Why), n.Remedy), upgrade.Medium))
+			}
+		}
 	}
 	return out
 }

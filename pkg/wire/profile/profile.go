@@ -15,8 +15,19 @@ import (
 
 // Load returns the configuration as the AWS CLI would find it. Its clients are
 // observed, and retry as those of functions do.
-func Load(ctx context.Context) (aws.Config, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithRetryer(awsclient.Retryer))
+func Load(ctx context.Context) (aws.Config, error) { return LoadAs(ctx, "", "") }
+
+// LoadAs is Load with a profile and a region in place of those of the
+// environment; empty ones are found as always.
+func LoadAs(ctx context.Context, profile, region string) (aws.Config, error) {
+	options := []func(*config.LoadOptions) error{config.WithRetryer(awsclient.Retryer)}
+	if profile != "" {
+		options = append(options, config.WithSharedConfigProfile(profile))
+	}
+	if region != "" {
+		options = append(options, config.WithRegion(region))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil {
 		return cfg, awserr.Wrap("load AWS configuration", err)
 	}
