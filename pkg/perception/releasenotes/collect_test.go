@@ -47,12 +47,11 @@ func newWeb(t *testing.T) *web {
 		body := page
 		if strings.HasPrefix(name, "CHANGELOG-") {
 			version, err := upgrade.ParseVersion(strings.TrimSuffix(strings.TrimPrefix(name, "CHANGELOG-"), ".md"))
-			text, _, missing := releasenotes.Bundled(version)
-			if err != nil || missing != nil {
+			if err != nil || version.Minor > 37 {
 				http.NotFound(out, r)
 				return
 			}
-			body = string(text)
+			body = strings.ReplaceAll(changelog, "1.35", version.String())
 		}
 		tag := fmt.Sprintf("%q", name)
 		out.Header().Set("ETag", tag)
@@ -133,7 +132,7 @@ func TestPublishedNotesAreReadAndKept(t *testing.T) {
 	w, cache, clk := newWeb(t), &memory{held: map[string][]byte{}}, &movedClock{at: now}
 	s := collect(t, w.collector(cache, clk), 35)
 	k, e := origin(t, s, upgrade.NotesOfKubernetes), origin(t, s, upgrade.NotesOfEKS)
-	if k.From != upgrade.NotesPublished || e.From != upgrade.NotesPublished || k.Notes < 100 || e.Notes != 5 || len(s.NotChecked) != 0 || len(s.Notes) != k.Notes+e.Notes || !k.AsOf.Equal(now) {
+	if k.From != upgrade.NotesPublished || e.From != upgrade.NotesPublished || k.Notes != 6 || e.Notes != 5 || len(s.NotChecked) != 0 || len(s.Notes) != k.Notes+e.Notes || !k.AsOf.Equal(now) {
 		t.Errorf("%+v, %+v", s.NoteOrigins, s.NotChecked)
 	}
 	if len(cache.held) != 3 {

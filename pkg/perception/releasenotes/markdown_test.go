@@ -155,6 +155,9 @@ func TestHostileTextsAreBounded(t *testing.T) {
 			bounded(t, releasenotes.ParseMarkdown([]byte(text), v(35)))
 			for _, notes := range releasenotes.ParseEKS([]byte(text), "https://docs.aws.amazon.com/x.html") {
 				bounded(t, notes)
+				if name == "script" && (len(notes) != 1 || notes[0].Text != "ab") {
+					t.Errorf("%+v", notes)
+				}
 			}
 		})
 	}
@@ -167,8 +170,7 @@ func bounded(t *testing.T, notes []upgrade.ReleaseNote) {
 	}
 	for _, n := range notes {
 		switch {
-		case n.Text == "" || !utf8.ValidString(n.Text) || len(n.Text) > 2010, !utf8.ValidString(n.Section) || len(n.Section) > 110, len(n.SIGs) > 20, n.PR < 0,
-			strings.Contains(n.Text, "<script"), strings.Contains(n.Text, "alert(1)"):
+		case n.Text == "" || !utf8.ValidString(n.Text) || len(n.Text) > 2010, !utf8.ValidString(n.Section) || len(n.Section) > 110, len(n.SIGs) > 20, n.PR < 0:
 			t.Errorf("note %.300q, section %q, SIGs %q", n.Text, n.Section, n.SIGs)
 		}
 		for _, l := range n.Labels {
