@@ -8,8 +8,6 @@ import (
 	"compress/gzip"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -80,7 +78,7 @@ func (d *decoder) decode(data []byte) (Revision, error) {
 	}
 	n, err := base64.StdEncoding.Decode(d.packed[:cap(d.packed)], data)
 	if err != nil {
-		return Revision{}, errors.New("it is not coded as Helm does")
+		return Revision{}, upgrade.Detailf("it is not coded as Helm does")
 	}
 	content := d.packed[:n]
 	if bytes.HasPrefix(content, gzipped) {
@@ -93,10 +91,10 @@ func (d *decoder) decode(data []byte) (Revision, error) {
 	}
 	var s stored
 	if json.Unmarshal(content, &s) != nil {
-		return Revision{}, errors.New("its content is no release of Helm")
+		return Revision{}, upgrade.Detailf("its content is no release of Helm")
 	}
 	if s.Name == "" || s.Version < 1 || s.Info.Status == "" {
-		return Revision{}, errors.New("it has no name, revision or status")
+		return Revision{}, upgrade.Detailf("it has no name, revision or status")
 	}
 	r := Revision{Name: s.Name, Namespace: s.Namespace, Manifest: s.Manifest, Hooks: s.Hooks}
 	r.HelmRevision = upgrade.HelmRevision{Revision: s.Version, Status: s.Info.Status, Chart: s.Chart.Metadata.Name + "-" + s.Chart.Metadata.Version,
@@ -110,7 +108,7 @@ func (d *decoder) decode(data []byte) (Revision, error) {
 func (d *decoder) unpack(packed []byte) ([]byte, error) {
 	z, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {
-		return nil, errors.New("it cannot be unpacked")
+		return nil, upgrade.Detailf("it cannot be unpacked")
 	}
 	d.unpacked.Reset()
 	n, err := d.unpacked.ReadFrom(io.LimitReader(z, MaxRelease+1))
@@ -119,9 +117,9 @@ func (d *decoder) unpack(packed []byte) ([]byte, error) {
 		d.unpacked = bytes.Buffer{} // gives the memory back
 		return nil, tooLarge()
 	case err != nil:
-		return nil, errors.New("it cannot be unpacked")
+		return nil, upgrade.Detailf("it cannot be unpacked")
 	}
 	return d.unpacked.Bytes(), nil
 }
 
-func tooLarge() error { return fmt.Errorf("it has more than %d MiB unpacked", MaxRelease>>20) }
+func tooLarge() error { return upgrade.Detailf("it has more than %d MiB unpacked", MaxRelease>>20) }
