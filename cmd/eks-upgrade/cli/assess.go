@@ -16,6 +16,7 @@ import (
 	"github.com/charmbracelet/x/term"
 	"github.com/spf13/cobra"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/access"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/assess"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/assess/render"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/config"
@@ -43,7 +44,7 @@ type assessFlags struct {
 	kubeconfig, context      string
 	cluster, region, profile string
 	manifests                []string
-	rules                    string
+	rules, grant, grantUser  string
 	target, strategy, green  string
 	offline, prove, all      bool
 	output, outputFile       string
@@ -106,6 +107,8 @@ default); any (4 for every finding).`,
 	flags.StringSliceVarP(&f.namespaces, "namespace", "n", nil, "only findings of these namespaces, and of what has none (repeatable)")
 	flags.StringVarP(&f.output, "output", "o", outputTable, "table, json, sarif, junit, html")
 	flags.StringVar(&f.outputFile, "output-file", "", "write the output to this file")
+	flags.StringVar(&f.grant, "grant", "", "write the Kubernetes permissions that were refused to this file, as a manifest")
+	flags.StringVar(&f.grantUser, "grant-user", "", "user who gets them (default: the group of the agent's readers)")
 	flags.StringVar(&f.failOn, "fail-on", string(assess.FailSerious), "what yields the exit codes 4 and 5: never, blocks, serious, any")
 	flags.BoolVar(&f.all, "all", false, "show every finding in the table")
 	return c
@@ -140,6 +143,9 @@ func (a *app) assess(c *cobra.Command, f assessFlags) error {
 		return err
 	}
 	if err := a.writeAssessment(document, f); err != nil {
+		return err
+	}
+	if err := a.writeGrant(document, f); err != nil {
 		return err
 	}
 	a.hint(in, document)
@@ -185,6 +191,8 @@ func (a *app) assessInput(c *cobra.Command, f assessFlags) (wireassess.Input, er
 		return in, usage("--cluster", "is empty", "give the name of the cluster, or leave the flag out")
 	case f.cluster == "" && (f.region != "" || f.profile != ""):
 		return in, usage("--region, --profile", "say where AWS is asked, and no EKS cluster is named", "add --cluster, or leave them out")
+	case f.grantUser != "" && f.grant == "":
+		return in, usage("--grant-user", "says who gets permissions, and no file for them is named", "add --grant FILE, or leave it out")
 	case f.all && f.output != outputTable:
 		return in, usage("--all", "is for the table; the other formats have every finding", "leave it out")
 	}
@@ -309,6 +317,27 @@ func (a *app) writeAssessment(d assess.Document, f assessFlags) error {
 		return usage("--output-file", err.Error(), "name a file that can be written")
 	}
 	fmt.Fprintf(a.stderr, "%s: %s (%d findings), written to %s\n", strings.ToLower(string(d.Decision)), d.Cluster, d.Counts.Findings, f.outputFile)
+	return nil
+}
+
+// writeGrant writes the manifest that grants what was refused.
+func (a *app) writeGrant(d assess.Document, f assessFlags) error {
+	if f.grant == "" {
+		return nil
+	}
+	var missing []upgrade.NotChecked
+	for _, n := range d.NotChecked {
+		missing = append(missing, n.NotChecked)
+	}
+	role, refused := access.Granting(missing, access.Readers, f.grantUser)
+	if !refused {
+		fmt.Fprintln(a.stderr, "no Kubernetes permission was refused: there is nothing to grant")
+		return nil
+	}
+	if err := os.WriteFile(f.grant, []byte(access.Render([]access.ClusterRole{role})), 0o600); err != nil {
+		return usage("--grant", err.Error(), "name a file that can be written")
+	}
+	fmt.Fprintf(a.stderr, "what was refused: kubectl apply -f %s\n", f.grant)
 	return nil
 }
 

@@ -106,18 +106,18 @@ func TestAssessExitCodes(t *testing.T) {
 		want     int
 		says     string
 	}{
-		"nothing is wrong":         {configMap, nil, exitOK, "GO  "},
-		"something blocks":         {legacyCronJob, nil, exitBlocked, "NO-GO"},
-		"nothing fails":            {legacyCronJob, []string{"--fail-on", "never"}, exitOK, "NO-GO"},
-		"notes fail":               {configMap, []string{"--fail-on", "any"}, exitJudgement, "GO  "},
-		"a template is not read":   {configMap + "---\n{{ if .Values.x }}\nkind: Pod\n{{ end }}\n", nil, exitJudgement, "GO WITH APPROVAL"},
-		"but nothing blocks":       {configMap + "---\n{{ if .Values.x }}\nkind: Pod\n{{ end }}\n", []string{"--fail-on", "blocks"}, exitOK, "GO WITH APPROVAL"},
-		"the check is skipped":     {legacyCronJob, []string{"--skip", "deprecated-apis"}, exitOK, "on request: without deprecated-apis"},
-		"another check only":       {legacyCronJob, []string{"--check", "eks-insights"}, exitJudgement, "the check could not be made"},
-		"another namespace":        {legacyCronJob, []string{"-n", "shop"}, exitOK, "only namespace shop (1 findings elsewhere are left out)"},
-		"this namespace":           {legacyCronJob, []string{"-n", "jobs,shop"}, exitBlocked, "CronJob jobs/hello"},
-		"a rule suppresses it":     {legacyCronJob, []string{"--rules", "rules.yaml"}, exitOK, "suppressed until 2999-01-01: it goes this week"},
-		"the target serves it":     {legacyCronJob, []string{"--target", "1.24", "--fail-on", "blocks"}, exitOK, "is deprecated since 1.21"},
+		"nothing is wrong":       {configMap, nil, exitOK, "GO  "},
+		"something blocks":       {legacyCronJob, nil, exitBlocked, "NO-GO"},
+		"nothing fails":          {legacyCronJob, []string{"--fail-on", "never"}, exitOK, "NO-GO"},
+		"notes fail":             {configMap, []string{"--fail-on", "any"}, exitJudgement, "GO  "},
+		"a template is not read": {configMap + "---\n{{ if .Values.x }}\nkind: Pod\n{{ end }}\n", nil, exitJudgement, "GO WITH APPROVAL"},
+		"but nothing blocks":     {configMap + "---\n{{ if .Values.x }}\nkind: Pod\n{{ end }}\n", []string{"--fail-on", "blocks"}, exitOK, "GO WITH APPROVAL"},
+		"the check is skipped":   {legacyCronJob, []string{"--skip", "deprecated-apis"}, exitOK, "on request: without deprecated-apis"},
+		"another check only":     {legacyCronJob, []string{"--check", "eks-insights"}, exitJudgement, "the check could not be made"},
+		"another namespace":      {legacyCronJob, []string{"-n", "shop"}, exitOK, "only namespace shop (1 findings elsewhere are left out)"},
+		"this namespace":         {legacyCronJob, []string{"-n", "jobs,shop"}, exitBlocked, "CronJob jobs/hello"},
+		"a rule suppresses it":   {legacyCronJob, []string{"--rules", "rules.yaml"}, exitOK, "suppressed until 2999-01-01: it goes this week"},
+		"the target serves it":   {legacyCronJob, []string{"--target", "1.24", "--fail-on", "blocks"}, exitOK, "is deprecated since 1.21"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := assessing(t)
