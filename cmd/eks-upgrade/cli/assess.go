@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/charmbracelet/x/term"
@@ -316,7 +315,7 @@ func (a *app) writeAssessment(d assess.Document, f assessFlags) error {
 	if err := os.WriteFile(f.outputFile, out.Bytes(), 0o644); err != nil {
 		return usage("--output-file", err.Error(), "name a file that can be written")
 	}
-	fmt.Fprintf(a.stderr, "%s: %s (%d findings), written to %s\n", strings.ToLower(string(d.Decision)), d.Cluster, d.Counts.Findings, f.outputFile)
+	fmt.Fprintf(a.stderr, "%s, %d findings: written to %s\n", d.Decision, d.Counts.Findings, f.outputFile)
 	return nil
 }
 
