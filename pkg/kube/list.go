@@ -156,7 +156,7 @@ func unreadable(err error) error {
 // items reads a list in JSON while it arrives, one object at a time.
 func items(d *json.Decoder, meta *objects.ListMeta, item func(*json.Decoder) error) error {
 	if token, err := d.Token(); err != nil || token != json.Delim('{') {
-		return errors.Join(errors.New("it is no list"), err)
+		return errors.Join(upgrade.Detailf("it is no list"), err)
 	}
 	for d.More() {
 		key, err := d.Token()
@@ -187,7 +187,7 @@ func array(d *json.Decoder, item func(*json.Decoder) error) error {
 		return err
 	}
 	if token != json.Delim('[') {
-		return errors.New("its items are no list")
+		return upgrade.Detailf("its items are no list")
 	}
 	for d.More() {
 		if err := item(d); err != nil {

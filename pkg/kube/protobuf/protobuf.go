@@ -16,12 +16,13 @@ package protobuf
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"reflect"
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
 // Message reads itself from a message of its own.
@@ -35,7 +36,7 @@ const (
 	fixed32 = 5
 )
 
-var errMalformed = errors.New("malformed protobuf")
+var errMalformed = upgrade.Detailf("malformed protobuf")
 
 // next splits the first field off a message: its number, its wire type, and its
 // content, which is a number or, of counted ones, bytes.
@@ -99,7 +100,7 @@ const (
 func (d *Decoder) Unmarshal(data []byte, into any) error {
 	v := reflect.ValueOf(into)
 	if v.Kind() != reflect.Pointer || v.IsNil() {
-		return fmt.Errorf("protobuf: cannot read into %T", into)
+		return upgrade.Detailf("protobuf: cannot read into %T", into)
 	}
 	if m, ok := into.(Message); ok {
 		return m.UnmarshalProto(data)

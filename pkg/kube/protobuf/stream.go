@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
 // Magic begins every answer in protobuf. Source:
@@ -115,7 +117,7 @@ func (s *stream) skip(n int64) error {
 
 func (s *stream) bytes(n int64) ([]byte, error) {
 	if n > maxObject {
-		return nil, fmt.Errorf("an object of %d MiB is too large", n>>20)
+		return nil, upgrade.Detailf("an object of %d MiB is too large", n>>20)
 	}
 	s.buffer.Reset()
 	read, err := io.CopyN(&s.buffer, s.r, n) // grows as it arrives, whatever length was claimed
