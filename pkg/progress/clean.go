@@ -1,6 +1,7 @@
 package progress
 
 import (
+	"reflect"
 	"regexp"
 	"strings"
 	"unicode"
@@ -54,4 +55,45 @@ func isClean(s string) bool {
 		previous = c
 	}
 	return previous != ' '
+}
+
+// CleanAll returns a copy of v in which every text is safe to show, at any depth
+// of structs, pointers, slices and maps.
+func CleanAll[T any](v T) T {
+	return cleanValue(reflect.ValueOf(v)).Interface().(T)
+}
+
+func cleanValue(v reflect.Value) reflect.Value {
+	out := reflect.New(v.Type()).Elem()
+	out.Set(v)
+	switch v.Kind() {
+	case reflect.String:
+		out.SetString(Clean(v.String()))
+	case reflect.Pointer:
+		if !v.IsNil() {
+			out.Set(reflect.New(v.Type().Elem()))
+			out.Elem().Set(cleanValue(v.Elem()))
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() {
+				out.Field(i).Set(cleanValue(v.Field(i)))
+			}
+		}
+	case reflect.Slice:
+		if !v.IsNil() && v.Type().Elem().Kind() != reflect.Uint8 {
+			out.Set(reflect.MakeSlice(v.Type(), v.Len(), v.Len()))
+			for i := range v.Len() {
+				out.Index(i).Set(cleanValue(v.Index(i)))
+			}
+		}
+	case reflect.Map:
+		if !v.IsNil() {
+			out.Set(reflect.MakeMapWithSize(v.Type(), v.Len()))
+			for _, key := range v.MapKeys() {
+				out.SetMapIndex(cleanValue(key), cleanValue(v.MapIndex(key)))
+			}
+		}
+	}
+	return out
 }

@@ -65,8 +65,8 @@ var fields = []byte(`{"f:metadata":{"f:annotations":{".":{},"f:kubectl.kubernete
 	strings.Repeat(`"f:progressDeadlineSeconds":{},`, 20) + `"f:template":{"f:spec":{"f:containers":{"k:{\"name\":\"web\"}":{".":{},"f:image":{},"f:name":{}}}}}}}`)
 
 func writers(manager, apiVersion string) []metav1.ManagedFieldsEntry {
-	return []metav1.ManagedFieldsEntry{{Manager: manager, Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: apiVersion, Time: &made, FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: fields}},
-		{Manager: "kube-controller-manager", Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: apiVersion, Time: &made, FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: fields}, Subresource: "status"}}
+	return []metav1.ManagedFieldsEntry{{Manager: manager, Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: apiVersion, Time: &made, FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(string(fields))},
+		{Manager: "kube-controller-manager", Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: apiVersion, Time: &made, FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(string(fields)), Subresource: "status"}}
 }
 
 func deployment(i int) entry {
@@ -100,7 +100,7 @@ func node(i int) entry {
 	n := &corev1.Node{ObjectMeta: meta("", name, labels), Spec: corev1.NodeSpec{ProviderID: fmt.Sprintf("aws:///eu-west-1a/i-%017x", i)},
 		Status: corev1.NodeStatus{Capacity: amount, Allocatable: amount, Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "KubeletReady"}},
 			NodeInfo: corev1.NodeSystemInfo{KernelVersion: "6.1.141-155.222.amzn2023.aarch64", OSImage: "Amazon Linux 2023.7.20250623", ContainerRuntimeVersion: "containerd://1.7.27",
-				KubeletVersion: "v1.34.1-eks-113cf36", KubeProxyVersion: "v1.34.1-eks-113cf36", OperatingSystem: "linux", Architecture: "arm64"}}}
+				KubeletVersion: "v1.34.1-eks-113cf36", OperatingSystem: "linux", Architecture: "arm64"}}}
 	for j := range 40 { // images that it holds
 		n.Status.Images = append(n.Status.Images, corev1.ContainerImage{Names: []string{fmt.Sprintf("123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/service-%d@sha256:%064x", j, j)}, SizeBytes: 1 << 27})
 	}

@@ -8,7 +8,6 @@ import (
 	"html/template"
 	"io"
 	"net/url"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -85,7 +84,7 @@ const firstOnPage = 8
 // font, no picture from anywhere. Its content security policy says so too.
 // Filters are made of form controls and styles, so they work without scripts.
 func HTML(w io.Writer, d assess.Document) error {
-	d = reflected(reflect.ValueOf(d)).Interface().(assess.Document)
+	d = progress.CleanAll(d)
 	p := page{Document: d, Title: fmt.Sprintf("%s: %s", subject(d), decisionText(d.Decision)), Subject: subject(d)}
 	for _, s := range sections(d) {
 		one := pageSection{ID: s.id, Name: s.name, Hint: s.hint, Count: s.count}
@@ -145,33 +144,4 @@ func safeLink(s string) string {
 		return ""
 	}
 	return s
-}
-
-// reflected copies a value with every text made harmless.
-func reflected(v reflect.Value) reflect.Value {
-	out := reflect.New(v.Type()).Elem()
-	out.Set(v)
-	switch v.Kind() {
-	case reflect.String:
-		out.SetString(progress.Clean(v.String()))
-	case reflect.Pointer:
-		if !v.IsNil() {
-			out.Set(reflect.New(v.Type().Elem()))
-			out.Elem().Set(reflected(v.Elem()))
-		}
-	case reflect.Struct:
-		for i := range v.NumField() {
-			if v.Type().Field(i).IsExported() {
-				out.Field(i).Set(reflected(v.Field(i)))
-			}
-		}
-	case reflect.Slice:
-		if !v.IsNil() {
-			out.Set(reflect.MakeSlice(v.Type(), v.Len(), v.Len()))
-			for i := range v.Len() {
-				out.Index(i).Set(reflected(v.Index(i)))
-			}
-		}
-	}
-	return out
 }

@@ -38,7 +38,7 @@ var pairs = []struct {
 	ours     any
 }{
 	{&corev1.Pod{}, &objects.Pod{}}, {&corev1.Node{}, &objects.Node{}}, {&corev1.Service{}, &objects.Service{}}, {&corev1.PersistentVolume{}, &objects.PersistentVolume{}},
-	{&corev1.ReplicationController{}, &objects.ReplicationController{}}, {&corev1.ConfigMap{}, &objects.Metadata{}}, {&corev1.Endpoints{}, &objects.Metadata{}},
+	{&corev1.ReplicationController{}, &objects.ReplicationController{}}, {&corev1.ConfigMap{}, &objects.Metadata{}}, {&corev1.ServiceAccount{}, &objects.Metadata{}},
 	{&appsv1.Deployment{}, &objects.Deployment{}}, {&appsv1.StatefulSet{}, &objects.StatefulSet{}}, {&appsv1.DaemonSet{}, &objects.DaemonSet{}}, {&appsv1.ReplicaSet{}, &objects.ReplicaSet{}},
 	{&batchv1.Job{}, &objects.Job{}}, {&batchv1.CronJob{}, &objects.CronJob{}}, {&policyv1.PodDisruptionBudget{}, &objects.PodDisruptionBudget{}},
 	{&autoscalingv2.HorizontalPodAutoscaler{}, &objects.HorizontalPodAutoscaler{}}, {&schedulingv1.PriorityClass{}, &objects.PriorityClass{}}, {&storagev1.StorageClass{}, &objects.StorageClass{}}, {&storagev1.VolumeAttachment{}, &objects.VolumeAttachment{}},
@@ -65,7 +65,7 @@ func filler(seed int64) *randfill.Filler {
 		func(t *metav1.MicroTime, c randfill.Continue) {
 			*t = metav1.MicroTime(metav1.Unix(c.Int63n(1<<32)+1, 0))
 		},
-		func(f *metav1.FieldsV1, _ randfill.Continue) { f.Raw = []byte(`{"f:spec":{}}`) },
+		func(f *metav1.FieldsV1, _ randfill.Continue) { f.SetRawBytes([]byte(`{"f:spec":{}}`)) },
 		func(r *runtime.RawExtension, _ randfill.Continue) { r.Raw = []byte(`{}`) },
 		func(s *string, c randfill.Continue) {
 			*s = fmt.Sprintf("text-%d", c.Intn(40))

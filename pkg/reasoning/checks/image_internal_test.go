@@ -46,8 +46,7 @@ func FuzzParseImage(f *testing.F) {
 			t.Errorf("%q: registry %q", s, i.registry)
 		}
 		i.release()
-		i.name()
-		i.is(s)
+		_, _ = i.name(), i.is(s)
 		flagOf(s)
 		share(s, 7)
 		gatesIn([]string{"--feature-gates=" + s})

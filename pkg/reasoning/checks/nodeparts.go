@@ -30,7 +30,7 @@ var nodePartChecks = []Check{
 
 // IPVS is deprecated since 1.35, off unless asked for from 1.40 and gone in 1.43,
 // says kube-proxy 1.37 itself; some checklists have it end earlier.
-var ipvsDeprecated, ipvsOff, ipvsGone = upgrade.Version{Major: 1, Minor: 35}, upgrade.Version{Major: 1, Minor: 40}, upgrade.Version{Major: 1, Minor: 43}
+var ipvsDeprecated, ipvsOff = upgrade.Version{Major: 1, Minor: 35}, upgrade.Version{Major: 1, Minor: 40}
 
 func ipvs(v View, c Check) []upgrade.Finding {
 	if v.Kubernetes.KubeProxy.Mode != "ipvs" {

@@ -135,10 +135,6 @@ func eksObject(kind, name string) upgrade.ObjectRef {
 	return upgrade.ObjectRef{APIVersion: "eks.amazonaws.com", Kind: kind, Name: name}
 }
 
-func ec2Object(kind, name string) upgrade.ObjectRef {
-	return upgrade.ObjectRef{APIVersion: "ec2.amazonaws.com", Kind: kind, Name: name}
-}
-
 func scalingObject(name string) upgrade.ObjectRef {
 	return upgrade.ObjectRef{APIVersion: "autoscaling.amazonaws.com", Kind: "AutoScalingGroup", Name: name}
 }
