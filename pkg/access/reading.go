@@ -24,7 +24,7 @@ var reading = slices.Concat([]Rule{discovery,
 	{Why: "finds the load balancer of the Service that takes the traffic", Verbs: []string{"get"}, APIGroups: []string{""}, Resources: []string{"services"}},
 	{Why: "reads the configuration of kube-proxy", Verbs: []string{"get"}, APIGroups: []string{""}, Resources: []string{"configmaps"}, Names: []string{"kube-proxy", "kube-proxy-config"}},
 	installed("argoproj.io", "applications"),
-	installed("eks.amazonaws.com", "nodeclasses"),
+	installed("eks.amazonaws.com", "nodeclasses", "targetgroupbindings"),
 	installed("elbv2.k8s.aws", "targetgroupbindings"),
 	installed("secrets-store.csi.x-k8s.io", "secretproviderclasses"),
 }, ageing, products)

@@ -73,7 +73,7 @@ type Subnet struct {
 }
 
 // PodNetwork is from where pods get their addresses, as the add-on vpc-cni is
-// configured.
+// configured, or else as the nodes' network interfaces show.
 type PodNetwork struct {
 	PrefixDelegation bool     `json:"prefixDelegation,omitempty"` // nodes take blocks of 16 addresses
 	CustomNetworking bool     `json:"customNetworking,omitempty"` // pods have subnets of their own, by ENIConfig

@@ -451,8 +451,8 @@ type KubeProxy struct {
 
 // Usage is what metrics.k8s.io measured.
 type Usage struct {
-	Nodes map[string]Resources `json:"nodes"`
-	Pods  Resources            `json:"pods"` // of all pods together
+	Nodes map[string]Resources `json:"nodes"` // nil: nothing measures them, metrics-server is not installed
+	Pods  Resources            `json:"pods"`  // of all pods together
 }
 
 // Resources are used or asked for.

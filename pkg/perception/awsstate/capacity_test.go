@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
@@ -139,6 +140,15 @@ func TestThePodsNetworkIsReadFromTheAddon(t *testing.T) {
 		{"custom networking", `{"env":{"AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG":"true"},"eniConfig":{"create":true,"subnets":{"eu-west-1a":{"id":"subnet-pods-a","securityGroups":["sg-1"]}}}}`, nil,
 			&upgrade.PodNetwork{CustomNetworking: true, Subnets: []upgrade.Subnet{{ID: "subnet-pods-a", Zone: "eu-west-1a", FreeIPs: 3}}}, ""},
 		{"custom networking by objects that EKS does not know", `{"env":{"AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG":"true"}}`, nil, nil, "ENIConfigs that are not in the configuration"},
+		{"custom networking by objects, which the nodes' interfaces show", `{"env":{"AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG":"true"}}`, func(c *cloud) { interfaces(c, "subnet-pods-a") },
+			&upgrade.PodNetwork{CustomNetworking: true, Subnets: []upgrade.Subnet{{ID: "subnet-pods-a", Zone: "eu-west-1a", FreeIPs: 3}}}, ""},
+		{"no add-on, custom networking", "", func(c *cloud) { delete(c.addons, "vpc-cni"); interfaces(c, "subnet-pods-a") },
+			&upgrade.PodNetwork{CustomNetworking: true, Subnets: []upgrade.Subnet{{ID: "subnet-pods-a", Zone: "eu-west-1a", FreeIPs: 3}}}, ""},
+		{"no add-on, prefixes in the nodes' subnet", "", func(c *cloud) {
+			delete(c.addons, "vpc-cni")
+			interfaces(c, aws.ToString(c.instances[0].SubnetId))
+			c.instances[0].NetworkInterfaces[1].Ipv4Prefixes = []ec2types.InstanceIpv4Prefix{{Ipv4Prefix: aws.String("10.0.0.16/28")}}
+		}, &upgrade.PodNetwork{PrefixDelegation: true, Subnets: cni}, ""},
 		{"another form", `[]`, nil, nil, "no JSON of the form"},
 		{"no add-on", "", func(c *cloud) { delete(c.addons, "vpc-cni") }, nil, "no add-on of EKS"},
 		{"Auto Mode", "", func(c *cloud) {
@@ -166,6 +176,15 @@ func TestThePodsNetworkIsReadFromTheAddon(t *testing.T) {
 				t.Errorf("not checked %+v", n)
 			}
 		})
+	}
+}
+
+// interfaces gives the first instance one interface of its own and one for pods.
+func interfaces(c *cloud, pods string) {
+	i := &c.instances[0]
+	i.NetworkInterfaces = []ec2types.InstanceNetworkInterface{
+		{SubnetId: i.SubnetId, InterfaceType: aws.String("interface"), Attachment: &ec2types.InstanceNetworkInterfaceAttachment{DeviceIndex: aws.Int32(0)}},
+		{SubnetId: &pods, InterfaceType: aws.String("interface"), Attachment: &ec2types.InstanceNetworkInterfaceAttachment{DeviceIndex: aws.Int32(1)}},
 	}
 }
 

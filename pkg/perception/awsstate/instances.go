@@ -13,13 +13,41 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
-// usage is what runs in the region: vCPUs by the class of a quota.
-type usage struct{ vcpus map[string]int }
+// usage is what runs in the region: vCPUs by the class of a quota; and what the
+// cluster's instances show of the pods' network.
+type usage struct {
+	vcpus map[string]int
+	pods  interfaces
+}
+
+// interfaces are the network interfaces of the cluster's instances: vpc-cni gives
+// pods addresses of those beside the first one.
+type interfaces struct {
+	seen     bool
+	same     bool            // some are in the subnet of their node
+	apart    map[string]bool // other subnets
+	prefixes bool            // some have blocks of addresses
+}
+
+func (x *interfaces) add(i types.Instance) {
+	for _, n := range i.NetworkInterfaces {
+		x.seen = true
+		x.prefixes = x.prefixes || len(n.Ipv4Prefixes) > 0
+		first := n.Attachment == nil || aws.ToInt32(n.Attachment.DeviceIndex) == 0
+		if subnet := aws.ToString(n.SubnetId); first || subnet == "" || aws.ToString(n.InterfaceType) != "interface" {
+			continue // of the node, or of special hardware and Security Groups for Pods
+		} else if subnet == aws.ToString(i.SubnetId) {
+			x.same = true
+		} else {
+			x.apart[subnet] = true
+		}
+	}
+}
 
 // running looks at all instances of the account in the region, of which quotas
 // are, and keeps those of the cluster.
 func (c *Collector) running(ctx context.Context, cluster string) ([]upgrade.Instance, *usage, error) {
-	found, used := []upgrade.Instance{}, &usage{vcpus: map[string]int{}}
+	found, used := []upgrade.Instance{}, &usage{vcpus: map[string]int{}, pods: interfaces{apart: map[string]bool{}}}
 	pages := ec2.NewDescribeInstancesPaginator(c.instances, &ec2.DescribeInstancesInput{MaxResults: aws.Int32(1000),
 		Filters: []types.Filter{{Name: aws.String("instance-state-name"), Values: []string{"pending", "running"}}}})
 	for pages.HasMorePages() {
@@ -32,6 +60,7 @@ func (c *Collector) running(ctx context.Context, cluster string) ([]upgrade.Inst
 				instance, ours := ofCluster(i, cluster)
 				used.vcpus[quotaClass(instance.Type, instance.Spot)] += instance.VCPUs
 				if ours {
+					used.pods.add(i)
 					found = append(found, instance)
 				}
 			}

@@ -3,6 +3,7 @@ package awsstate
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 
@@ -95,7 +96,8 @@ func (c cni) on(name string) bool {
 }
 
 // podNetwork reads the configuration of the add-on vpc-cni, and finds the subnets
-// that it may use beside those of the nodes.
+// that it may use beside those of the nodes. What is configured elsewhere, in
+// ENIConfigs or by who installed vpc-cni, the nodes' network interfaces show.
 func (l *look) podNetwork(ctx context.Context, s *upgrade.ClusterState) (*upgrade.PodNetwork, error) {
 	const op = "read the pods' network"
 	if s.Addons == nil {
@@ -103,7 +105,14 @@ func (l *look) podNetwork(ctx context.Context, s *upgrade.ClusterState) (*upgrad
 	}
 	i := slices.IndexFunc(s.Addons, func(a upgrade.Addon) bool { return a.Name == "vpc-cni" })
 	var config cni
+	shown := interfaces{}
+	if l.usage != nil {
+		shown = l.usage.pods
+	}
+	network := &upgrade.PodNetwork{}
 	switch {
+	case i < 0 && s.AutoMode == nil && shown.seen:
+		network.PrefixDelegation, network.CustomNetworking = shown.prefixes, len(shown.apart) > 0 && !shown.same
 	case i < 0 && s.AutoMode == nil:
 		return nil, upgrade.KindPodNetworkUnknown.Errorf(op, "vpc-cni is no add-on of EKS here, so that EKS does not tell its configuration").
 			WithRemedy("make vpc-cni an add-on of EKS, or check by hand that the pods' subnets have enough addresses")
@@ -112,7 +121,8 @@ func (l *look) podNetwork(ctx context.Context, s *upgrade.ClusterState) (*upgrad
 			return nil, upgrade.KindSourceUnreadable.Errorf(op, "the configuration values of vpc-cni are no JSON of the form that is known")
 		}
 	}
-	network := &upgrade.PodNetwork{PrefixDelegation: config.on("ENABLE_PREFIX_DELEGATION"), CustomNetworking: config.on("AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG")}
+	network.PrefixDelegation = network.PrefixDelegation || config.on("ENABLE_PREFIX_DELEGATION")
+	network.CustomNetworking = network.CustomNetworking || config.on("AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG")
 	var own []string
 	// Subnets that the add-on finds by a tag:
 	// https://docs.aws.amazon.com/eks/latest/best-practices/subnets.html
@@ -121,11 +131,14 @@ func (l *look) podNetwork(ctx context.Context, s *upgrade.ClusterState) (*upgrad
 		own = append(own, n.ID)
 	}
 	slices.Sort(own)
-	switch own = slices.Compact(own); {
+	own = slices.Compact(own)
+	switch {
 	case !network.CustomNetworking:
 		own = nil
 	case len(own) > 0:
 		tagged = nil
+	case len(shown.apart) > 0:
+		own, tagged = slices.Sorted(maps.Keys(shown.apart)), nil
 	default:
 		return nil, upgrade.KindPodNetworkUnknown.Errorf(op, "pods take addresses by ENIConfigs that are not in the configuration of the add-on vpc-cni").
 			WithRemedy("check by hand that the subnets of the ENIConfigs have enough addresses: kubectl get eniconfigs -o yaml")

@@ -72,6 +72,7 @@ type cluster struct {
 	definitions     []upgrade.CustomResource
 	apiServices     []upgrade.APIService
 	targetBindings  []upgrade.TargetGroupBinding
+	autoBindings    []upgrade.TargetGroupBinding
 	secretClasses   [][]upgrade.OuterSecret
 	externalSecrets [][]upgrade.OuterSecret
 	applications    [][]upgrade.GitOpsSource
@@ -167,6 +168,7 @@ func (c *cluster) readings() []reading {
 		{partDefinitions, "custom resource definitions", "apiextensions.k8s.io", "customresourcedefinitions", v1, true, to(&c.definitions, definition)},
 		{partAPIServices, "API services", "apiregistration.k8s.io", "apiservices", v1, true, to(&c.apiServices, apiService)},
 		{partTargetBindings, "target group bindings", "elbv2.k8s.aws", "targetgroupbindings", nil, true, toIn(&c.targetBindings, targetGroupBindingIn)},
+		{partTargetBindings, "target group bindings of EKS Auto Mode", "eks.amazonaws.com", "targetgroupbindings", nil, true, toIn(&c.autoBindings, targetGroupBindingIn)},
 		{partOuterSecrets, "SecretProviderClasses", "secrets-store.csi.x-k8s.io", "secretproviderclasses", nil, true, toIn(&c.secretClasses, secretClassIn)},
 		{partOuterSecrets, "ExternalSecrets", "external-secrets.io", "externalsecrets", nil, true, toIn(&c.externalSecrets, externalSecretIn)},
 		{partGitOps, "Applications of Argo CD", "argoproj.io", "applications", nil, true, toIn(&c.applications, applicationIn)},
@@ -214,7 +216,7 @@ func (c *cluster) state(unseen func(upgrade.Part) bool) upgrade.KubernetesState 
 	state.AdmissionPolicies = seen(unseen, partPolicies, bind(slices.Concat(c.policies, c.mutations), slices.Concat(c.bindings, c.mutationBinding)))
 	state.CustomResources = seen(unseen, partDefinitions, c.definitions)
 	state.APIServices = seen(unseen, partAPIServices, c.apiServices)
-	state.TargetGroupBindings = seen(unseen, partTargetBindings, c.targetBindings)
+	state.TargetGroupBindings = seen(unseen, partTargetBindings, slices.Concat(c.targetBindings, c.autoBindings))
 	state.OuterSecrets = seen(unseen, partOuterSecrets, slices.Concat(slices.Concat(c.secretClasses...), slices.Concat(c.externalSecrets...)))
 	state.GitOps = seen(unseen, partGitOps, slices.Concat(slices.Concat(c.applications...),
 		joinFlux(slices.Concat(c.kustomizations, c.helmReleases), slices.Concat(c.gitRepositories, c.helmSources, c.ociSources))))

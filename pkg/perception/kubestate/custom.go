@@ -34,10 +34,20 @@ func targetGroupBindingIn(apiVersion string) func(*targetGroupBinding) (upgrade.
 		out := upgrade.TargetGroupBinding{Object: ref(apiVersion, "TargetGroupBinding", &b.ObjectMeta), TargetGroupARN: b.Spec.TargetGroupARN, Service: b.Spec.ServiceRef.Name,
 			TargetType: b.Spec.TargetType, MultiCluster: b.Spec.MultiCluster}
 		for label := range b.Labels {
-			out.Controlled = out.Controlled || strings.HasSuffix(label, ".k8s.aws/stack") || strings.HasSuffix(label, ".k8s.aws/stack-name")
+			out.Controlled = out.Controlled || ofStack(label)
 		}
 		return out, true
 	}
+}
+
+// ofStack reports whether a label names the Ingress, Service or Gateway that a
+// controller made the object for: "ingress.k8s.aws/stack" of the AWS Load Balancer
+// Controller, "service.eks.amazonaws.com/stack" of Auto Mode, "gateway.k8s.aws.alb/stack-name".
+func ofStack(label string) bool {
+	domain, name, _ := strings.Cut(label, "/")
+	kind, domain, _ := strings.Cut(domain, ".")
+	return slices.Contains([]string{"stack", "stack-name", "stack-namespace"}, name) && slices.Contains([]string{"ingress", "service", "gateway"}, kind) &&
+		(domain == "eks.amazonaws.com" || domain == "k8s.aws" || strings.HasPrefix(domain, "k8s.aws."))
 }
 
 // application is of Argo CD. Source:

@@ -50,17 +50,18 @@ func (c *cluster) more() []reading {
 }
 
 func (c *cluster) add(readings []reading, o Object) error {
-	group, version := lifecycle.Split(o.GetAPIVersion())
+	content, apiVersion := modern(o.Object, o.GetAPIVersion(), o.GetKind())
+	group, version := lifecycle.Split(apiVersion)
 	plural := lifecycle.Plural(o.GetKind())
 	for _, r := range slices.Concat(c.more(), readings) {
 		if r.group != group || r.name != plural || len(r.versions) > 0 && !slices.Contains(r.versions, version) {
 			continue
 		}
-		data, err := json.Marshal(o.Object)
+		data, err := json.Marshal(content)
 		if err != nil {
 			return err
 		}
-		return r.from.decode(data, o.GetAPIVersion(), o.Source)
+		return r.from.decode(data, apiVersion, o.Source)
 	}
 	return nil
 }

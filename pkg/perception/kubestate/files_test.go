@@ -63,6 +63,70 @@ func TestFilesAreReadAsTheClusterIs(t *testing.T) {
 	}
 }
 
+// Files have versions that no cluster serves any more: their few fields are read
+// all the same, with the defaults of that time.
+func TestOldVersionsInFilesAreReadAsTheirSuccessors(t *testing.T) {
+	state, unread := kubestate.FromObjects(parse(t, `apiVersion: extensions/v1beta1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec: {replicas: 2, template: {metadata: {labels: {app: web}}, spec: {containers: [{name: web, image: web:1}]}}}
+---
+apiVersion: policy/v1beta1
+kind: PodDisruptionBudget
+metadata: {name: web, namespace: shop}
+spec: {minAvailable: 2, selector: {matchLabels: {app: web}}}
+---
+apiVersion: policy/v1beta1
+kind: PodDisruptionBudget
+metadata: {name: none, namespace: shop}
+spec: {minAvailable: 1, selector: {}}
+---
+apiVersion: extensions/v1beta1
+kind: Ingress
+metadata: {name: web, namespace: shop}
+spec: {backend: {serviceName: other, servicePort: 80}, rules: [{host: shop.example.com, http: {paths: [{path: /, backend: {serviceName: web, servicePort: 80}}]}}]}
+---
+apiVersion: batch/v1beta1
+kind: CronJob
+metadata: {name: nightly, namespace: shop}
+spec: {schedule: "0 3 * * *", jobTemplate: {spec: {template: {spec: {containers: [{name: job, image: job:1}]}}}}}
+---
+apiVersion: autoscaling/v2beta2
+kind: HorizontalPodAutoscaler
+metadata: {name: web, namespace: shop}
+spec: {minReplicas: 2, maxReplicas: 4, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}
+---
+apiVersion: admissionregistration.k8s.io/v1beta1
+kind: ValidatingWebhookConfiguration
+metadata: {name: hook}
+webhooks: [{name: hook.example.com, clientConfig: {service: {namespace: shop, name: hook}}}]`, "old.yaml"))
+	if len(unread) > 0 {
+		t.Fatalf("unread: %+v", unread)
+	}
+	var workloads []string
+	for _, w := range state.Workloads {
+		workloads = append(workloads, w.Object.String()+" "+w.Selector.Labels["app"]+" "+w.Schedule)
+	}
+	if diff := cmp.Diff([]string{"CronJob shop/nightly (batch/v1)  0 3 * * *", "Deployment shop/web (apps/v1) web "}, workloads); diff != "" {
+		t.Error(diff)
+	}
+	if b := state.Budgets; len(b) != 2 || b[0].MinAvailable != "2" || b[0].Selector.Labels["app"] != "web" || !b[1].Selector.IsZero() {
+		t.Errorf("budgets %+v", b)
+	}
+	if i := state.Ingresses; len(i) != 1 || strings.Join(i[0].Services, " ") != "other web" {
+		t.Errorf("ingresses %+v", i)
+	}
+	if a := state.Autoscalers; len(a) != 1 || a[0].Max != 4 || a[0].Target.Name != "web" {
+		t.Errorf("autoscalers %+v", a)
+	}
+	if w := state.Webhooks; len(w) != 1 || w[0].FailurePolicy != "Ignore" || w[0].TimeoutSeconds != 30 {
+		t.Errorf("webhooks %+v", w)
+	}
+	if state.Objects["policy/v1beta1, PodDisruptionBudget"] != 2 {
+		t.Errorf("objects are counted as they are written: %v", state.Objects)
+	}
+}
+
 func TestAFileThatCannotBeReadIsNamed(t *testing.T) {
 	state, unread := kubestate.FromObjects(parse(t, "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: many}\n---\n"+
 		"apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: agent}\nspec: {}", "deploy/web.yaml"))

@@ -182,9 +182,13 @@ func (s *scan) usage(ctx context.Context) (*upgrade.Usage, error) {
 	const what = "the use of resources"
 	nodes, found := s.find(reading{group: "metrics.k8s.io", name: "nodes", versions: []string{"v1beta1"}})
 	pods, both := s.find(reading{group: "metrics.k8s.io", name: "pods", versions: []string{"v1beta1"}})
-	if !found || !both {
-		s.add(upgrade.NotChecked{Part: partUsage, What: what, Why: "the cluster does not serve metrics.k8s.io/v1beta1", Remedy: "install metrics-server, an add-on of EKS"})
+	switch {
+	case found && both:
+	case s.unanswered("metrics.k8s.io/"): // installed, and what is wrong with it is said
+		s.add(upgrade.NotChecked{Part: partUsage, What: what, Why: "the API server behind metrics.k8s.io does not answer", Remedy: "see that metrics-server runs: kubectl top nodes"})
 		return nil, nil
+	default:
+		return &upgrade.Usage{}, nil // seen: nothing measures it
 	}
 	out, err := usage(ctx, s, nodes, pods)
 	if err == nil || ctx.Err() != nil {

@@ -134,8 +134,8 @@ func TestCollectSeesTheWholeCluster(t *testing.T) {
 		ServiceAccounts: []upgrade.ServiceAccount{}, RequestedAPIs: []upgrade.RequestedAPI{}, HelmReleases: []upgrade.HelmRelease{}, StorageClasses: []upgrade.StorageClass{}, Volumes: []upgrade.PersistentVolume{},
 		Attachments: []upgrade.VolumeAttachment{}, Webhooks: []upgrade.Webhook{}, AdmissionPolicies: []upgrade.AdmissionPolicy{}, CustomResources: []upgrade.CustomResource{},
 		APIServices: []upgrade.APIService{}, TargetGroupBindings: []upgrade.TargetGroupBinding{}, OuterSecrets: []upgrade.OuterSecret{}, GitOps: []upgrade.GitOpsSource{},
-		Karpenter: &upgrade.Karpenter{}, KubeProxy: &upgrade.KubeProxy{},
-	}, NotChecked: []upgrade.NotChecked{{Part: "kubernetes.usage", What: "the use of resources", Why: "the cluster does not serve metrics.k8s.io/v1beta1", Remedy: "install metrics-server, an add-on of EKS"}}}
+		Karpenter: &upgrade.Karpenter{}, KubeProxy: &upgrade.KubeProxy{}, Usage: &upgrade.Usage{},
+	}}
 	if diff := cmp.Diff(want, snapshot); diff != "" {
 		t.Error(diff)
 	}

@@ -65,6 +65,25 @@ func TestFlagsHaveNoSecrets(t *testing.T) {
 	}
 }
 
+// Only of a few flags it is known that the next argument is their value.
+func TestFlagsOfTwoWords(t *testing.T) {
+	got := flags(&objects.Container{Args: []string{"--policy", "sync", "--txt-owner-id", "x", "--verbose", "positional", "--registry", "--dry-run", "--cluster-name", "a b", "--api-token", "abc", "--txt-prefix"}})
+	if diff := cmp.Diff([]string{"--policy=sync", "--txt-owner-id=x", "--verbose", "--registry", "--dry-run", "--cluster-name", "--api-token", "--txt-prefix"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTargetGroupBindingsThatControllersMake(t *testing.T) {
+	for label, want := range map[string]bool{"ingress.k8s.aws/stack": true, "service.k8s.aws/stack-name": true, "service.eks.amazonaws.com/stack": true, "ingress.eks.amazonaws.com/stack": true,
+		"gateway.k8s.aws.alb/stack-name": true, "example.com/stack": false, "eks.amazonaws.com/stack": false, "service.eks.amazonaws.com/team": false, "stack": false} {
+		var b targetGroupBinding
+		b.Labels = map[string]string{label: "shop/web"}
+		if got, _ := targetGroupBindingIn("eks.amazonaws.com/v1")(&b); got.Controlled != want {
+			t.Errorf("%s: %t", label, got.Controlled)
+		}
+	}
+}
+
 func TestWhoMakesANode(t *testing.T) {
 	for name, c := range map[string]struct {
 		labels map[string]string

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/kube"
@@ -18,6 +19,7 @@ type scan struct {
 	served    []kube.Resource // what can be listed, each once, in the preferred version
 	others    []kube.Resource // the same in every version
 	listeners listeners
+	silent    []string // "metrics.k8s.io/v1beta1": groups whose own server does not answer
 
 	mu      sync.Mutex
 	counts  map[string]int
@@ -27,7 +29,7 @@ type scan struct {
 }
 
 func newScan(client *kube.Client, resources kube.Resources, l ...Listener) *scan {
-	s := &scan{client: client, listeners: l, counts: map[string]int{}, refused: map[upgrade.Part]bool{}, listed: map[string]bool{}}
+	s := &scan{client: client, listeners: l, silent: resources.Unanswered, counts: map[string]int{}, refused: map[upgrade.Part]bool{}, listed: map[string]bool{}}
 	cannot := func(r kube.Resource) bool { return !r.Can("list") }
 	s.served, s.others = slices.DeleteFunc(resources.Preferred(), cannot), slices.DeleteFunc(slices.Clone(resources.All), cannot)
 	for _, version := range resources.Unanswered {
@@ -35,6 +37,12 @@ func newScan(client *kube.Client, resources kube.Resources, l ...Listener) *scan
 			Remedy: "repair or remove the APIService; kubectl get apiservices shows it"})
 	}
 	return s
+}
+
+// unanswered reports whether the server of a group, "metrics.k8s.io/", does not
+// answer.
+func (s *scan) unanswered(group string) bool {
+	return slices.ContainsFunc(s.silent, func(version string) bool { return strings.HasPrefix(version, group) })
 }
 
 // find returns the resource of a reading as the cluster serves it. Custom

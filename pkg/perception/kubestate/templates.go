@@ -95,14 +95,22 @@ const (
 // secretName are names of flags and variables whose values may be secret.
 var secretName = regexp.MustCompile(`(?i)token|secret|passw|pwd|credential|auth|key|private|cert|dsn|conn`)
 
+// valued are flags whose value is kept when it is an argument of its own, too.
+// Of others it is not known whether the next argument is their value or
+// anybody's text.
+var valued = []string{"--policy", "--provider", "--registry", "--txt-owner-id", "--txt-prefix", "--txt-suffix", "--cluster-name", "--feature-gates", "--proxy-mode"}
+
 // flags returns the flags of a container's command and arguments, without
 // values that may be secret.
 func flags(c *objects.Container) []string {
 	var out []string
 	for _, arguments := range [][]string{c.Command, c.Args} {
-		for _, argument := range arguments {
+		for i, argument := range arguments {
 			if len(argument) < 2 || argument[0] != '-' || strings.ContainsAny(argument, " \n\t") || len(out) == maxFlags {
 				continue
+			}
+			if slices.Contains(valued, argument) && i+1 < len(arguments) && !strings.HasPrefix(arguments[i+1], "-") && !strings.ContainsAny(arguments[i+1], " \n\t") {
+				argument += "=" + arguments[i+1]
 			}
 			name, value, has := strings.Cut(argument, "=")
 			if len(name) > maxFlagLength {

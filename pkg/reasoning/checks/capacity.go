@@ -109,6 +109,9 @@ func podIPs(v View, c Check) []upgrade.Finding {
 	if v.Request.Strategy != upgrade.InPlace || v.AWS.IPFamily == "ipv6" {
 		return nil
 	}
+	if !v.vpcCNI() {
+		return []upgrade.Finding{at(c.unseen("pods get their addresses of another network plugin than vpc-cni, whose stock is not known", "see by the means of the plugin that addresses for more nodes are left"), upgrade.Info)}
+	}
 	network := v.AWS.PodNetwork
 	subnets := network.Subnets
 	if !network.CustomNetworking {
@@ -122,11 +125,22 @@ func podIPs(v View, c Check) []upgrade.Finding {
 		}
 		seen[s.ID] = true
 	}
-	nodes := max(1, len(v.Kubernetes.Nodes))
+	// A node of Fargate has one pod, and those of hybrid nodes have addresses from
+	// elsewhere: they say nothing of what a node of a group takes.
+	counts := func(n upgrade.Node) bool {
+		return n.Provisioner != upgrade.ByFargate && n.Provisioner != upgrade.ByHybrid
+	}
+	nodes := 0
+	for _, n := range v.Kubernetes.Nodes {
+		if counts(n) {
+			nodes++
+		}
+	}
+	nodes = max(1, nodes)
 	pods := 0
 	for _, p := range v.Kubernetes.Pods {
 		hosted := p.Workload >= 0 && p.Workload < len(v.Kubernetes.Workloads) && v.Kubernetes.Workloads[p.Workload].Template.HostNetwork
-		if p.Node >= 0 && !p.Mirror && !hosted {
+		if p.Node >= 0 && p.Node < len(v.Kubernetes.Nodes) && counts(v.Kubernetes.Nodes[p.Node]) && p.Phase != "Succeeded" && p.Phase != "Failed" && !p.Mirror && !hosted {
 			pods++
 		}
 	}
@@ -145,6 +159,14 @@ func podIPs(v View, c Check) []upgrade.Finding {
 	}
 	return []upgrade.Finding{c.found(v, fmt.Sprintf("updates add up to %d nodes, each with %d %s for pods (%d pods on %d nodes now) and one of its own: %d, and %d are free in %s",
 		added, each, unit, pods, nodes, need, free, some(ids(subnets))))}
+}
+
+// vpcCNI reports whether pods have addresses of the VPC, as far as that is known.
+func (v View) vpcCNI() bool {
+	return v.AWS.AutoMode != nil || v.Kubernetes.Workloads == nil || slices.ContainsFunc(v.AWS.Addons, func(a upgrade.Addon) bool { return a.Name == "vpc-cni" }) ||
+		slices.ContainsFunc(v.Kubernetes.Workloads, func(w upgrade.Workload) bool {
+			return w.Object.Kind == "DaemonSet" && w.Object.Namespace == "kube-system" && w.Object.Name == "aws-node"
+		})
 }
 
 func ids(subnets []upgrade.Subnet) []string {

@@ -165,6 +165,18 @@ func TestChecksFindWhatIsWrong(t *testing.T) {
 			c.AWS.Insights = nil
 			c.NotChecked = []upgrade.NotChecked{{Part: checks.AWSInsights, What: "insights", Why: "AccessDenied", Remedy: "allow it"}}
 		}, []want{{"perception-complete", upgrade.High, false, true, "insights could not be seen"}}},
+		{"the pods' network, which no blocking check needs, may not be seen", func(_ *request, c *cluster) {
+			c.AWS.PodNetwork = nil
+			c.NotChecked = []upgrade.NotChecked{{Part: checks.AWSPodNetwork, What: "the pods' network", Why: "vpc-cni is no add-on", Remedy: "look"}}
+		}, []want{{"perception-complete", upgrade.Medium, false, true, "vpc-cni is no add-on"}}},
+		{"a node is joining", func(r *request, c *cluster) {
+			r.Strategy = upgrade.InPlace
+			c.Kubernetes.Nodes[1].KubeletVersion = upgrade.Version{}
+			c.AWS.Addons, c.AWS.Instances = nil, c.AWS.Instances[:1]
+			c.AWS.Addons = []upgrade.Addon{}
+		}, []want{{"kubelet-skew", upgrade.Low, false, true, "1 of 2 nodes tell no version of their kubelet: node-b"}, {"pod-ips", upgrade.Info, false, true, "another network plugin"}}},
+		{"a node group is being updated", func(_ *request, c *cluster) { c.AWS.NodeGroups[0].Status = "UPDATING" },
+			[]want{{"nodegroup-health", upgrade.Medium, false, false, "node group general is UPDATING"}}},
 		{"nodes, applications and API versions may not be seen", func(_ *request, c *cluster) {
 			c.Kubernetes.Nodes, c.Kubernetes.Workloads, c.Kubernetes.DeprecatedAPIs = nil, nil, nil
 		}, []want{{"perception-complete", upgrade.Critical, true, true, "the nodes"}, {"perception-complete", upgrade.Critical, true, true, "the workloads"},

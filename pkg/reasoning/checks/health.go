@@ -36,7 +36,15 @@ func nodeGroupHealth(v View, c Check) []upgrade.Finding {
 			if len(g.Health) > 0 {
 				evidence += ": " + issues(g.Health)
 			}
-			out = append(out, c.finding(evidence, "repair the node group: green gets the same one"))
+			f := on(c.finding(evidence, "repair the node group: green gets the same one"), eksObject("NodeGroup", g.Name))
+			switch {
+			case len(g.Health) == 0 && (g.Status == "CREATING" || g.Status == "UPDATING"):
+				f = at(f, upgrade.Medium)
+				f.Remedy = "wait until EKS is done with it: aws eks wait nodegroup-active --cluster-name " + v.Request.Cluster + " --nodegroup-name " + g.Name
+			case v.Request.Strategy == upgrade.InPlace:
+				f.Remedy = c.Remedy
+			}
+			out = append(out, f)
 		}
 	}
 	return out

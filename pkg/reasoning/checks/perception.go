@@ -42,7 +42,7 @@ func complete(v View, c Check) []upgrade.Finding {
 		}
 		for _, n := range s.NotChecked {
 			f := c.unseen(fmt.Sprintf("%s: %s could not be seen: %s", source, n.What, n.Why), n.Remedy)
-			if !essential(source) {
+			if !essential(source) || n.Part != "" && !v.decides(n.Part) {
 				f = at(f, upgrade.Medium)
 			}
 			out = append(out, f)
@@ -57,6 +57,12 @@ func complete(v View, c Check) []upgrade.Finding {
 		}
 	}
 	return out
+}
+
+// decides reports whether a check that could keep the upgrade from starting needs
+// a part: what is not seen of others is nothing to be woken for.
+func (v View) decides(id upgrade.Part) bool {
+	return slices.ContainsFunc(v.catalogue, func(c Check) bool { return c.Blocks.in(v.Request.Strategy) && slices.Contains(c.Needs, id) })
 }
 
 // missing makes a finding of each part that a snapshot lacks: one that blocks

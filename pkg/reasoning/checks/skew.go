@@ -24,6 +24,10 @@ func kubeletSkew(v View, c Check) []upgrade.Finding {
 		byVersion[n.KubeletVersion] = append(byVersion[n.KubeletVersion], n.Name)
 	}
 	var out []upgrade.Finding
+	if joining := byVersion[upgrade.Version{}]; len(joining) > 0 {
+		out = append(out, at(c.unseen(fmt.Sprintf("%d of %d nodes tell no version of their kubelet: %s", len(joining), len(v.Kubernetes.Nodes), some(joining)), "look again once they have joined the cluster, or remove them"), upgrade.Low))
+		delete(byVersion, upgrade.Version{})
+	}
 	for _, version := range slices.SortedFunc(maps.Keys(byVersion), upgrade.Version.Compare) {
 		nodes := byVersion[version]
 		if f, bad := skew(c, v, "kubelet", version, fmt.Sprintf("%d nodes (%s)", len(nodes), some(nodes)), "update or replace these nodes"); bad {

@@ -89,7 +89,7 @@ func nodesBehind(v View, c Check) []upgrade.Finding {
 	}
 	names := map[upgrade.Provisioner][]string{}
 	for _, n := range v.Kubernetes.Nodes {
-		if n.KubeletVersion.Compare(v.Kubernetes.ServerVersion) < 0 && (n.Provisioner == upgrade.ByNodeGroup || n.Provisioner == upgrade.ByFargate) {
+		if n.KubeletVersion != (upgrade.Version{}) && n.KubeletVersion.Compare(v.Kubernetes.ServerVersion) < 0 && (n.Provisioner == upgrade.ByNodeGroup || n.Provisioner == upgrade.ByFargate) {
 			names[n.Provisioner] = append(names[n.Provisioner], n.Name)
 		}
 	}
