@@ -115,6 +115,9 @@ func TestUnknownPartsHaveNoPermissions(t *testing.T) {
 	}
 }
 
+// The policy that docs/assess.md gives cannot differ from what is asked for.
+func TestAssessingPolicy(t *testing.T) { golden(t, "assess-policy.json", access.AssessingPolicy()) }
+
 // The page is for auditors: every permission of every role, with its reason.
 func TestPermissionsPage(t *testing.T) { golden(t, "permissions.md", access.Page(names)) }
 

@@ -110,11 +110,18 @@ func survey(n Names) []Statement {
 }
 
 func perceive(n Names) []Statement {
-	return append([]Statement{
+	return slices.Concat([]Statement{
 		n.write("writes what it saw, and keeps release notes for the next upgrade", "snapshots", "cache"),
 		n.read("reads what the scan build found, the release notes that it kept, and the users' rules", "scans", "cache", "rules"),
 		// Without it S3 answers 403 instead of 404 for an object that is not there.
 		allow(`tells a scan that did not run from one that may not be read`, []string{n.BucketARN()}, "s3:ListBucket"),
+	}, clusterAndNodes(n), []Statement{n.publish()}, around(n),
+		[]Statement{allow("reads who owns names in the zones of the weights", n.zones(), "route53:ListResourceRecordSets")})
+}
+
+// clusterAndNodes is for what EKS and EC2 know of a cluster.
+func clusterAndNodes(n Names) []Statement {
+	return []Statement{
 		allow("looks at the cluster", n.clusters("cluster"), "eks:DescribeCluster", "eks:ListNodegroups", "eks:ListFargateProfiles", "eks:ListAddons", "eks:ListInsights", "eks:DescribeInsight"),
 		allow("has EKS's insights refreshed, so that they are not of yesterday", n.clusters("cluster"), "eks:StartInsightsRefresh", "eks:DescribeInsightsRefresh"),
 		allow("looks at its node groups", n.clusters("nodegroup"), "eks:DescribeNodegroup"),
@@ -125,8 +132,7 @@ func perceive(n Names) []Statement {
 			"ec2:DescribeSubnets", "ec2:DescribeInstances", "ec2:DescribeInstanceTypes", "ec2:DescribeImages", "ec2:DescribeVolumes", "ec2:DescribeLaunchTemplates", "ec2:DescribeLaunchTemplateVersions",
 			"autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeLaunchConfigurations"),
 		wide("learns whether quotas leave room for more nodes", "quotas are the account's", "servicequotas:GetServiceQuota", "servicequotas:GetAWSDefaultServiceQuota"),
-		n.publish(),
-	}, around(n)...)
+	}
 }
 
 // around is for what the cluster shares with others and its workloads use
@@ -143,7 +149,6 @@ func around(n Names) []Statement {
 		allow("finds databases that workloads use", []string{n.arn("rds", "db:*"), n.arn("rds", "cluster:*")}, "rds:DescribeDBInstances", "rds:DescribeDBClusters"),
 		allow("finds caches that workloads use", []string{n.arn("elasticache", "cluster:*"), n.arn("elasticache", "replicationgroup:*"), n.arn("elasticache", "serverlesscache:*")},
 			"elasticache:DescribeCacheClusters", "elasticache:DescribeReplicationGroups", "elasticache:DescribeServerlessCaches"),
-		allow("reads who owns names in the zones of the weights", n.zones(), "route53:ListResourceRecordSets"),
 	}
 }
 

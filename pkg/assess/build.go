@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/reasoning/checks"
-	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/rules"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
@@ -61,14 +60,14 @@ func (s Selection) filters() *Filters {
 
 // build judges the view and writes the document. Sources and Manifests are left
 // to the caller.
-func build(v checks.View, s Selection, own rules.Set, locate func(upgrade.ObjectRef) *Location) Document {
+func build(v checks.View, s Selection, locate func(upgrade.ObjectRef) *Location) Document {
 	catalogue := map[string]checks.Check{}
 	for _, c := range checks.All() {
 		catalogue[c.ID] = c
 	}
 	result := checks.Run(v)
 	d := Document{Schema: schemaVersion, Cluster: v.Request.Cluster, Target: v.Request.Target, Strategy: v.Request.Strategy, MadeAt: upgrade.At(v.Now),
-		Filters: s.filters(), Findings: []Finding{}, NotChecked: []Unseen{}}
+		Filters: s.filters(), Findings: []Finding{}, NotChecked: []Unseen{}, Drain: result.Drain, Outside: outside(result.Outside), Inside: inside(v.Kubernetes, s)}
 	d.From, _ = v.From()
 
 	a := upgrade.Assessment{Findings: []upgrade.Finding{}}
@@ -91,7 +90,6 @@ func build(v checks.View, s Selection, own rules.Set, locate func(upgrade.Object
 		}
 		d.Checks = append(d.Checks, Outcome{CheckOutcome: o, Family: c.Family, Title: c.Title, Severity: c.Severity, Blocks: c.Blocks})
 	}
-	own.Apply(a.Findings, v.Now)
 	a.Judge()
 	d.Decision, d.Reason = a.Decision, a.Reason+d.Filters.text()
 	for _, f := range a.Findings {

@@ -27,6 +27,10 @@ type Document struct {
 	Findings   []Finding        `json:"findings"`            // worst first
 	Checks     []Outcome        `json:"checks"`              // every check of the catalogue, in its order
 	NotChecked []Unseen         `json:"notChecked"`          // what could not be seen
+
+	Drain   *upgrade.DrainForecast `json:"drain,omitempty"` // how an update of the node groups would go; left out: what it needs was not seen
+	Outside []Outside              `json:"outside"`         // databases and caches that workloads use
+	Inside  []Inside               `json:"inside"`          // workloads that use something, and what
 }
 
 // Tool is the program that assessed.
@@ -53,6 +57,29 @@ type Finding struct {
 	Family      checks.Family `json:"family"`
 	Location    *Location     `json:"location,omitempty"` // of the object's manifest
 	Fingerprint string        `json:"fingerprint"`        // the same in each run, while check and object are
+}
+
+// Outside is a database or cache outside of the cluster that workloads use, or
+// that lets the cluster's security groups in.
+type Outside struct {
+	Object  upgrade.ObjectRef `json:"object"`
+	Engine  string            `json:"engine,omitempty"`
+	Version string            `json:"version,omitempty"`
+	Status  string            `json:"status,omitempty"`
+	UsedBy  []Use             `json:"usedBy"`
+	LetsIn  []string          `json:"letsIn,omitempty"` // security groups of the cluster
+}
+
+// Use is a workload that uses something, and how that is known.
+type Use struct {
+	Object upgrade.ObjectRef `json:"object"`
+	Why    []string          `json:"why"` // "host orders.abc.eu-west-1.rds.amazonaws.com", "ExternalSecret db"
+}
+
+// Inside is what a workload uses inside the cluster, and the hosts that it names.
+type Inside struct {
+	Object    upgrade.ObjectRef    `json:"object"`
+	DependsOn upgrade.Dependencies `json:"dependsOn"`
 }
 
 // Location is a line of a file.

@@ -23,7 +23,7 @@ type Options struct {
 	Locate     func(object upgrade.ObjectRef) *Location // nil: no manifests
 	Static     []upgrade.Snapshot                       // what was seen before, such as manifests
 	Select     Selection
-	Rules      rules.Set // suppressions of the user
+	Rules      rules.Set // APIs and suppressions of the user
 	Tool       Tool
 	Clock      clock.Clock
 	Progress   func(Progress) // called from several goroutines, one after the other; nil: nobody looks
@@ -92,8 +92,8 @@ func Run(ctx context.Context, o Options) (Document, error) {
 	if err != nil {
 		return Document{}, err
 	}
-	view.Asked = asked
-	d := build(view, o.Select, o.Rules, o.Locate)
+	view.Asked, view.Rules = asked, o.Rules
+	d := build(view, o.Select, o.Locate)
 	d.Tool, d.Manifests = o.Tool, o.Manifests
 	for _, s := range checks.Sources() {
 		report := SourceReport{Source: s, Status: NotAsked, Summary: "not looked at"}

@@ -14,6 +14,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/assess"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/reasoning/checks"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/reasoning/drain"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
@@ -24,7 +25,9 @@ var pageText string
 var pageStyle string
 
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"decision": decisionText, "object": objectText, "location": locationText, "link": safeLink, "sum": func(f []assess.Finding) int { return len(f) },
+	"store": storeText, "drainSummary": func(f *upgrade.DrainForecast) string { return drain.Summary(*f) }, "drainHeader": drain.Header, "drainRows": func(f *upgrade.DrainForecast) [][]string { return drain.Rows(*f, stepsOnPage) },
+	"uses": usesText, "join": strings.Join,
+	"decision": decisionText, "object": objectText, "objectOf": func(o upgrade.ObjectRef) string { return objectText(&o) }, "location": locationText, "link": safeLink, "sum": func(f []assess.Finding) int { return len(f) },
 	"of": func(g pageGroup, f assess.Finding) pageFinding { return pageFinding{g, f} },
 	"statusText": func(s upgrade.CheckStatus) string {
 		return map[upgrade.CheckStatus]string{upgrade.CheckPassed: "passed", upgrade.CheckFound: "found"}[s]
@@ -79,6 +82,23 @@ type severityCount struct {
 // firstOnPage is how many findings of a check stand open on the page; the rest
 // unfolds.
 const firstOnPage = 8
+
+// stepsOnPage is how many batches of a node group the page has.
+const stepsOnPage = 40
+
+// usesText says what a workload uses in the cluster: "Secrets a, b; ConfigMap c".
+func usesText(d upgrade.Dependencies) string {
+	var parts []string
+	for _, one := range []struct {
+		what  string
+		names []string
+	}{{"Services", d.Services}, {"ConfigMaps", d.ConfigMaps}, {"Secrets", d.Secrets}, {"SecretProviderClasses", d.SecretClasses}, {"hosts", d.Hosts}, {"autoscalers", d.Autoscalers}, {"disruption budgets", d.Budgets}} {
+		if len(one.names) > 0 {
+			parts = append(parts, one.what+": "+strings.Join(one.names, ", "))
+		}
+	}
+	return strings.Join(parts, "; ")
+}
 
 // HTML writes the assessment as one page that needs nothing else: no script, no
 // font, no picture from anywhere. Its content security policy says so too.

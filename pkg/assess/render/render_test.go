@@ -89,6 +89,18 @@ func document() assess.Document {
 		}
 		d.Checks = append(d.Checks, o)
 	}
+	second := upgrade.Duration(time.Second)
+	d.Drain = &upgrade.DrainForecast{Duration: 900 * second, Assumptions: []string{"a new node is Ready after 2m"}, NotSimulated: []string{"2 nodes of Karpenter, which replaces them by drift"},
+		Groups: []upgrade.DrainGroup{{Name: "general", Strategy: "DEFAULT", AtOnce: 1, Surge: 1, Nodes: 1, Duration: 900 * second, Moved: 3, Blocked: 1,
+			Batches: []upgrade.DrainBatch{{Nodes: []string{"ip-10-0-0-1"}, Start: 120 * second, Duration: 780 * second, Moved: 3,
+				Waits: []upgrade.DrainWait{{Node: "ip-10-0-0-1", Pod: upgrade.ObjectName{Namespace: "shop", Name: "web-0"}, Budget: upgrade.ObjectName{Namespace: "shop", Name: "web"}, Waited: 30 * second}}}}}},
+		Risks: []upgrade.DrainRisk{{What: "pods that nobody makes again", Count: 1, First: upgrade.ObjectName{Namespace: "shop", Name: "debug"}}}}
+	d.Drain.FirstBlock = &upgrade.DrainBlock{Kind: upgrade.BlockedByBudget, At: 900 * second, Group: "general", Node: "ip-10-0-0-1", Pod: &upgrade.ObjectName{Namespace: "default", Name: "db-0"}, Reason: "disruption budget db allows no eviction" + hostile}
+	d.Drain.Groups[0].Blocks = []upgrade.DrainBlock{*d.Drain.FirstBlock}
+	d.Outside = []assess.Outside{{Object: upgrade.ObjectRef{APIVersion: "rds.amazonaws.com", Kind: "DBInstance", Name: "orders"}, Engine: "postgres", Version: "16.3", Status: "available",
+		UsedBy: []assess.Use{{Object: *ref("apps/v1", "Deployment", "web"), Why: []string{"host orders.abc.eu-west-1.rds.amazonaws.com"}}}},
+		{Object: upgrade.ObjectRef{APIVersion: "elasticache.amazonaws.com", Kind: "CacheCluster", Name: "old"}, UsedBy: []assess.Use{}, LetsIn: []string{"sg-1"}}}
+	d.Inside = []assess.Inside{{Object: *ref("apps/v1", "Deployment", "web"), DependsOn: upgrade.Dependencies{Services: []string{"web"}, Secrets: []string{"db", hostile}}}}
 	d.Checks[0].Status, d.Checks[0].Why = upgrade.CheckNotChecked, "aws: the quotas could not be seen"
 	d.Counts = assess.Counts{Findings: 12, Blocking: 2, Judgement: 2, Passed: 0, Found: 4, NotChecked: 2,
 		BySeverity: map[upgrade.Severity]int{upgrade.Critical: 1, upgrade.High: 2, upgrade.Medium: 1, upgrade.Low: 8, upgrade.Info: 0}}

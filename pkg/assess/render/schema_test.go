@@ -33,13 +33,14 @@ type schemas struct {
 
 // enums are texts of which there are only some.
 var enums = map[reflect.Type][]any{
-	reflect.TypeFor[upgrade.Decision]():    {upgrade.Go, upgrade.GoWithApproval, upgrade.NoGo},
-	reflect.TypeFor[upgrade.Strategy]():    {upgrade.BlueGreen, upgrade.InPlace},
-	reflect.TypeFor[upgrade.Severity]():    {upgrade.Critical, upgrade.High, upgrade.Medium, upgrade.Low, upgrade.Info},
-	reflect.TypeFor[upgrade.CheckStatus](): {upgrade.CheckPassed, upgrade.CheckFound, upgrade.CheckNotChecked},
-	reflect.TypeFor[assess.SourceStatus](): {assess.Seen, assess.Partly, assess.Unread, assess.NotAsked},
-	reflect.TypeFor[checks.Blocks]():       {checks.BlocksNever, checks.BlocksAlways, checks.BlocksInPlace, checks.BlocksBlueGreen},
-	reflect.TypeFor[upgrade.Source]():      {upgrade.SourceAWS, upgrade.SourceKubernetes, upgrade.SourceReleaseNotes, upgrade.SourceScanners, upgrade.SourceManifests},
+	reflect.TypeFor[upgrade.Decision]():       {upgrade.Go, upgrade.GoWithApproval, upgrade.NoGo},
+	reflect.TypeFor[upgrade.Strategy]():       {upgrade.BlueGreen, upgrade.InPlace},
+	reflect.TypeFor[upgrade.Severity]():       {upgrade.Critical, upgrade.High, upgrade.Medium, upgrade.Low, upgrade.Info},
+	reflect.TypeFor[upgrade.CheckStatus]():    {upgrade.CheckPassed, upgrade.CheckFound, upgrade.CheckNotChecked},
+	reflect.TypeFor[upgrade.DrainBlockKind](): {upgrade.BlockedByBudget, upgrade.BlockedByOverlap, upgrade.BlockedByAddresses},
+	reflect.TypeFor[assess.SourceStatus]():    {assess.Seen, assess.Partly, assess.Unread, assess.NotAsked},
+	reflect.TypeFor[checks.Blocks]():          {checks.BlocksNever, checks.BlocksAlways, checks.BlocksInPlace, checks.BlocksBlueGreen},
+	reflect.TypeFor[upgrade.Source]():         {upgrade.SourceAWS, upgrade.SourceKubernetes, upgrade.SourceReleaseNotes, upgrade.SourceScanners, upgrade.SourceManifests},
 }
 
 func (s schemas) of(t reflect.Type) map[string]any {
@@ -48,6 +49,8 @@ func (s schemas) of(t reflect.Type) map[string]any {
 		return map[string]any{"type": "string", "format": "date-time"}
 	case t == reflect.TypeFor[upgrade.Version]():
 		return map[string]any{"type": "string", "pattern": `^[0-9]+\.[0-9]+$`}
+	case t == reflect.TypeFor[upgrade.ObjectName]():
+		return map[string]any{"type": "string", "description": "namespace/name"}
 	case t == reflect.TypeFor[upgrade.Duration]():
 		return map[string]any{"type": "string", "description": "such as 1.2s"}
 	case enums[t] != nil:

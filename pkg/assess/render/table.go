@@ -10,6 +10,7 @@ import (
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/assess"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/progress"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/reasoning/drain"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
 )
 
@@ -153,9 +154,81 @@ func Table(w io.Writer, d assess.Document, s Style) error {
 	for _, one := range sections(d) {
 		p.section(one)
 	}
+	p.drain(d.Drain)
+	p.outside(d.Outside)
 	p.sources(d)
 	p.outcomes(d)
 	return p.err
+}
+
+// drain says how the nodes would go: in a line, with its steps on request.
+func (p *printer) drain(f *upgrade.DrainForecast) {
+	if f == nil {
+		return
+	}
+	p.line(p.look.bold.Render("How nodes would go"))
+	p.hanging("  ", drain.Summary(*f))
+	if p.s.All {
+		for _, row := range drain.Rows(*f, 0) {
+			p.hanging("    ", stepText(row))
+		}
+	}
+	for _, r := range f.Risks {
+		p.hanging("  ", fmt.Sprintf("%d %s, such as %s/%s", r.Count, r.What, r.First.Namespace, r.First.Name))
+	}
+	p.line("")
+}
+
+// stepText says a row of the forecast in a line: "general, at 0s, 2m: node-1, 5
+// pods, waits for shop/db-0 30s for db".
+func stepText(row []string) string {
+	text := fmt.Sprintf("%s, at %s, %s: %s", row[0], row[1], row[2], row[3])
+	if row[4] != "" {
+		text += ", pods: " + row[4]
+	}
+	if row[5] != "" {
+		text += "; " + row[5]
+	}
+	return text
+}
+
+// outside names what workloads use outside of the cluster.
+func (p *printer) outside(all []assess.Outside) {
+	if len(all) == 0 {
+		return
+	}
+	p.line(p.look.bold.Render(fmt.Sprintf("Used outside of the cluster (%d)", len(all))))
+	for i, o := range all {
+		if i == shown && len(all) > shown+1 && !p.s.All {
+			p.line("  " + p.look.faint.Render(fmt.Sprintf("and %d more; --all shows them", len(all)-shown)))
+			break
+		}
+		p.hanging("  ", fmt.Sprintf("%s: %s", storeText(o), usersText(o)))
+	}
+	p.line("")
+}
+
+// storeText names a database or cache: "DBInstance orders (postgres 16.3)".
+func storeText(o assess.Outside) string {
+	if o.Engine == "" {
+		return objectText(&o.Object)
+	}
+	return fmt.Sprintf("%s (%s)", objectText(&o.Object), strings.TrimSpace(o.Engine+" "+o.Version))
+}
+
+// usersText names who uses it, at most three.
+func usersText(o assess.Outside) string {
+	if len(o.UsedBy) == 0 {
+		return "nothing names it; it lets " + strings.Join(o.LetsIn, ", ") + " in"
+	}
+	var names []string
+	for _, u := range o.UsedBy[:min(len(o.UsedBy), 3)] {
+		names = append(names, objectText(&u.Object))
+	}
+	if rest := len(o.UsedBy) - len(names); rest > 0 {
+		names = append(names, fmt.Sprintf("%d more", rest))
+	}
+	return strings.Join(names, ", ")
 }
 
 func (p *printer) section(s section) {

@@ -38,7 +38,7 @@ func (v View) apiSigns() apiuse.Seen {
 func deprecatedAPIs(v View, c Check) []upgrade.Finding {
 	var out []upgrade.Finding
 	var old groups
-	for _, u := range v.APIs {
+	for _, u := range v.apis {
 		if u.Product != "" || u.Object.Name == "" {
 			continue // of product-apis and deprecated-requests
 		}
@@ -67,7 +67,7 @@ func deprecatedAPIs(v View, c Check) []upgrade.Finding {
 // no object shows why.
 func deprecatedRequests(v View, c Check) []upgrade.Finding {
 	var out []upgrade.Finding
-	for _, u := range v.APIs {
+	for _, u := range v.apis {
 		if u.Object.Name != "" || u.Product != "" {
 			continue
 		}
@@ -100,7 +100,7 @@ func deprecatedRequests(v View, c Check) []upgrade.Finding {
 // release of the product, whatever the cluster's version is.
 func productAPIs(v View, c Check) []upgrade.Finding {
 	var old groups
-	for _, u := range v.APIs {
+	for _, u := range v.apis {
 		if u.Product != "" {
 			old.add(u, stays)
 		}

@@ -27,10 +27,10 @@ type View struct {
 	Scans      []upgrade.Scan
 	Proof      *upgrade.Proof     // nil: not seen
 	Rules      rules.Set          // what the users know better
-	APIs       []apiuse.Use       // what all sources together show of API versions that go away
 	Snapshots  []upgrade.Snapshot // all of them, for what they could not see
 	Asked      []upgrade.Source   // what was to be looked at; the rest was left out on purpose
 
+	apis      []apiuse.Use // what all sources together show of API versions that go away
 	catalogue []Check
 	index     *index
 	drain     *upgrade.DrainForecast // nil: what it needs was not seen
@@ -71,7 +71,6 @@ func NewView(request upgrade.Request, now time.Time, snapshots []upgrade.Snapsho
 	if v.Kubernetes == nil && !seen[upgrade.SourceKubernetes] {
 		v.Kubernetes = v.Files
 	}
-	v.APIs = apiuse.Join(v.apiSigns(), lifecycle.All())
 	return v, nil
 }
 
@@ -172,6 +171,7 @@ type Result struct {
 	Findings []upgrade.Finding
 	Outcomes []upgrade.CheckOutcome // one for each check of the catalogue, in its order
 	Drain    *upgrade.DrainForecast // nil: what it needs was not seen
+	Outside  []Dependency           // what is used outside of the cluster
 }
 
 // Run makes every check. One that lacks a part is not made, and that is said of
@@ -179,8 +179,12 @@ type Result struct {
 func Run(v View) Result {
 	r := Result{Findings: []upgrade.Finding{}}
 	v.catalogue, v.index = All(), newIndex(v.Kubernetes)
+	v.apis = apiuse.Join(v.apiSigns(), lifecycle.All().With(v.Rules.APIs))
 	v.drain = v.forecast()
 	r.Drain = v.drain
+	if len(v.unseen(dependencyNeeds)) == 0 {
+		r.Outside = UsedOutside(v)
+	}
 	for _, c := range v.catalogue {
 		outcome := upgrade.CheckOutcome{Check: c.ID, Status: upgrade.CheckPassed}
 		if absent := v.unseen(c.Needs); len(absent) > 0 {

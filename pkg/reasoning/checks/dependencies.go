@@ -138,7 +138,8 @@ func (d Dependency) what() string {
 	return kind + " " + d.Store.ID
 }
 
-func (d Dependency) object() upgrade.ObjectRef {
+// Object names it as findings do.
+func (d Dependency) Object() upgrade.ObjectRef {
 	kinds := map[string]upgrade.ObjectRef{
 		"instance": {APIVersion: "rds.amazonaws.com", Kind: "DBInstance"}, "cluster": {APIVersion: "rds.amazonaws.com", Kind: "DBCluster"},
 		"replicationGroup": {APIVersion: "elasticache.amazonaws.com", Kind: "ReplicationGroup"}, "cacheCluster": {APIVersion: "elasticache.amazonaws.com", Kind: "CacheCluster"},
@@ -167,7 +168,7 @@ func eachUsed(v View, f func(Dependency) []upgrade.Finding) []upgrade.Finding {
 			continue
 		}
 		for _, finding := range f(d) {
-			out = append(out, on(finding, d.object()))
+			out = append(out, on(finding, d.Object()))
 		}
 	}
 	return out
@@ -197,13 +198,13 @@ func shutsOut(v View, c Check) []upgrade.Finding {
 		switch {
 		case subnets > 0 && covered == subnets:
 		case len(d.Lets) > 0 && len(d.Users) == 0:
-			out = append(out, on(at(c.finding(fmt.Sprintf("%s lets security group %s of the cluster in on %s; green has another one. No workload was found that uses it", d.what(), some(d.Lets), port), c.Remedy), upgrade.Medium), d.object()))
+			out = append(out, on(at(c.finding(fmt.Sprintf("%s lets security group %s of the cluster in on %s; green has another one. No workload was found that uses it", d.what(), some(d.Lets), port), c.Remedy), upgrade.Medium), d.Object()))
 		case len(d.Lets) > 0 && (lists > 0 || others > 0):
-			out = append(out, on(at(c.unseen(fmt.Sprintf("%s, which %s use, lets security group %s of the cluster in on %s, and others whose members are not known; green has another one", d.what(), d.used(), some(d.Lets), port), c.Remedy), upgrade.High), d.object()))
+			out = append(out, on(at(c.unseen(fmt.Sprintf("%s, which %s use, lets security group %s of the cluster in on %s, and others whose members are not known; green has another one", d.what(), d.used(), some(d.Lets), port), c.Remedy), upgrade.High), d.Object()))
 		case len(d.Lets) > 0:
-			out = append(out, on(c.found(v, fmt.Sprintf("%s, which %s use, lets only security group %s of the cluster in on %s: green's nodes have another one and cannot connect", d.what(), d.used(), some(d.Lets), port)), d.object()))
+			out = append(out, on(c.found(v, fmt.Sprintf("%s, which %s use, lets only security group %s of the cluster in on %s: green's nodes have another one and cannot connect", d.what(), d.used(), some(d.Lets), port)), d.Object()))
 		case len(d.Users) > 0:
-			out = append(out, on(at(c.unseen(fmt.Sprintf("by which rule %s, which %s use, lets the cluster in on %s was not seen (%d of %d subnets are let in by address)", d.what(), d.used(), port, covered, subnets), c.Remedy), upgrade.High), d.object()))
+			out = append(out, on(at(c.unseen(fmt.Sprintf("by which rule %s, which %s use, lets the cluster in on %s was not seen (%d of %d subnets are let in by address)", d.what(), d.used(), port, covered, subnets), c.Remedy), upgrade.High), d.Object()))
 		}
 	}
 	return out

@@ -94,13 +94,13 @@ func reconcile(v View, x upgrade.ScanFinding) outcome {
 // ownUse is what the agent itself shows of an object. A scanner may leave out
 // the namespace, or name none where the manifest does not.
 func ownUse(v View, object upgrade.ObjectRef) (apiuse.Use, bool) {
-	i := slices.IndexFunc(v.APIs, func(u apiuse.Use) bool {
+	i := slices.IndexFunc(v.apis, func(u apiuse.Use) bool {
 		return u.Object == object || object.Namespace == "" && u.Object.APIVersion == object.APIVersion && u.Object.Kind == object.Kind && u.Object.Name == object.Name
 	})
 	if i < 0 {
 		return apiuse.Use{}, false
 	}
-	return v.APIs[i], true
+	return v.apis[i], true
 }
 
 // ourView is a scanner's result with the releases of the agent's own table,
