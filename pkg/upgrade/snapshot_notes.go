@@ -27,7 +27,7 @@ const (
 // NoteLabel says what a note probably is, and by which words.
 type NoteLabel struct {
 	Name       NoteLabelName `json:"name"`
-	Confidence float64       `json:"confidence"` // above 0, below 1; from NoteLikely on it is more likely than not
+	Confidence float64       `json:"confidence"` // above 0, below 1; from NoteLikely on the note is taken to be it. docs/releasenotes.md has how often that is right
 	Why        []string      `json:"why"`        // what in the text or its heading says so
 }
 
@@ -56,7 +56,7 @@ func (n ReleaseNote) Confidence(name NoteLabelName) float64 {
 	return 0
 }
 
-// Is reports whether the note is more likely than not to have a label.
+// Is reports whether the note is taken to have a label.
 func (n ReleaseNote) Is(name NoteLabelName) bool { return n.Confidence(name) >= NoteLikely }
 
 // NoteOrigin says where the notes of one version were read, so that nobody

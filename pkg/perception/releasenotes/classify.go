@@ -14,7 +14,7 @@ import (
 // as independent: each takes its share off the doubt that the others left. A
 // doubt is a phrase that speaks against: it multiplies the confidence. The
 // shares were set on the labelled notes of 1.31 and 1.33 and are measured on
-// 1.32 and 1.34; testdata/README.md tells how.
+// 1.32 and 1.34; docs/releasenotes.md has the figures.
 type (
 	cue struct {
 		label upgrade.NoteLabelName
@@ -26,6 +26,7 @@ type (
 	doubt struct {
 		labels []upgrade.NoteLabelName
 		factor float64
+		why    string
 		match  *regexp.Regexp
 	}
 )
@@ -33,12 +34,16 @@ type (
 // begin is what may stand before the first word: "[Windows] kubelet: ".
 const begin = `^(\*+)?('|")?(\[[^\]]{1,40}\] *)?([a-z][a-z0-9/. -]{0,40}: *)?(the |all )?`
 
+// askedFor is how authors ask for action: "ACTION REQUIRED:", "[action-required]",
+// "Actions are needed".
+const askedFor = `\bactions?[-_ ]+((is|are|was|were) )?(now )?(required|needed)\b|\brequired actions?\b`
+
 func when(any ...string) []string { return any }
 
 func says(p string) *regexp.Regexp { return regexp.MustCompile(`(?s)` + p) }
 
 var cues = []cue{
-	{upgrade.NoteActionRequired, 0.9, "asks for action", when("action"), says(`\baction[- ]required\b|\brequired action\b|\baction is required`)},
+	{upgrade.NoteActionRequired, 0.9, "asks for action", when("action"), says(askedFor)},
 	{upgrade.NoteActionRequired, 0.45, "says what the reader must do", when("must", "need", "have to", "has to", "required"), says(`\b(you|users|administrators|operators|customers|distributions|anyone|anything|drivers|clients|workloads|applications|authors)\b[^.]{0,80}\b(must|need to|needs to|have to|has to|are required to|were required to)\b`)},
 	{upgrade.NoteActionRequired, 0.5, "says what must be changed", when("must be", "required to", "deployment"), says(`\bmust be (updated|migrated|removed|replaced|changed|renamed|cleaned|deleted|recreated|deployed|moved)|\b(is|are) required to (use|update|migrate)|\bre-?deployment\b`)},
 	{upgrade.NoteActionRequired, 0.35, "asks the reader to change something", when("please", "ensure", "remove "), says(`\bplease (update|change|migrate|clean|remove|replace|adjust|switch|rename|ensure)|\bensure (to|that)\b|\bremove (these|this|it|them) (plugins?|flags?|if|from)`)},
@@ -61,7 +66,7 @@ var cues = []cue{
 	{upgrade.NoteAPIChange, 0.3, "speaks of protobuf or declared types", when("proto", "openapi", "declarative", "+k8s:"), says(`gogo protocol|\bproto(buf)?\b|openapi|declarative validation|\+k8s:`)},
 	{upgrade.NoteAPIChange, 0.25, "graduates a feature", when("graduat", "promot", "ga", "stable", "beta"), says(`\b(graduat|promot)(e|ed|es|ing)\b|\b(ga|stable|beta)\b`)},
 
-	{upgrade.NoteBreaking, 0.6, "asks for action", when("action"), says(`\baction[- ]required\b|\brequired action\b`)},
+	{upgrade.NoteBreaking, 0.6, "asks for action", when("action"), says(askedFor)},
 	{upgrade.NoteBreaking, 0.55, "begins with a removal", when("remov", "drop", "deleted"), says(begin + `(removed?|removes|removal of|dropped|drops?|deleted)\b`)},
 	{upgrade.NoteBreaking, 0.5, "says that something was removed", when("removed", "dropped", "deleted"), says(`\b(was|were|is|are|been|got) (now )?(also |completely |entirely )?(removed|dropped|deleted)\b|\b(and|also|scheduler) removed\b`)},
 	{upgrade.NoteBreaking, 0.55, "says that something no longer holds", when("no longer", "not supported", "non-functional"), says(`\bno longer (available|supported|served|serves|accept|allow|set|work|used|possible|copied|respect|be enabled|create|fully)|\bcan no longer\b|\bnot supported any ?more\b|\b(non-functional)\b`)},
@@ -72,16 +77,16 @@ var cues = []cue{
 }
 
 var doubts = []doubt{
-	{[]upgrade.NoteLabelName{upgrade.NoteActionRequired, upgrade.NoteBreaking}, 0.15, says(`\bno (user |further )?action (is )?(required|needed)`)},
-	{[]upgrade.NoteLabelName{upgrade.NoteBreaking}, 0.5, says(begin + `(fix(ed|es)?|bug ?fix|resolved?|corrected|reverted?)\b`)},
-	{[]upgrade.NoteLabelName{upgrade.NoteActionRequired, upgrade.NoteBreaking, upgrade.NoteAPIChange}, 0.4, says(`\b(e2e|unit tests?|test suite|test/|integration tests?|makefile|make (vet|lint))\b`)},
-	{[]upgrade.NoteLabelName{upgrade.NoteAPIChange}, 0.25, says(`\bkubeadm\b|\bkubectl\b`)},
-	{[]upgrade.NoteLabelName{upgrade.NoteAPIChange}, 0.5, says(begin + `(fix(ed|es)?|bug ?fix|resolved?|corrected)\b`)},
-	{[]upgrade.NoteLabelName{upgrade.NoteAPIChange}, 0.5, says(`\bmetrics?\b|\blog(s|ging)?\b|\bperformance\b|golang|\bgo 1\.`)},
-	{[]upgrade.NoteLabelName{upgrade.NoteActionRequired, upgrade.NoteBreaking}, 0.75, says(`\bkubeadm\b|\bkubectl\b`)},
-	{[]upgrade.NoteLabelName{upgrade.NoteBreaking}, 0.4, says(`\breplaced deprecated package\b|\b(inaccurate|duplicated?|unused|unnecessary|restrictions?|limitation)\b`)},
-	{[]upgrade.NoteLabelName{upgrade.NoteDeprecation}, 0.5, says(`\b(was|were|has been|have been|is|are) (now )?(completely |entirely )?(removed|dropped)\b`)},
-	{[]upgrade.NoteLabelName{upgrade.NoteDeprecation}, 0.4, says(begin + `(fix(ed|es)?|removed?|dropped?|replaced|cleaned|updated|drop|delete)\b`)},
+	{[]upgrade.NoteLabelName{upgrade.NoteActionRequired, upgrade.NoteBreaking}, 0.15, "says that no action is needed", says(`\bno (user |further |additional |manual )?actions?[-_ ]+((is|are|was) )?(required|needed)`)},
+	{[]upgrade.NoteLabelName{upgrade.NoteBreaking}, 0.5, "begins with a fix, so that it hardly breaks", says(begin + `(fix(ed|es)?|bug ?fix|resolved?|corrected|reverted?)\b`)},
+	{[]upgrade.NoteLabelName{upgrade.NoteActionRequired, upgrade.NoteBreaking, upgrade.NoteAPIChange}, 0.4, "speaks of tests", says(`\b(e2e|unit tests?|test suite|test/|integration tests?|makefile|make (vet|lint))\b`)},
+	{[]upgrade.NoteLabelName{upgrade.NoteAPIChange}, 0.25, "speaks of kubeadm or kubectl", says(`\bkubeadm\b|\bkubectl\b`)},
+	{[]upgrade.NoteLabelName{upgrade.NoteAPIChange}, 0.5, "begins with a fix", says(begin + `(fix(ed|es)?|bug ?fix|resolved?|corrected)\b`)},
+	{[]upgrade.NoteLabelName{upgrade.NoteAPIChange}, 0.5, "speaks of metrics or logs", says(`\bmetrics?\b|\blog(s|ging)?\b|\bperformance\b|golang|\bgo 1\.`)},
+	{[]upgrade.NoteLabelName{upgrade.NoteActionRequired, upgrade.NoteBreaking}, 0.75, "speaks of kubeadm or kubectl", says(`\bkubeadm\b|\bkubectl\b`)},
+	{[]upgrade.NoteLabelName{upgrade.NoteBreaking}, 0.4, "tidies up", says(`\breplaced deprecated package\b|\b(inaccurate|duplicated?|unused|unnecessary|restrictions?|limitation)\b`)},
+	{[]upgrade.NoteLabelName{upgrade.NoteDeprecation}, 0.5, "says that it is removed already", says(`\b(was|were|has been|have been|is|are) (now )?(completely |entirely )?(removed|dropped)\b`)},
+	{[]upgrade.NoteLabelName{upgrade.NoteDeprecation}, 0.4, "begins with something else than a deprecation", says(begin + `(fix(ed|es)?|removed?|dropped?|replaced|cleaned|updated|drop|delete)\b`)},
 }
 
 // kinds are the kinds of the Kubernetes project by the headings that they get in
@@ -111,40 +116,15 @@ const (
 	readForLabels = 8 << 10 // bytes of a text
 )
 
-// Classify says what a note probably is, from its plain text and the heading it
-// stands under (empty: none is known). The most certain label is first. It uses
-// nothing but the text, so that a text can claim anything: labels rank what
-// people read, and decide nothing.
-func Classify(text, section string) []upgrade.NoteLabel {
-	if len(text) > readForLabels {
-		text = text[:readForLabels]
-	}
-	lower := strings.ToLower(text)
-	found := map[upgrade.NoteLabelName]*upgrade.NoteLabel{}
-	add := func(label upgrade.NoteLabelName, share float64, why string) {
-		l := found[label]
-		if l == nil {
-			l = &upgrade.NoteLabel{Name: label}
-			found[label] = l
-		}
-		l.Confidence = 1 - (1-l.Confidence)*(1-share)
-		l.Why = append(l.Why, why)
-	}
-	for _, c := range cues {
-		if slices.ContainsFunc(c.any, func(s string) bool { return strings.Contains(lower, s) }) && c.match.MatchString(lower) {
-			add(c.label, c.share, c.why)
-		}
-	}
-	for _, d := range doubts {
-		concerns := slices.ContainsFunc(d.labels, func(n upgrade.NoteLabelName) bool { return found[n] != nil })
-		if concerns && d.match.MatchString(lower) {
-			for _, label := range d.labels {
-				if l := found[label]; l != nil {
-					l.Confidence *= d.factor
-				}
-			}
-		}
-	}
+// Classify says what a note probably is, from its plain text, the heading it
+// stands under (empty: none is known) and its SIGs, which may also stand at the
+// end of the text as they do in a changelog: "[SIG Auth and Node]". The most
+// certain label is first. It uses nothing but the text, so that a text can claim
+// anything: labels rank what people read, and decide nothing.
+func Classify(text, section string, sigs ...string) []upgrade.NoteLabel {
+	text, sigs = credits(text, sigs)
+	text, lower := readable(text)
+	found := byCues(lower)
 	kind := kindOf(section)
 	if kind != "" && kind != "deprecation" {
 		weaken(found[upgrade.NoteDeprecation], otherHeading)
@@ -152,18 +132,21 @@ func Classify(text, section string) []upgrade.NoteLabel {
 			weaken(found[upgrade.NoteAPIChange], laterHeading)
 		}
 	}
+	if kind == "" && text != "" {
+		byWords(found, text, sigs)
+	}
 	heading := `stands under "` + section + `"`
 	switch {
 	case section == urgent:
-		add(upgrade.NoteActionRequired, byHeading, heading)
-		add(upgrade.NoteBreaking, 0.7, heading)
+		found.add(upgrade.NoteActionRequired, byHeading, heading)
+		found.add(upgrade.NoteBreaking, 0.7, heading)
 	case section == Important:
-		add(upgrade.NoteActionRequired, 0.4, heading)
-		add(upgrade.NoteBreaking, 0.4, heading)
+		found.add(upgrade.NoteActionRequired, 0.4, heading)
+		found.add(upgrade.NoteBreaking, 0.4, heading)
 	case kind == "deprecation":
-		add(upgrade.NoteDeprecation, byHeading, heading)
+		found.add(upgrade.NoteDeprecation, byHeading, heading)
 	case kind == "api-change":
-		add(upgrade.NoteAPIChange, byHeading, heading)
+		found.add(upgrade.NoteAPIChange, byHeading, heading)
 	}
 	var out []upgrade.NoteLabel
 	for _, l := range found {
@@ -178,8 +161,54 @@ func Classify(text, section string) []upgrade.NoteLabel {
 	return out
 }
 
+// labels are those of one note.
+type labels map[upgrade.NoteLabelName]*upgrade.NoteLabel
+
+func (found labels) add(label upgrade.NoteLabelName, share float64, why string) {
+	l := found[label]
+	if l == nil {
+		l = &upgrade.NoteLabel{Name: label}
+		found[label] = l
+	}
+	l.Confidence = 1 - (1-l.Confidence)*(1-share)
+	l.Why = append(l.Why, why)
+}
+
+// byCues labels a text in lower case by its phrases alone.
+func byCues(lower string) labels {
+	found := labels{}
+	for _, c := range cues {
+		if c.in(lower) {
+			found.add(c.label, c.share, c.why)
+		}
+	}
+	for _, d := range doubts {
+		concerns := slices.ContainsFunc(d.labels, func(n upgrade.NoteLabelName) bool { return found[n] != nil })
+		if concerns && d.match.MatchString(lower) {
+			for _, label := range d.labels {
+				weaken(found[label], d.factor)
+			}
+		}
+	}
+	return found
+}
+
 func weaken(l *upgrade.NoteLabel, factor float64) {
 	if l != nil {
 		l.Confidence *= factor
 	}
+}
+
+func (c cue) in(lower string) bool {
+	return slices.ContainsFunc(c.any, func(s string) bool { return strings.Contains(lower, s) }) && c.match.MatchString(lower)
+}
+
+// credits cuts what stands behind an entry's text in a changelog, "(#134298,
+// @kannon92) [SIG Node]", and reads the SIGs there unless they are known.
+func credits(text string, known []string) (string, []string) {
+	bare := creditPattern.ReplaceAllString(text, "")
+	if known == nil {
+		known = sigs(text[len(bare):])
+	}
+	return bare, known
 }

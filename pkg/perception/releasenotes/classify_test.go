@@ -29,6 +29,9 @@ func TestClassifyKnowsWhatANoteAsksForAndWhatItNearlyDoes(t *testing.T) {
 		{"The deprecated feature gate was removed.", "", nil, []upgrade.NoteLabelName{old}},
 		{"Added a new field spec.resize to the Pod API.", "", []upgrade.NoteLabelName{api}, []upgrade.NoteLabelName{old, breaks}},
 		{"kubectl: added a field to the output of the API.", "", nil, []upgrade.NoteLabelName{api}},
+		{"[action-required] Change your plugin.", "", []upgrade.NoteLabelName{act}, nil},
+		{"Actions are needed: change your plugin.", "", []upgrade.NoteLabelName{act}, nil},
+		{"No manual action is needed.", "", nil, []upgrade.NoteLabelName{act, breaks}},
 		{"Something.", "Deprecation", []upgrade.NoteLabelName{old}, []upgrade.NoteLabelName{api}},
 		{"Something.", "API Change", []upgrade.NoteLabelName{api}, []upgrade.NoteLabelName{old}},
 		{"Something.", "Urgent Upgrade Notes", []upgrade.NoteLabelName{act, breaks}, nil},
@@ -47,6 +50,23 @@ func TestClassifyKnowsWhatANoteAsksForAndWhatItNearlyDoes(t *testing.T) {
 				t.Errorf("%q under %q is %s: %+v", tt.text, tt.section, name, n.Labels)
 			}
 		}
+	}
+}
+
+func TestClassifyReadsSIGs(t *testing.T) {
+	const text = "Promoted the MatchLabelKeys fields of affinity to beta."
+	of := func(labels []upgrade.NoteLabel) float64 {
+		return upgrade.ReleaseNote{Labels: labels}.Confidence(upgrade.NoteAPIChange)
+	}
+	told := of(releasenotes.Classify(text, "", "API Machinery", "Apps", "Node", "Scheduling", "Testing"))
+	read := of(releasenotes.Classify(text+" (#134298, @somebody) [SIG API Machinery, Apps, Node, Scheduling and Testing]", ""))
+	other := of(releasenotes.Classify(text, "", "CLI"))
+	if told != read || told < upgrade.NoteLikely || other >= told {
+		t.Errorf("with SIGs %v, with SIGs in the text %v, with another SIG %v", told, read, other)
+	}
+	labels := releasenotes.Classify(text, "", "API Machinery", "Apps")
+	if i := slices.IndexFunc(labels, func(l upgrade.NoteLabel) bool { return l.Name == upgrade.NoteAPIChange }); i < 0 || !slices.Contains(labels[i].Why, "names a field") {
+		t.Errorf("nothing says why: %+v", labels)
 	}
 }
 
@@ -90,7 +110,8 @@ func (s score) String() string {
 // TestLabels measures the classifier against the authors' own labels. Their
 // labels are theirs: not every note that says "action required" has the label,
 // and some with it say nothing of the kind. The floors are those of the versions
-// that nothing was tuned on.
+// that no cue was tuned on; of API changes from the text alone, which the model
+// was trained on, TestModelOnVersionsItHasNotSeen has what counts.
 func TestLabels(t *testing.T) {
 	type key struct {
 		minor   int
@@ -150,14 +171,17 @@ func TestLabels(t *testing.T) {
 					how = "with heading"
 				}
 				tuned := "held out"
-				if minor%2 == 1 {
+				if name == upgrade.NoteAPIChange && !heading {
+					tuned = "trained on" // see TestModelOnVersionsItHasNotSeen
+				} else if minor%2 == 1 {
 					tuned = "tuned on"
-				} else {
+				}
+				if minor%2 == 0 {
 					held = score{held.hit + s.hit, held.wrong + s.wrong, held.missed + s.missed}
 				}
 				t.Logf("%-14s %s 1.%d (%s): %v", name, how, minor, tuned, s)
 			}
-			t.Logf("%-14s held out together: %v", name, held)
+			t.Logf("%-14s 1.32 and 1.34 together: %v", name, held)
 			if floor := floors[key{name: name, heading: heading}]; held.precision() < floor.precision || held.recall() < floor.recall {
 				t.Errorf("%s, heading %v: %v is below %+v", name, heading, held, floor)
 			}

@@ -50,7 +50,7 @@ var (
 func ParseMarkdown(source []byte, version upgrade.Version) []upgrade.ReleaseNote {
 	notes := entries(source, version)
 	for i, n := range notes {
-		notes[i].Labels = Classify(n.Text, n.Section)
+		notes[i].Labels = Classify(n.Text, n.Section, n.SIGs...)
 	}
 	return notes
 }
