@@ -243,6 +243,7 @@ type Service struct {
 	LoadBalancerHosts []string          `json:"loadBalancerHosts,omitempty"`
 	LoadBalancerClass string            `json:"loadBalancerClass,omitempty"`
 	Annotations       map[string]string `json:"annotations,omitempty"` // of load balancers and external-dns only
+	Metrics           bool              `json:"metrics,omitempty"`     // its ports are named for metrics: only monitoring asks it
 	ReadyEndpoints    int               `json:"readyEndpoints"`        // addresses that are ready in its EndpointSlices; -1: not seen
 }
 

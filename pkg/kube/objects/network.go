@@ -9,10 +9,16 @@ type Service struct {
 
 // ServiceSpec is of a Service.
 type ServiceSpec struct {
+	Ports             []ServicePort     `json:"ports" pb:"1"`
 	Selector          map[string]string `json:"selector" pb:"2"`
 	Type              string            `json:"type" pb:"4"`
 	ExternalName      string            `json:"externalName" pb:"10"`
 	LoadBalancerClass *string           `json:"loadBalancerClass" pb:"21"`
+}
+
+// ServicePort is of a ServiceSpec.
+type ServicePort struct {
+	Name string `json:"name" pb:"1"`
 }
 
 // ServiceStatus is of a Service.

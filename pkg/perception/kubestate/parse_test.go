@@ -73,6 +73,18 @@ func TestFlagsOfTwoWords(t *testing.T) {
 	}
 }
 
+func TestServicesThatOnlyMonitoringAsks(t *testing.T) {
+	for text, want := range map[string]bool{"tcp-prometheus-servicemonitor": true, "http-metrics metrics": true, "http": false, "http metrics": false, "": false} {
+		var s objects.Service
+		for _, name := range strings.Fields(text) {
+			s.Spec.Ports = append(s.Spec.Ports, objects.ServicePort{Name: name})
+		}
+		if got, _ := service(&s); got.Metrics != want {
+			t.Errorf("ports %q: %t", text, got.Metrics)
+		}
+	}
+}
+
 func TestTargetGroupBindingsThatControllersMake(t *testing.T) {
 	for label, want := range map[string]bool{"ingress.k8s.aws/stack": true, "service.k8s.aws/stack-name": true, "service.eks.amazonaws.com/stack": true, "ingress.eks.amazonaws.com/stack": true,
 		"gateway.k8s.aws.alb/stack-name": true, "example.com/stack": false, "eks.amazonaws.com/stack": false, "service.eks.amazonaws.com/team": false, "stack": false} {

@@ -11,7 +11,15 @@ import (
 
 func service(s *objects.Service) (upgrade.Service, bool) {
 	return upgrade.Service{Object: ref("v1", "Service", &s.ObjectMeta), Type: or(&s.Spec.Type, "ClusterIP"), Selector: s.Spec.Selector, ExternalName: s.Spec.ExternalName,
-		LoadBalancerClass: text(s.Spec.LoadBalancerClass), LoadBalancerHosts: balancers(s.Status), Annotations: outward(s.Annotations), ReadyEndpoints: -1}, true
+		LoadBalancerClass: text(s.Spec.LoadBalancerClass), LoadBalancerHosts: balancers(s.Status), Annotations: outward(s.Annotations), Metrics: onlyMetrics(s.Spec.Ports), ReadyEndpoints: -1}, true
+}
+
+// onlyMetrics reports whether all ports are named for what monitoring reads, as charts
+// do ("http-metrics", "tcp-prometheus-servicemonitor").
+func onlyMetrics(ports []objects.ServicePort) bool {
+	return len(ports) > 0 && !slices.ContainsFunc(ports, func(p objects.ServicePort) bool {
+		return !strings.Contains(p.Name, "metrics") && !strings.Contains(p.Name, "prometheus")
+	})
 }
 
 func balancers(s objects.ServiceStatus) []string {

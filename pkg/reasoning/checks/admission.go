@@ -215,6 +215,9 @@ func resources(rules []upgrade.AdmissionRule) string {
 	set := map[string]bool{}
 	for _, r := range rules {
 		for _, x := range r.Resources {
+			if x == "*" || x == "*/*" {
+				x = "all objects of " + some(r.APIGroups)
+			}
 			set[x] = true
 		}
 	}

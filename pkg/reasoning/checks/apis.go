@@ -89,7 +89,7 @@ func deprecatedRequests(v View, c Check) []upgrade.Finding {
 		}
 		if u.Verdict == apiuse.Fixed {
 			f = at(f, upgrade.Info)
-			f.Remedy = "nothing: refresh the insight on that day, or earlier: aws eks start-insights-refresh"
+			f.Remedy = "nothing: EKS looks back 30 days, so that a refresh before that day shows the same"
 		}
 		out = append(out, f)
 	}

@@ -169,6 +169,10 @@ func TestChecksFindWhatIsWrong(t *testing.T) {
 			c.AWS.PodNetwork = nil
 			c.NotChecked = []upgrade.NotChecked{{Part: checks.AWSPodNetwork, What: "the pods' network", Why: "vpc-cni is no add-on", Remedy: "look"}}
 		}, []want{{"perception-complete", upgrade.Medium, false, true, "vpc-cni is no add-on"}}},
+		{"an insight of which nobody asks any more", func(_ *request, c *cluster) { c.AWS.Insights[0] = asked(c.AWS.Insights[0], 9) },
+			[]want{{"eks-insights", upgrade.High, false, false, "nobody has asked since 2026-07-23: fixed, as far as clients go that ask once a week, and the insight clears on 2026-08-22"}, {"deprecated-requests", upgrade.Info, false, false, "fixed: no request since 2026-07-23"}}},
+		{"an insight of which somebody asks", func(_ *request, c *cluster) { c.AWS.Insights[0] = asked(c.AWS.Insights[0], 7) },
+			[]want{{"eks-insights", upgrade.Critical, true, false, "old/1.0: 3 requests in 30 days, last at 2026-07-25"}, {"deprecated-requests", upgrade.Info, false, false, "fixed: no request since 2026-07-25"}}},
 		{"a node is joining", func(r *request, c *cluster) {
 			r.Strategy = upgrade.InPlace
 			c.Kubernetes.Nodes[1].KubeletVersion = upgrade.Version{}
@@ -196,6 +200,13 @@ func TestChecksFindWhatIsWrong(t *testing.T) {
 			}
 		})
 	}
+}
+
+// asked is an insight that fails because of a client that asked last some days ago.
+func asked(i upgrade.Insight, days int) upgrade.Insight {
+	client := upgrade.InsightClient{UserAgent: "old/1.0", Requests30Days: 3, LastRequest: upgrade.At(reasoningtest.Now.AddDate(0, 0, -days))}
+	i.Status, i.Deprecations = "ERROR", []upgrade.InsightDeprecation{{Usage: "/apis/example.com/v1/things", Clients: []upgrade.InsightClient{client}}}
+	return i
 }
 
 func TestViewRefusesSnapshotsThatDoNotBelongTogether(t *testing.T) {

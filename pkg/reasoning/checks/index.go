@@ -123,9 +123,25 @@ func (x *index) labelsOf(pod int) map[string]string {
 	return nil
 }
 
-// serves reports whether a Service sends requests to the workload's pods.
-func (x *index) serves(workload int) bool {
-	return len(x.services[workload]) > 0 || len(x.kube.Workloads[workload].DependsOn.Services) > 0
+// serves reports whether a Service sends requests to the workload's pods: another
+// one than monitoring's.
+func (x *index) serves(workload int) bool { return x.serviceOf(workload) != "" }
+
+// serviceOf names a Service that sends requests to the workload; "" when there is
+// none.
+func (x *index) serviceOf(workload int) string {
+	for _, i := range x.services[workload] {
+		if s := &x.kube.Services[i]; !s.Metrics {
+			return s.Object.Name
+		}
+	}
+	w := &x.kube.Workloads[workload]
+	for _, name := range w.DependsOn.Services {
+		if i, ok := x.service[upgrade.ObjectName{Namespace: w.Object.Namespace, Name: name}]; !ok || !x.kube.Services[i].Metrics {
+			return name
+		}
+	}
+	return ""
 }
 
 // replicas is how many pods the workload keeps: as it says, or as its autoscaler

@@ -47,7 +47,12 @@ func eksInsights(v View, c Check) []upgrade.Finding {
 				out = append(out, at(c.unseen(fmt.Sprintf("%s passed %s ago and was not looked at since", i.Name, age.Round(time.Hour)), "refresh it: "+refreshAgain+v.Request.Cluster), upgrade.Medium))
 			}
 		case "ERROR":
-			out = append(out, c.blocking(evidence, recommended(i)+", "+refresh))
+			f := c.blocking(evidence, recommended(i)+", "+refresh)
+			if last, yes := quiet(i, v.Now); yes {
+				f = at(unblocked(f), upgrade.High)
+				f.Evidence += fmt.Sprintf("; nobody has asked since %s: fixed, as far as clients go that ask once a week, and the insight clears on %s", last.Format(time.DateOnly), last.Add(remembered).Format(time.DateOnly))
+			}
+			out = append(out, f)
 		case "WARNING":
 			out = append(out, at(c.finding(evidence, recommended(i)+", "+refresh), upgrade.Medium))
 		default:
@@ -58,6 +63,29 @@ func eksInsights(v View, c Check) []upgrade.Finding {
 		out = append(out, at(c.unseen(fmt.Sprintf("EKS has no insight about %s", versionsText(hops)), "refresh them: "+refreshAgain+v.Request.Cluster), upgrade.Medium))
 	}
 	return out
+}
+
+// remembered is for how long EKS looks back at requests: 30 days of the audit
+// log. Source: https://docs.aws.amazon.com/eks/latest/userguide/cluster-insights.html
+const remembered = 30 * 24 * time.Hour
+
+// quiet returns the last request of an insight of deprecated APIs when it is more
+// than a week past: weekly jobs have then had their turn.
+func quiet(i upgrade.Insight, now time.Time) (last time.Time, yes bool) {
+	for _, d := range i.Deprecations {
+		if len(d.Clients) == 0 {
+			return last, false // who asks is not known
+		}
+		for _, c := range d.Clients {
+			if c.LastRequest.IsZero() {
+				return last, false
+			}
+			if c.LastRequest.After(last) {
+				last = c.LastRequest.Time
+			}
+		}
+	}
+	return last, !last.IsZero() && now.Sub(last) > 8*24*time.Hour
 }
 
 const rollbackReadiness = "ROLLBACK_READINESS"

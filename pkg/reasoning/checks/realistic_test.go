@@ -54,7 +54,23 @@ func TestFindingsOfRealApplications(t *testing.T) {
 func realApplications(t *testing.T, healthy *upgrade.KubernetesState) *upgrade.KubernetesState {
 	t.Helper()
 	const clusters = "../../../test/testdata/clusters/"
-	files, err := manifests.Read(clusters+"online-boutique", clusters+"kube-prometheus")
+	return living(t, healthy, []upgrade.Workload{ // which the operator makes
+		of("alertmanager-main", map[string]string{"app.kubernetes.io/component": "alert-router", "app.kubernetes.io/instance": "main", "app.kubernetes.io/name": "alertmanager", "app.kubernetes.io/part-of": "kube-prometheus"}),
+		of("prometheus-k8s", map[string]string{"app.kubernetes.io/component": "prometheus", "app.kubernetes.io/instance": "k8s", "app.kubernetes.io/name": "prometheus", "app.kubernetes.io/part-of": "kube-prometheus"}),
+	}, clusters+"online-boutique", clusters+"kube-prometheus")
+}
+
+func of(name string, labels map[string]string) upgrade.Workload {
+	w := statefulSet(name, 2, in("monitoring"))
+	w.Template.Labels, w.Selector.Labels = labels, labels
+	return w
+}
+
+// living gives what manifests say the status that a healthy cluster of three
+// nodes in two zones would.
+func living(t *testing.T, healthy *upgrade.KubernetesState, more []upgrade.Workload, paths ...string) *upgrade.KubernetesState {
+	t.Helper()
+	files, err := manifests.Read(paths...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,24 +83,21 @@ func realApplications(t *testing.T, healthy *upgrade.KubernetesState) *upgrade.K
 		t.Fatalf("not read: %v", unread)
 	}
 	s.ServerVersion, s.GitVersion, s.DeprecatedAPIs, s.RequestedAPIs = healthy.ServerVersion, healthy.GitVersion, healthy.DeprecatedAPIs, healthy.RequestedAPIs
+	s.Issuer = healthy.Issuer
 	s.HelmReleases, s.Volumes, s.Attachments, s.APIServices, s.KubeProxy, s.Usage = healthy.HelmReleases, healthy.Volumes, healthy.Attachments, healthy.APIServices, healthy.KubeProxy, healthy.Usage
 	s.Nodes = append(slices.Clone(healthy.Nodes), healthy.Nodes[0])
 	for i, zone := range []string{"eu-west-1a", "eu-west-1b", "eu-west-1a"} {
 		s.Nodes[i].Name, s.Nodes[i].Zone, s.Nodes[i].Runtime, s.Nodes[i].OSImage = fmt.Sprintf("node-%d", i), zone, "containerd://2.1.4", "Amazon Linux 2023.8.20250721"
 	}
-	for name, labels := range map[string]map[string]string{ // which the operator makes
-		"alertmanager-main": {"app.kubernetes.io/component": "alert-router", "app.kubernetes.io/instance": "main", "app.kubernetes.io/name": "alertmanager", "app.kubernetes.io/part-of": "kube-prometheus"},
-		"prometheus-k8s":    {"app.kubernetes.io/component": "prometheus", "app.kubernetes.io/instance": "k8s", "app.kubernetes.io/name": "prometheus", "app.kubernetes.io/part-of": "kube-prometheus"},
-	} {
-		w := statefulSet(name, 2, in("monitoring"))
-		w.Template.Labels, w.Selector.Labels = labels, labels
-		s.Workloads = append(s.Workloads, w)
-	}
+	s.Workloads = append(s.Workloads, more...)
 	slices.SortFunc(s.Workloads, func(a, b upgrade.Workload) int { return strings.Compare(a.Object.String(), b.Object.String()) })
 	s.Pods = []upgrade.Pod{}
 	ready := map[upgrade.ObjectName]int{}
 	for i := range s.Workloads {
 		w := &s.Workloads[i]
+		if w.Object.Kind == "DaemonSet" {
+			w.Desired = len(s.Nodes)
+		}
 		w.Ready, w.Source = w.Desired, ""
 		for n := range w.Desired {
 			s.Pods = append(s.Pods, upgrade.Pod{Namespace: w.Object.Namespace, Name: fmt.Sprintf("%s-%d", w.Object.Name, n), Node: (i + n) % 3, Workload: i})
@@ -110,6 +123,38 @@ func realApplications(t *testing.T, healthy *upgrade.KubernetesState) *upgrade.K
 		r.Established, r.StoredVersions = true, []string{r.Versions[0].Name}
 	}
 	return &s
+}
+
+// TestFindingsOfATypicalCluster is about what most clusters are: nothing of what
+// EKS itself runs may be found fault with, and nothing may block.
+func TestFindingsOfATypicalCluster(t *testing.T) {
+	for _, strategy := range []upgrade.Strategy{upgrade.InPlace, upgrade.BlueGreen} {
+		t.Run(string(strategy), func(t *testing.T) {
+			all := run(t, func(r *upgrade.Request, c *reasoningtest.Cluster) {
+				r.Strategy = strategy
+				c.Kubernetes = living(t, c.Kubernetes, nil, "testdata/typical")
+				arn := c.Kubernetes.TargetGroupBindings[0].TargetGroupARN
+				c.AWS.Surroundings.TargetGroups = []upgrade.TargetGroup{{Name: "k8s-shop-web-1a2b3c4d5e", ARN: arn, LoadBalancers: []string{"arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/k8s-shop-web/0"},
+					Owner: upgrade.TagOwner{By: "controller", Cluster: "shop"}, Targets: &upgrade.TargetHealth{Healthy: 3}}}
+				for _, a := range []struct{ name, version string }{{"coredns", "v1.12.3-eksbuild.1"}, {"aws-ebs-csi-driver", "v1.49.0-eksbuild.1"}, {"metrics-server", "v0.8.0-eksbuild.2"}} {
+					offered := map[string]upgrade.AddonChoice{"1.34": {Default: a.version, Versions: []string{a.version}}, "1.35": {Default: a.version, Versions: []string{a.version}}}
+					c.AWS.Addons = append(c.AWS.Addons, upgrade.Addon{Name: a.name, Version: a.version, Status: "ACTIVE", Compatible: offered})
+				}
+				c.Kubernetes.Volumes = []upgrade.PersistentVolume{{Name: "pvc-1", Driver: "ebs.csi.aws.com", Handle: "vol-1", Zones: []string{"eu-west-1a"}, Reclaim: "Delete", Claim: upgrade.ObjectName{Namespace: "shop", Name: "data-orders-0"}}}
+			})
+			var rows []string
+			for _, f := range all {
+				rows = append(rows, f.Check+" "+line(f))
+				if f.Blocks && strategy == upgrade.InPlace {
+					t.Errorf("it would block an upgrade in place: %s %s", f.Check, line(f))
+				}
+				if f.Object != nil && f.Object.Namespace == "kube-system" && f.Severity.Rank() < upgrade.Low.Rank() && strategy == upgrade.InPlace {
+					t.Errorf("nobody but EKS could repair it: %s %s", f.Check, line(f))
+				}
+			}
+			compare(t, "testdata/typical-"+string(strategy)+".txt", strings.Join(rows, "\n")+"\n")
+		})
+	}
 }
 
 func compare(t *testing.T, path, got string) {

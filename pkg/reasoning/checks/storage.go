@@ -273,7 +273,7 @@ func reclaimed(v View, c Check) []upgrade.Finding {
 	if len(names) == 0 {
 		return nil
 	}
-	return []upgrade.Finding{c.found(v, fmt.Sprintf("%s have the reclaim policy Delete: %s", count(len(names), "volume"), some(names)))}
+	return []upgrade.Finding{c.found(v, fmt.Sprintf("the reclaim policy of %s is Delete: %s", count(len(names), "volume"), some(names)))}
 }
 
 func badAttachments(v View, c Check) []upgrade.Finding {

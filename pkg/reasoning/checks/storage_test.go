@@ -68,7 +68,7 @@ func TestStorageChecks(t *testing.T) {
 		{check: "local-volumes", name: "nobody claims it", change: claimed("a", "data", free, func(p *pv) { p.Nodes = []string{"node-a"} })},
 		{check: "local-volumes", name: "EBS", change: claimed("a", "data")},
 
-		{check: "volume-reclaim-delete", name: "blue/green", change: claimed("a", "data", func(p *pv) { p.Reclaim = "Delete" }), blueGreen: true, want: []string{"medium: 1 volume have the reclaim policy Delete: shop/data"}},
+		{check: "volume-reclaim-delete", name: "blue/green", change: claimed("a", "data", func(p *pv) { p.Reclaim = "Delete" }), blueGreen: true, want: []string{"medium: the reclaim policy of 1 volume is Delete: shop/data"}},
 		{check: "volume-reclaim-delete", name: "in place", change: claimed("a", "data", func(p *pv) { p.Reclaim = "Delete" })},
 		{check: "volume-reclaim-delete", name: "kept", change: claimed("a", "data"), blueGreen: true},
 

@@ -79,14 +79,6 @@ func tooFewReplicas(v View, c Check) []upgrade.Finding {
 	})
 }
 
-// serviceOf names a Service that sends requests to the workload.
-func (x *index) serviceOf(workload int) string {
-	if s := x.services[workload]; len(s) > 0 {
-		return x.kube.Services[s[0]].Object.Name
-	}
-	return x.kube.Workloads[workload].DependsOn.Services[0]
-}
-
 func minReady(v View, c Check) []upgrade.Finding {
 	return each(v, c, func(i int, w *upgrade.Workload) (string, upgrade.Severity) {
 		if !kept(w) || w.MinReadySeconds > 0 || v.index.replicas(i) < 2 {
