@@ -14,6 +14,7 @@ type Proof struct {
 	Unchanged int            `json:"unchanged"`         // manifests that both versions reject, prune or warn about in the same way
 	LeftOut   int            `json:"leftOut,omitempty"` // Secrets and other kinds that are never tried
 	NotTried  []NotChecked   `json:"notTried,omitempty"`
+	Back      *Proof         `json:"back,omitempty"` // of the way back from Version; nil: it was not tried
 }
 
 // Rollback reports whether the proof is of a way back: results are then what

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
 
@@ -66,13 +67,7 @@ func TestAssessARealControlPlane(t *testing.T) {
 	if _, err := cluster.Load(t.Context(), rest, manifest); err != nil {
 		t.Fatal(err)
 	}
-	config := api.NewConfig()
-	config.Clusters["shop"] = &api.Cluster{Server: rest.Host, CertificateAuthorityData: rest.CAData}
-	config.AuthInfos["me"] = &api.AuthInfo{ClientCertificateData: rest.CertData, ClientKeyData: rest.KeyData, Token: rest.BearerToken}
-	config.Contexts["shop"], config.CurrentContext = &api.Context{Cluster: "shop", AuthInfo: "me"}, "shop"
-	if err := clientcmd.WriteToFile(*config, kubeconfig); err != nil {
-		t.Fatal(err)
-	}
+	writeKubeconfig(t, rest, kubeconfig)
 
 	var out, progress bytes.Buffer
 	code := cli.Run(t.Context(), []string{"assess", "--offline", "--kubeconfig", kubeconfig, "--manifests", manifest, "-o", "json"}, strings.NewReader(""), &out, &progress)
@@ -93,5 +88,17 @@ func TestAssessARealControlPlane(t *testing.T) {
 		if s.Source == upgrade.SourceKubernetes && s.Status == assess.Unread || s.Source == upgrade.SourceAWS && s.Status != assess.NotAsked {
 			t.Errorf("%+v", s)
 		}
+	}
+}
+
+// writeKubeconfig writes a kubeconfig whose context shop leads to a cluster.
+func writeKubeconfig(t *testing.T, rest *rest.Config, file string) {
+	t.Helper()
+	config := api.NewConfig()
+	config.Clusters["shop"] = &api.Cluster{Server: rest.Host, CertificateAuthorityData: rest.CAData}
+	config.AuthInfos["me"] = &api.AuthInfo{ClientCertificateData: rest.CertData, ClientKeyData: rest.KeyData, Token: rest.BearerToken}
+	config.Contexts["shop"], config.CurrentContext = &api.Context{Cluster: "shop", AuthInfo: "me"}, "shop"
+	if err := clientcmd.WriteToFile(*config, file); err != nil {
+		t.Fatal(err)
 	}
 }

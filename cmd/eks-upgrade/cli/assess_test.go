@@ -134,6 +134,22 @@ func TestAssessExitCodes(t *testing.T) {
 	}
 }
 
+// What a rules file says of an API decides like the agent's own table.
+func TestAssessKnowsTheUsersAPIs(t *testing.T) {
+	f := assessing(t)
+	write(t, "in/a.yaml", "apiVersion: acme.example.com/v1alpha1\nkind: Widget\nmetadata: {name: w, namespace: jobs}\n")
+	write(t, "rules.yaml", "apis:\n- {group: acme.example.com, versions: [v1alpha1], kinds: {Widget: widgets}, deprecated: \"1.30\", removed: \"1.35\", replacement: v1, source: \"https://example.com\"}\n"+
+		"suppressions:\n- check: deprecated-apis\n  object: {kind: CronJob}\n  reason: it went\n  until: 2020-01-01\n")
+	args := []string{"assess", "--offline", "--manifests", "in", "--target", "1.35"}
+	if code := f.run(t.Context(), args); code != exitOK {
+		t.Fatalf("exit code %d\n%s", code, f.out.String())
+	}
+	f.out.Reset()
+	if code := f.run(t.Context(), append(args, "--rules", "rules.yaml")); code != exitBlocked || !strings.Contains(f.out.String(), "Widget jobs/w: acme.example.com/v1alpha1 is not served any more in 1.35") || !strings.Contains(f.out.String(), "suppression-expired") {
+		t.Errorf("exit code %d\n%s\n%s", code, f.out.String(), f.err.String())
+	}
+}
+
 func TestAssessReadsStandardInput(t *testing.T) {
 	f := assessing(t)
 	*f.stdin = *strings.NewReader(configMap + "---\n" + legacyCronJob)

@@ -88,16 +88,25 @@ func warned(v View, c Check) []upgrade.Finding {
 
 // lostOnRollback is of a proof of the version before.
 func lostOnRollback(v View, c Check) []upgrade.Finding {
-	if !v.Proof.Rollback() {
+	back := v.Proof
+	if back.Back != nil {
+		back = back.Back
+	}
+	if !back.Rollback() {
 		return nil
 	}
 	var out []upgrade.Finding
-	for _, r := range v.Proof.Results {
+	for _, n := range back.NotTried {
+		if back != v.Proof { // else proof-complete says it
+			out = append(out, c.unseen(fmt.Sprintf("%s could not be tried on %s: %s", n.What, back.Version, n.Why), n.Remedy))
+		}
+	}
+	for _, r := range back.Results {
 		switch r.Verdict {
 		case upgrade.ProofRejected:
-			out = append(out, on(c.found(v, fmt.Sprintf("%s does not take it: %s", v.Proof.Version, quoted(r.Words))), r.Object))
+			out = append(out, on(c.found(v, fmt.Sprintf("%s does not take it: %s", back.Version, quoted(r.Words))), r.Object))
 		case upgrade.ProofPruned:
-			out = append(out, on(c.found(v, fmt.Sprintf("%s does not keep %s", v.Proof.Version, some(r.Fields))), r.Object))
+			out = append(out, on(c.found(v, fmt.Sprintf("%s does not keep %s", back.Version, some(r.Fields))), r.Object))
 		}
 	}
 	return out

@@ -30,16 +30,26 @@ func (p *prover) Collect(ctx context.Context, in upgrade.PerceiveInput) (upgrade
 	}
 	o := proof.Options{Programs: programs, Version: in.Run.Request.Target, Against: p.from, Manifests: p.files()}
 	var result upgrade.Proof
+	try := func(o proof.Options) (upgrade.Proof, error) { return proof.Run(ctx, o) }
 	if p.connect != nil {
 		client, err := p.connect(ctx, in.Run.Request.Cluster)
 		if err != nil {
 			return upgrade.Snapshot{}, "", err
 		}
-		if result, err = proof.OfCluster(ctx, client, o); err != nil {
+		try = func(o proof.Options) (upgrade.Proof, error) { return proof.OfCluster(ctx, client, o) }
+	}
+	if result, err = try(o); err != nil {
+		return upgrade.Snapshot{}, "", err
+	}
+	// What the cluster stores is of its version already; files may be ahead of it,
+	// and are lost when the control plane goes back.
+	if in.Run.Request.Strategy == upgrade.InPlace && p.from != (upgrade.Version{}) && len(p.manifests) > 0 {
+		o.Version, o.Against = p.from, in.Run.Request.Target
+		back, err := try(o)
+		if err != nil {
 			return upgrade.Snapshot{}, "", err
 		}
-	} else if result, err = proof.Run(ctx, o); err != nil {
-		return upgrade.Snapshot{}, "", err
+		result.Back = &back
 	}
 	return upgrade.Snapshot{Proof: &result, NotChecked: result.NotTried}, fmt.Sprintf("%d manifests tried on Kubernetes %s: %d are not taken as they are", result.Tried, result.Version, len(result.Results)), nil
 }
