@@ -3,13 +3,20 @@ package assess_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
@@ -68,6 +75,7 @@ func TestAssessARealControlPlane(t *testing.T) {
 		t.Fatal(err)
 	}
 	writeKubeconfig(t, rest, kubeconfig)
+	waitForBudget(t, rest)
 
 	var out, progress bytes.Buffer
 	code := cli.Run(t.Context(), []string{"assess", "--offline", "--kubeconfig", kubeconfig, "--manifests", manifest, "-o", "json"}, strings.NewReader(""), &out, &progress)
@@ -99,6 +107,27 @@ func writeKubeconfig(t *testing.T, rest *rest.Config, file string) {
 	config.AuthInfos["me"] = &api.AuthInfo{ClientCertificateData: rest.CertData, ClientKeyData: rest.KeyData, Token: rest.BearerToken}
 	config.Contexts["shop"], config.CurrentContext = &api.Context{Cluster: "shop", AuthInfo: "me"}, "shop"
 	if err := clientcmd.WriteToFile(*config, file); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// waitForBudget waits until the control plane has counted the pods of the budget db.
+func waitForBudget(t *testing.T, rest *rest.Config) {
+	t.Helper()
+	client, err := dynamic.NewForConfig(rest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	budgets := client.Resource(schema.GroupVersionResource{Group: "policy", Version: "v1", Resource: "poddisruptionbudgets"}).Namespace("default")
+	err = wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+		b, err := budgets.Get(ctx, "db", metav1.GetOptions{})
+		if err != nil {
+			return false, err
+		}
+		pods, _, err := unstructured.NestedInt64(b.Object, "status", "expectedPods")
+		return pods == 1, err
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 }

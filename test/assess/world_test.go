@@ -183,6 +183,7 @@ func TestAssessAClusterOfEKS(t *testing.T) {
 	manifest, grant := filepath.Join(dir, "bad.yaml"), filepath.Join(dir, "grant.yaml")
 	check(t, os.WriteFile(manifest, []byte(bad), 0o600))
 	a := newAccount(t, "1.35", manifest)
+	waitForBudget(t, a.rest())
 
 	t.Run("what was refused can be granted", func(t *testing.T) {
 		a.t = t
