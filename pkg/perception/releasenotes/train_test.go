@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/upgrade"
@@ -31,16 +32,17 @@ type example struct {
 
 func (e *example) changesAPI() bool { return slices.Contains(e.Kinds, "api-change") }
 
-func examples(t *testing.T) []*example {
+// examples are read once: three tests need them.
+var examples = sync.OnceValue(func() []*example {
 	var out []*example
 	for minor := 31; minor <= 34; minor++ {
 		data, err := os.ReadFile(fmt.Sprintf("testdata/labelled-1.%d.json", minor))
 		if err != nil {
-			t.Fatal(err)
+			panic(err)
 		}
 		var notes []*example
 		if err := json.Unmarshal(data, &notes); err != nil {
-			t.Fatal(err)
+			panic(err)
 		}
 		for _, e := range notes {
 			e.minor, e.plain = minor, Plain(e.Text)
@@ -49,7 +51,7 @@ func examples(t *testing.T) []*example {
 		out = append(out, notes...)
 	}
 	return out
-}
+})
 
 // without returns what a model may see that is tried on a version: nothing of
 // its pull requests, and no text that begins like one of its texts.
@@ -174,7 +176,7 @@ func (m model) table() []byte {
 
 // TestWeights holds that weights.tsv is what training yields.
 func TestWeights(t *testing.T) {
-	want := train(examples(t))
+	want := train(examples())
 	if *update {
 		if err := os.WriteFile("weights.tsv", want.table(), 0o644); err != nil {
 			t.Fatal(err)
@@ -219,7 +221,7 @@ func (s tally) String() string {
 // TestModelOnVersionsItHasNotSeen trains without each version in turn and tries
 // the model on it. The cues alone are what it has to beat.
 func TestModelOnVersionsItHasNotSeen(t *testing.T) {
-	all := examples(t)
+	all := examples()
 	const cuesAlone, textAlone, withSIGs = "cues alone", "text alone", "with SIGs"
 	ways := []string{cuesAlone, textAlone, withSIGs}
 	together := map[string]*tally{cuesAlone: {}, textAlone: {}, withSIGs: {}}
