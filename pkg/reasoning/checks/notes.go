@@ -112,7 +112,7 @@ func noteFindings(c Check, all []rankedNote) []upgrade.Finding {
 		if len(text) > maxNoteText {
 			text = strings.ToValidUTF8(text[:maxNoteText], "") + " ..."
 		}
-		evidence := fmt.Sprintf("%s %s, %s (%s, confidence %.2f): %s", n.Source, n.Version, n.Section, n.label.Name, n.label.Confidence, text)
+		evidence := fmt.Sprintf("%s (%s, confidence %.2f): %s", strings.TrimSuffix(fmt.Sprintf("%s %s, %s", n.Source, n.Version, n.Section), ", "), n.label.Name, n.label.Confidence, text)
 		if len(n.names) > 0 {
 			evidence += "; this cluster has " + some(n.names)
 		}
