@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -164,7 +165,7 @@ func TestLinesOfBuildsSayWhatTheyBelongTo(t *testing.T) {
 	common := map[string]string{"level": "warn", "execution": "shop-135", "cluster": "shop", "build": "eks-upgrade-scan:1"}
 	want := []map[string]string{
 		{"tool": "kubent", "status": "failed", "message": "kubent: failed: it ended with status 1: "},
-		{"tool": "pluto", "status": "missing", "message": "pluto: missing: it is not installed in the build image; install a pinned release of it"},
+		{"tool": "pluto", "status": "missing", "message": "pluto: missing: it is not installed in the build image; install it there, or set PLUTO_SHA256 to the SHA-256 of https://github.com/FairwindsOps/pluto/releases/download/v5.22.7/pluto_5.22.7_linux_" + runtime.GOARCH + ".tar.gz"},
 		{"tool": "prove", "status": "missing", "message": "prove: missing: there is no program eks-upgrade; put it on PATH or set EKS_UPGRADE to its path"},
 	}
 	for _, w := range want {

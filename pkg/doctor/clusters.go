@@ -163,9 +163,9 @@ func (e *examination) kubernetes(ctx context.Context, area, name string, green b
 		}
 		if missing, complete := e.reviewRole(ctx, area, client, role); !complete {
 			return
-		} else if len(missing.Rules) > 0 && role.Optional == "" {
+		} else if len(missing.Rules) > 0 && (role.Optional == "" || whole[role.Group]) { // where nothing was given yet, nothing was left out either
 			lacking = append(lacking, missing)
-			whole[role.Group] = missing.Name == role.Name
+			whole[role.Group] = whole[role.Group] || missing.Name == role.Name
 		}
 	}
 	e.deliverRole(ctx, area, client, green)
@@ -246,10 +246,12 @@ func (e *examination) reviewRole(ctx context.Context, area string, client Cluste
 		}
 		missing.Rules = append(missing.Rules, one)
 		if role.Optional != "" {
-			e.add(area, role.Name, Warning, "it is left out: "+role.Optional, "if that is not meant: kubectl apply -f docs/rbac.yaml")
 			continue
 		}
 		e.add(area, string(role.Group), Missing, "it may not "+words(q.ask)+" (it "+rule.Why+")", "kubectl apply -f docs/rbac.yaml, or the manifest of --fix-manifest")
+	}
+	if refused > 0 && role.Optional != "" {
+		e.add(area, role.Name, Warning, "it is left out: "+role.Optional, "if that is not meant: kubectl apply -f docs/rbac.yaml")
 	}
 	switch {
 	case refused == 0:

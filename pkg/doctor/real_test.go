@@ -54,7 +54,7 @@ func TestTheManifestMendsARealCluster(t *testing.T) {
 			ok[*unstructured.Unstructured](t)(client.Apply(ctx, o, "kubectl", true))
 		}
 		for {
-			if r = a.examine(o); r.Count(doctor.Missing) == 0 {
+			if r = a.examine(o); len(bad(r)) == 0 {
 				break
 			}
 			if ctx.Err() != nil {

@@ -170,3 +170,31 @@ func TestScanFilesGoesOnAfterABadFile(t *testing.T) {
 		t.Errorf("%+v, %v", set, err)
 	}
 }
+
+func TestSplitLosesNoDocument(t *testing.T) {
+	tests := []struct {
+		name, text string
+		want       []string
+	}{
+		{"one object of JSON", "\n{\"kind\": \"A\"}\n", []string{"1 at 2"}},
+		{"objects of JSON one after the other", "{\"kind\": \"A\"}\n{\n\"kind\": \"B\"} {}", []string{"1 at 1", "2 at 2", "3 at 3"}},
+		{"YAML in flow style", "{kind: A}\n---\n{kind: B}\n", []string{"1 at 1", "2 at 3"}},
+		{"JSON as documents of YAML", "{\"kind\": \"A\"}\n---\n{\"kind\": \"B\"}\n", []string{"1 at 1", "2 at 3"}},
+		{"JSON that is cut off", "{\"kind\": \"A\"}\n{\"kind\": ", []string{"1 at 1"}}, // the parser says so
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var got []string
+			Split([]byte(tt.text), func(d Document) bool {
+				got = append(got, fmt.Sprintf("%d at %d", d.Number, d.Line))
+				return true
+			})
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	if set := Scan("cut.json", []byte("{\"kind\": \"A\"}\n{\"kind\": ")); len(set.Problems) != 1 {
+		t.Errorf("what is cut off is no problem: %+v", set)
+	}
+}

@@ -2,10 +2,13 @@ package manifests
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
 	"strings"
 )
 
-// Document is one document of a YAML stream, or the object of a JSON file.
+// Document is one document of a YAML stream, or one object of a JSON file.
 type Document struct {
 	Number   int    // in its file, from 1; empty documents count
 	Line     int    // its first line that says something, from 1
@@ -15,12 +18,18 @@ type Document struct {
 }
 
 // Split calls visit for each document that is not empty, until it returns
-// false. Lines that begin with "---" part documents, as YAML has it.
+// false. Lines that begin with "---" part documents, as YAML has it; objects of
+// JSON may follow each other.
 func Split(text []byte, visit func(Document) bool) {
 	if trimmed := bytes.TrimSpace(text); len(trimmed) > 0 && trimmed[0] == '{' {
-		skipped := bytes.Count(text[:bytes.IndexByte(text, '{')], []byte("\n"))
-		visit(Document{Number: 1, Line: 1 + skipped, Text: text, first: 1})
-		return
+		if all, ok := splitJSON(text); ok {
+			for _, doc := range all {
+				if !visit(doc) {
+					return
+				}
+			}
+			return
+		}
 	}
 	doc := Document{Number: 1, first: 1}
 	begin, line := 0, 1
@@ -58,6 +67,29 @@ func Split(text []byte, visit func(Document) bool) {
 		at = next
 	}
 	emit(len(text))
+}
+
+// splitJSON reads one JSON object after the other; ok is false when the text is
+// something else, such as YAML in flow style.
+func splitJSON(text []byte) (all []Document, ok bool) {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	line, begin := 1, 0
+	for {
+		var object json.RawMessage
+		err := decoder.Decode(&object)
+		if errors.Is(err, io.EOF) {
+			return all, true
+		}
+		if err != nil {
+			return nil, false
+		}
+		end := int(decoder.InputOffset())
+		doc := Document{Number: len(all) + 1, Text: text[begin:end], first: line}
+		doc.Line = line + bytes.Count(text[begin:end-len(object)], []byte("\n"))
+		line += bytes.Count(doc.Text, []byte("\n"))
+		begin = end
+		all = append(all, doc)
+	}
 }
 
 // separator reports whether a line begins a document.
