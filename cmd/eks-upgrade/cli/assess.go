@@ -329,7 +329,9 @@ func (a *app) writeGrant(d assess.Document, f assessFlags) error {
 		missing = append(missing, n.NotChecked)
 	}
 	role, refused := access.Granting(missing, access.Readers, f.grantUser)
-	unread := slices.ContainsFunc(d.Sources, func(s assess.SourceReport) bool { return s.Source == upgrade.SourceKubernetes && s.Status == assess.Unread })
+	unread := slices.ContainsFunc(d.Sources, func(s assess.SourceReport) bool {
+		return s.Source == upgrade.SourceKubernetes && s.Status == assess.Unread
+	})
 	if !refused && unread {
 		fmt.Fprintf(a.stderr, "nothing was seen of Kubernetes, so that %s was not written; if nothing may be listed, begin with docs/rbac.yaml\n", f.grant)
 		return nil
