@@ -1,5 +1,13 @@
 package assess_test
 
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/base64"
+	"encoding/json"
+	"testing"
+)
+
 // bad are objects that an upgrade would trip over.
 const bad = `
 apiVersion: apps/v1
@@ -95,6 +103,57 @@ spec:
   nodeAffinity: {required: {nodeSelectorTerms: [{matchExpressions: [{key: topology.kubernetes.io/zone, operator: In, values: [eu-west-1f]}]}]}}
 `
 
+// remnants are what versions of long ago left behind.
+const remnants = `
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata:
+  name: stale
+  namespace: default
+  annotations:
+    kubectl.kubernetes.io/last-applied-configuration: '{"apiVersion":"autoscaling/v2beta2","kind":"HorizontalPodAutoscaler","metadata":{"name":"stale","namespace":"default"}}'
+spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: twice}, maxReplicas: 4}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingWebhookConfiguration
+metadata: {name: everything}
+webhooks:
+- name: everything.example.com
+  admissionReviewVersions: [v1]
+  sideEffects: None
+  failurePolicy: Fail
+  clientConfig: {service: {name: policy, namespace: default}}
+  matchConditions: [{name: never, expression: "false"}]
+  rules: [{apiGroups: ["*"], apiVersions: ["*"], resources: ["*"], operations: ["UPDATE"]}]
+`
+
+// widgets is a CustomResourceDefinition; old says which of its two versions are
+// stored and served.
+func widgets(oldStored, oldServed bool) map[string]any {
+	version := func(name string, served, storage bool) map[string]any {
+		return map[string]any{"name": name, "served": served, "storage": storage, "schema": map[string]any{"openAPIV3Schema": map[string]any{"type": "object"}}}
+	}
+	return map[string]any{"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": map[string]any{"name": "widgets.example.com"},
+		"spec": map[string]any{"group": "example.com", "scope": "Namespaced", "names": map[string]any{"plural": "widgets", "kind": "Widget"},
+			"versions": []any{version("v1alpha1", oldServed, oldStored), version("v1", true, !oldStored)}}}
+}
+
+// release is a Secret of Helm with the deployed revision of a chart, as Helm 3
+// writes it: base64 of base64 of gzip of JSON.
+func release(t *testing.T, name, manifest string) map[string]any {
+	t.Helper()
+	var zipped bytes.Buffer
+	w := gzip.NewWriter(&zipped)
+	check(t, json.NewEncoder(w).Encode(map[string]any{"name": name, "namespace": "default", "version": 1, "manifest": manifest,
+		"info": map[string]any{"status": "deployed"}, "chart": map[string]any{"metadata": map[string]any{"name": name, "version": "1.0.0"}}}))
+	check(t, w.Close())
+	text := base64.StdEncoding.EncodeToString(zipped.Bytes())
+	return map[string]any{"apiVersion": "v1", "kind": "Secret", "type": "helm.sh/release.v1",
+		"metadata": map[string]any{"name": "sh.helm.release.v1." + name + ".v1", "namespace": "default",
+			"labels": map[string]any{"owner": "helm", "name": name, "status": "deployed", "version": "1"}},
+		"data": map[string]any{"release": base64.StdEncoding.EncodeToString([]byte(text))}}
+}
+
 // onlyAtTarget is of a kind that 1.36 knows and 1.35 does not.
 const onlyAtTarget = `
 apiVersion: admissionregistration.k8s.io/v1
@@ -117,6 +176,11 @@ var want = map[string]string{
 	"docker-socket":          "Deployment default/db",
 	"webhook-single-replica": "ValidatingWebhookConfiguration policy",
 	"ingress-nginx":          "Deployment default/ingress-nginx-controller",
-	"volume-zones":           "",
+	"volume-zones":           "PersistentVolumeClaim default/data",
 	"addon-default-newer":    "Addon vpc-cni",
+	"deprecated-apis":        "HorizontalPodAutoscaler default/stale",
+	"webhook-deadlock":       "MutatingWebhookConfiguration everything",
+	"helm-release-stuck":     "Release default/old",
+	"crd-stored-versions":    "CustomResourceDefinition widgets.example.com",
+	"kube-proxy-ipvs":        "DaemonSet kube-system/kube-proxy",
 }

@@ -181,8 +181,13 @@ func found(d assess.Document, check string, object string) *assess.Finding {
 func TestAssessAClusterOfEKS(t *testing.T) {
 	dir := t.TempDir()
 	manifest, grant := filepath.Join(dir, "bad.yaml"), filepath.Join(dir, "grant.yaml")
-	check(t, os.WriteFile(manifest, []byte(bad), 0o600))
+	check(t, os.WriteFile(manifest, []byte(bad+"---"+remnants), 0o600))
 	a := newAccount(t, "1.35", manifest)
+	a.apply(widgets(true, true))
+	a.apply(widgets(false, false))
+	a.apply(release(t, "old", "---\n# Source: old/templates/pdb.yaml\napiVersion: policy/v1beta1\nkind: PodDisruptionBudget\nmetadata:\n  name: old\n"))
+	a.apply(map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "kube-proxy-config", "namespace": "kube-system"},
+		"data": map[string]any{"config": "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nmode: ipvs\n"}})
 	waitForBudget(t, a.rest())
 
 	t.Run("what was refused can be granted", func(t *testing.T) {

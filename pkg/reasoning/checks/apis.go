@@ -34,7 +34,7 @@ func (v View) apiSigns() apiuse.Seen {
 }
 
 // deprecatedAPIs makes one finding for each object that loses its API by this
-// upgrade, and one for each API that is merely old: there can be thousands.
+// upgrade; many that are merely old share one.
 func deprecatedAPIs(v View, c Check) []upgrade.Finding {
 	var out []upgrade.Finding
 	var old groups
@@ -58,7 +58,9 @@ func deprecatedAPIs(v View, c Check) []upgrade.Finding {
 		out = append(out, on(f, u.Object))
 	}
 	for _, g := range old {
-		out = append(out, at(c.finding(g.evidence(), replace(g.uses[0])), upgrade.Low))
+		for _, f := range g.findings(c) {
+			out = append(out, at(f, upgrade.Low))
+		}
 	}
 	return out
 }
@@ -108,14 +110,15 @@ func productAPIs(v View, c Check) []upgrade.Finding {
 	var out []upgrade.Finding
 	for _, g := range old {
 		u := g.uses[0]
-		f := c.finding(g.evidence(), replace(u))
-		if u.Removed == (upgrade.Version{}) {
-			f = at(f, upgrade.Low)
+		for _, f := range g.findings(c) {
+			if u.Removed == (upgrade.Version{}) {
+				f = at(f, upgrade.Low)
+			}
+			if u.Source != "" {
+				f.Source = u.Source
+			}
+			out = append(out, f)
 		}
-		if u.Source != "" {
-			f.Source = u.Source
-		}
-		out = append(out, f)
 	}
 	return out
 }
@@ -163,17 +166,37 @@ func (all *groups) add(u apiuse.Use, f fate) {
 	*all = append(*all, &group{f, []apiuse.Use{u}})
 }
 
-func (g *group) evidence() string {
-	var names []string
-	for _, u := range g.uses {
-		switch o := u.Object; {
-		case o.Name == "":
-		case o.Namespace != "":
-			names = append(names, o.Namespace+"/"+o.Name)
-		default:
-			names = append(names, o.Name)
+// maxSingle is how many objects on one old API have a finding each; of more
+// there is one finding of all, because there can be thousands.
+const maxSingle = 20
+
+func (g *group) findings(c Check) []upgrade.Finding {
+	remedy := replace(g.uses[0])
+	if len(g.uses) > maxSingle {
+		var names []string
+		for _, u := range g.uses {
+			switch o := u.Object; {
+			case o.Namespace != "":
+				names = append(names, o.Namespace+"/"+o.Name)
+			case o.Name != "":
+				names = append(names, o.Name)
+			}
 		}
+		return []upgrade.Finding{c.finding(fmt.Sprintf("%s; %d objects: %s; the first: %s", g.fateOfAll(), len(names), some(names), g.uses[0].Why), remedy)}
 	}
+	var out []upgrade.Finding
+	for _, u := range g.uses {
+		f := c.finding(g.fateOfAll()+"; "+u.Why, remedy)
+		if u.Object.Name != "" {
+			f = on(f, u.Object)
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// fateOfAll says what becomes of the API.
+func (g *group) fateOfAll() string {
 	u := g.uses[0]
 	what := "is deprecated"
 	switch {
@@ -189,11 +212,7 @@ func (g *group) evidence() string {
 			what += fmt.Sprintf(" and goes in %s", u.Removed)
 		}
 	}
-	text := fmt.Sprintf("%s %s %s", u.Object.APIVersion, u.Object.Kind, what)
-	if len(names) == 0 {
-		return text + "; " + u.Why
-	}
-	return fmt.Sprintf("%s; %d objects: %s; the first: %s", text, len(names), some(names), u.Why)
+	return fmt.Sprintf("%s %s %s", u.Object.APIVersion, u.Object.Kind, what)
 }
 
 // ofProduct says by which release of its product an API goes.

@@ -89,10 +89,10 @@ func TestNodePartChecks(t *testing.T) {
 		return alone(deployment("scheduler", 2, runs("registry.k8s.io/kube-scheduler:v1.34.1"), pods(func(t *upgrade.PodTemplate) { t.Containers[0].Flags = flags })))
 	}
 	testChecks(t, []checkCase{
-		{check: "kube-proxy-ipvs", name: "deprecated", change: proxy("ipvs"), want: []string{"medium: deprecated since 1.35, off by default from 1.40 and gone in 1.43"}},
-		{check: "kube-proxy-ipvs", name: "not yet deprecated", change: proxy("ipvs"), target: 34, want: []string{"info: deprecated since 1.35"}},
-		{check: "kube-proxy-ipvs", name: "still there in 1.36", change: proxy("ipvs"), target: 36, want: []string{"medium: deprecated"}},
-		{check: "kube-proxy-ipvs", name: "off", change: proxy("ipvs"), target: 40, want: []string{"critical: no Service is reachable"}},
+		{check: "kube-proxy-ipvs", name: "deprecated", change: proxy("ipvs"), want: []string{"medium kube-proxy: deprecated since 1.35, off by default from 1.40 and gone in 1.43"}},
+		{check: "kube-proxy-ipvs", name: "not yet deprecated", change: proxy("ipvs"), target: 34, want: []string{"info kube-proxy: deprecated since 1.35"}},
+		{check: "kube-proxy-ipvs", name: "still there in 1.36", change: proxy("ipvs"), target: 36, want: []string{"medium kube-proxy: deprecated"}},
+		{check: "kube-proxy-ipvs", name: "off", change: proxy("ipvs"), target: 40, want: []string{"critical kube-proxy: no Service is reachable"}},
 		{check: "kube-proxy-ipvs", name: "iptables", change: proxy("iptables")},
 
 		{check: "kube-proxy-nftables-kernel", name: "Linux 5.10", change: and(proxy("nftables"), kernel("5.10.234-225.910.amzn2.x86_64")), want: []string{"high: 2 nodes have a kernel older than 5.13: node-a, node-b"}},

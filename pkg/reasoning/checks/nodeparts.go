@@ -36,14 +36,16 @@ func ipvs(v View, c Check) []upgrade.Finding {
 	if v.Kubernetes.KubeProxy.Mode != "ipvs" {
 		return nil
 	}
-	const fate = "the mode is deprecated since 1.35, off by default from 1.40 and gone in 1.43"
+	f := on(c.found(v, "the mode is deprecated since 1.35, off by default from 1.40 and gone in 1.43"),
+		upgrade.ObjectRef{APIVersion: "apps/v1", Kind: "DaemonSet", Namespace: "kube-system", Name: "kube-proxy"})
 	switch target := v.Request.Target; {
 	case target.Compare(ipvsOff) >= 0:
-		return []upgrade.Finding{at(c.found(v, fmt.Sprintf("%s, and the target is %s: no Service is reachable", fate, target)), upgrade.Critical)}
-	case target.Compare(ipvsDeprecated) >= 0:
-		return []upgrade.Finding{c.found(v, fate)}
+		f = at(f, upgrade.Critical)
+		f.Evidence += fmt.Sprintf(", and the target is %s: no Service is reachable", target)
+	case target.Compare(ipvsDeprecated) < 0:
+		f = at(f, upgrade.Info)
 	}
-	return []upgrade.Finding{at(c.found(v, fate), upgrade.Info)}
+	return []upgrade.Finding{f}
 }
 
 func nftablesKernel(v View, c Check) []upgrade.Finding {

@@ -147,7 +147,7 @@ func volumeZones(v View, c Check) []upgrade.Finding {
 	if zones[""] {
 		return nil // the zones of nodes are not known
 	}
-	lost := map[string][]string{}
+	lost := map[string][]upgrade.ObjectName{} // claims by zone
 	names := map[string]bool{}
 	for i := range v.Kubernetes.Volumes {
 		p := &v.Kubernetes.Volumes[i]
@@ -155,11 +155,27 @@ func volumeZones(v View, c Check) []upgrade.Finding {
 			continue
 		}
 		names[p.Zones[0]] = true
-		lost[p.Zones[0]] = append(lost[p.Zones[0]], p.Claim.Namespace+"/"+p.Claim.Name)
+		lost[p.Zones[0]] = append(lost[p.Zones[0]], p.Claim)
 	}
 	var out []upgrade.Finding
 	for _, zone := range sorted(names) {
-		out = append(out, c.found(v, fmt.Sprintf("no node is in %s, and %s there: %s", zone, count(len(lost[zone]), "volume"), some(lost[zone]))))
+		claims := lost[zone]
+		if len(claims) > maxSingle {
+			out = append(out, c.found(v, fmt.Sprintf("no node is in %s, and %d volumes are there, of %s", zone, len(claims), some(texts(claims)))))
+			continue
+		}
+		for _, claim := range claims {
+			out = append(out, on(c.found(v, fmt.Sprintf("its volume is in %s, and no node is", zone)),
+				upgrade.ObjectRef{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: claim.Namespace, Name: claim.Name}))
+		}
+	}
+	return out
+}
+
+func texts(names []upgrade.ObjectName) []string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = n.String()
 	}
 	return out
 }
