@@ -62,9 +62,11 @@ func entries(source []byte, version upgrade.Version) []upgrade.ReleaseNote {
 	var notes []upgrade.ReleaseNote
 	wanted := true
 	part, section := "", ""
+	open := false // the last note may go on
 	for node := document.FirstChild(); node != nil && len(notes) < maxNotes; node = node.NextSibling() {
 		switch n := node.(type) {
 		case *ast.Heading:
+			open = false
 			title := cut(strings.TrimSpace(plain(n, source)), maxSection)
 			switch {
 			case n.Level == 1:
@@ -83,6 +85,18 @@ func entries(source []byte, version upgrade.Version) []upgrade.ReleaseNote {
 				if note, ok := entry(item, source); ok {
 					note.Version, note.Source, note.Section, note.Kind = version, upgrade.NotesOfKubernetes, section, kindOf(section)
 					notes = append(notes, note)
+					open = true
+				}
+			}
+		case *ast.Paragraph: // of an item whose author indented it too little
+			if more, ok := entry(n, source); ok && open {
+				last := &notes[len(notes)-1]
+				last.Text = cut(last.Text+" "+more.Text, maxText)
+				if last.URL == "" {
+					last.URL, last.PR = more.URL, more.PR
+				}
+				if last.SIGs == nil {
+					last.SIGs = more.SIGs
 				}
 			}
 		}

@@ -195,3 +195,17 @@ func FuzzParseMarkdown(f *testing.F) {
 		}
 	})
 }
+
+// In CHANGELOG-1.35 stands an item whose paragraphs are indented too little to
+// belong to it.
+func TestParagraphsThatFollowAnItemAreItsText(t *testing.T) {
+	const text = "# v1.35.0\n\n## Urgent Upgrade Notes\n\nnot a note\n\n - ACTION REQUIRED:\n  \n  Updated the validators.\n\n  Set a flag. ([#7](https://github.com/kubernetes/kubernetes/pull/7), [@a](https://github.com/a)) [SIG Node]\n- Another.\n\n## Changes by Kind\n\nnot a note\n"
+	var got []string
+	for _, n := range releasenotes.ParseMarkdown([]byte(text), v(35)) {
+		got = append(got, n.Text+" "+n.URL)
+	}
+	want := []string{"ACTION REQUIRED: Updated the validators. Set a flag. https://github.com/kubernetes/kubernetes/pull/7", "Another. "}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}

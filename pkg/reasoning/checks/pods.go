@@ -198,7 +198,7 @@ func dockerHub(v View, c Check) []upgrade.Finding {
 	if len(images) == 0 {
 		return nil
 	}
-	return []upgrade.Finding{c.found(v, fmt.Sprintf("%d images come from Docker Hub: %s", len(images), some(sorted(images))))}
+	return []upgrade.Finding{c.found(v, fmt.Sprintf("%s from Docker Hub: %s", count(len(images), "image"), some(sorted(images))))}
 }
 
 // floatingImage takes a tag without any digit ("latest", "stable", "alpine") for
