@@ -28,7 +28,7 @@ func (p *prover) Collect(ctx context.Context, in upgrade.PerceiveInput) (upgrade
 		return upgrade.Snapshot{NotChecked: []upgrade.NotChecked{{Part: "scanners.proof", What: "what an API server of the target says of the manifests", Why: err.Error(),
 			Remedy: "let " + controlplane.PathVariable + " name the program, or build it: " + controlplane.BuildCommand}}}, "no API server to try manifests on", nil
 	}
-	o := proof.Options{Programs: programs, Version: in.Run.Request.Target, Against: p.from, Manifests: p.files()}
+	o := proof.Options{Programs: programs, Version: in.Run.Request.Target, Against: p.from, Manifests: p.files(), Helm: p.connect != nil}
 	var result upgrade.Proof
 	try := func(o proof.Options) (upgrade.Proof, error) { return proof.Run(ctx, o) }
 	if p.connect != nil {
