@@ -4,11 +4,9 @@
 package autoscaling
 
 import (
-	"encoding/base64"
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -17,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling/types"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/paging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
 
@@ -199,19 +198,9 @@ func cut[T any](all []T, token *string, records *int32) ([]T, *string, error) {
 			return nil, nil, invalid("1 validation error detected: Value '%d' at 'maxRecords' failed to satisfy constraint: Member must have value between 1 and %d", n, maxRecords)
 		}
 	}
-	from := 0
-	if token != nil {
-		text, err := base64.StdEncoding.DecodeString(*token)
-		if err == nil {
-			from, err = strconv.Atoi(string(text))
-		}
-		if err != nil || from < 0 || from > len(all) {
-			return nil, nil, &types.InvalidNextToken{Message: aws.String("The token '" + *token + "' is invalid")}
-		}
+	page, next, ok := paging.CutHidden(all, token, n)
+	if !ok {
+		return nil, nil, &types.InvalidNextToken{Message: aws.String("The token '" + *token + "' is invalid")}
 	}
-	to := min(from+n, len(all))
-	if to == len(all) {
-		return all[from:], nil, nil
-	}
-	return all[from:to], aws.String(base64.StdEncoding.EncodeToString([]byte(strconv.Itoa(to)))), nil
+	return page, next, nil
 }

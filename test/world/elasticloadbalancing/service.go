@@ -6,7 +6,6 @@ package elasticloadbalancing
 
 import (
 	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
 	"maps"
 	"net/http"
@@ -18,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/paging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
 
@@ -171,21 +171,11 @@ func cut[T any](all []T, marker *string, size *int32) ([]T, *string, error) {
 			return nil, nil, wire.Errorf("ValidationError", "The value '%d' for parameter PageSize is not valid. It must be between 1 and %d.", n, maxPage)
 		}
 	}
-	from := 0
-	if marker != nil {
-		text, err := base64.StdEncoding.DecodeString(*marker)
-		if err == nil {
-			from, err = strconv.Atoi(string(text))
-		}
-		if err != nil || from < 0 || from > len(all) {
-			return nil, nil, wire.Errorf("ValidationError", "Invalid marker %s", *marker)
-		}
+	page, next, ok := paging.CutHidden(all, marker, n)
+	if !ok {
+		return nil, nil, wire.Errorf("ValidationError", "Invalid marker %s", *marker)
 	}
-	to := min(from+n, len(all))
-	if to == len(all) {
-		return all[from:], nil, nil
-	}
-	return all[from:to], aws.String(base64.StdEncoding.EncodeToString([]byte(strconv.Itoa(to)))), nil
+	return page, next, nil
 }
 
 // sorted returns the values of a map in the order of its keys.

@@ -12,7 +12,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -23,6 +22,7 @@ import (
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/pkg/clock"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/iam/constraint"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/iam/policy"
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/paging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/sts"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
@@ -295,25 +295,15 @@ func page[T any](all []T, marker *string, maximum *int32) (items []T, truncated 
 	if err := v.Err("ValidationError"); err != nil {
 		return nil, false, nil, err
 	}
-	from := 0
-	if marker != nil {
-		text, err := base64.StdEncoding.DecodeString(*marker)
-		if err == nil {
-			from, err = strconv.Atoi(string(text))
-		}
-		if err != nil || from < 0 || from > len(all) {
-			return nil, false, nil, wire.Errorf("ValidationError", "Invalid Marker.")
-		}
-	}
 	n := defaultPage
 	if maximum != nil {
 		n = int(*maximum)
 	}
-	to := min(from+n, len(all))
-	if to < len(all) {
-		next = aws.String(base64.StdEncoding.EncodeToString([]byte(strconv.Itoa(to))))
+	items, next, ok := paging.CutHidden(all, marker, n)
+	if !ok {
+		return nil, false, nil, wire.Errorf("ValidationError", "Invalid Marker.")
 	}
-	return append([]T{}, all[from:to]...), next != nil, next, nil
+	return append([]T{}, items...), next != nil, next, nil
 }
 
 // sorted lists values by key.

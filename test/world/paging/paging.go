@@ -2,7 +2,10 @@
 // tokens are of their own making.
 package paging
 
-import "strconv"
+import (
+	"encoding/base64"
+	"strconv"
+)
 
 // Cut returns the page of at most size elements that begins at a token, and the
 // token of the next page; nil at the end. A token is the number of its first
@@ -21,4 +24,22 @@ func Cut[T any](all []T, token *string, size int) (page []T, next *string, ok bo
 		next = &text
 	}
 	return all[from:to], next, true
+}
+
+// CutHidden is Cut with tokens in base64, as services have them that hide what
+// their markers mean.
+func CutHidden[T any](all []T, token *string, size int) (page []T, next *string, ok bool) {
+	if token != nil {
+		text, err := base64.StdEncoding.DecodeString(*token)
+		if err != nil {
+			return nil, nil, false
+		}
+		plain := string(text)
+		token = &plain
+	}
+	if page, next, ok = Cut(all, token, size); next != nil {
+		text := base64.StdEncoding.EncodeToString([]byte(*next))
+		next = &text
+	}
+	return page, next, ok
 }

@@ -30,3 +30,19 @@ func TestPagesHoldEveryElementOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestHiddenTokens(t *testing.T) {
+	all := []int{1, 2, 3}
+	first, token, ok := CutHidden(all, nil, 2)
+	if !ok || fmt.Sprint(first) != "[1 2]" || token == nil || *token != "Mg==" {
+		t.Fatalf("%v, %v, %v", first, token, ok)
+	}
+	if rest, next, ok := CutHidden(all, token, 2); !ok || fmt.Sprint(rest) != "[3]" || next != nil {
+		t.Errorf("%v, %v, %v", rest, next, ok)
+	}
+	for _, token := range []string{"", "2", "!", "LTE=", "NA=="} { // nothing, no base64 twice, -1, 4
+		if _, _, ok := CutHidden(all, &token, 2); ok {
+			t.Errorf("the token %q must be refused", token)
+		}
+	}
+}

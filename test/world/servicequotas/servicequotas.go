@@ -4,10 +4,8 @@
 package servicequotas
 
 import (
-	"encoding/base64"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -15,6 +13,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/servicequotas"
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas/types"
 
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/paging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
 
@@ -159,19 +158,9 @@ func cut[T any](all []T, token *string, results *int32) ([]T, *string, error) {
 			return nil, nil, &types.IllegalArgumentException{Message: aws.String("MaxResults must be between 1 and 100.")}
 		}
 	}
-	from := 0
-	if token != nil {
-		text, err := base64.StdEncoding.DecodeString(*token)
-		if err == nil {
-			from, err = strconv.Atoi(string(text))
-		}
-		if err != nil || from < 0 || from > len(all) {
-			return nil, nil, &types.InvalidPaginationTokenException{Message: aws.String("Invalid pagination token.")}
-		}
+	page, next, ok := paging.CutHidden(all, token, n)
+	if !ok {
+		return nil, nil, &types.InvalidPaginationTokenException{Message: aws.String("Invalid pagination token.")}
 	}
-	to := min(from+n, len(all))
-	if to == len(all) {
-		return all[from:], nil, nil
-	}
-	return all[from:to], aws.String(base64.StdEncoding.EncodeToString([]byte(strconv.Itoa(to)))), nil
+	return page, next, nil
 }

@@ -3,11 +3,7 @@
 package pages
 
 import (
-	"encoding/base64"
-	"strconv"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-
+	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/paging"
 	"github.com/eks-upgrade-agent/eks-upgrade-agent/test/world/wire"
 )
 
@@ -26,19 +22,9 @@ func Cut[T any](all []T, marker *string, records *int32) ([]T, *string, error) {
 			return nil, nil, wire.Errorf("InvalidParameterValue", "Invalid value %d for MaxRecords. Must be between %d and %d", n, minRecords, maxRecords)
 		}
 	}
-	from := 0
-	if marker != nil {
-		text, err := base64.StdEncoding.DecodeString(*marker)
-		if err == nil {
-			from, err = strconv.Atoi(string(text))
-		}
-		if err != nil || from < 0 || from > len(all) {
-			return nil, nil, wire.Errorf("InvalidParameterValue", "Invalid Marker: %s", *marker)
-		}
+	page, next, ok := paging.CutHidden(all, marker, n)
+	if !ok {
+		return nil, nil, wire.Errorf("InvalidParameterValue", "Invalid Marker: %s", *marker)
 	}
-	to := min(from+n, len(all))
-	if to == len(all) {
-		return all[from:], nil, nil
-	}
-	return all[from:to], aws.String(base64.StdEncoding.EncodeToString([]byte(strconv.Itoa(to)))), nil
+	return page, next, nil
 }
