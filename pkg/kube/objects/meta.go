@@ -87,19 +87,9 @@ var podAnnotations = map[string]bool{
 	Mirror: true,
 }
 
-// UnmarshalProto implements protobuf.Message: it reads one entry, key 1 and
-// value 2.
+// UnmarshalProto implements protobuf.Message: it reads one entry.
 func (a *PodAnnotations) UnmarshalProto(data []byte) error {
-	var key, value []byte
-	err := protobuf.Fields(data, func(number int, content []byte, _ uint64) error {
-		switch number {
-		case 1:
-			key = content
-		case 2:
-			value = content
-		}
-		return nil
-	})
+	key, value, err := protobuf.Entry(data)
 	if podAnnotations[string(key)] {
 		if *a == nil {
 			*a = PodAnnotations{}

@@ -255,7 +255,21 @@ func slice(t reflect.Type) (int, set) {
 	}
 }
 
-// entry adds one entry of a map: a message of key 1 and value 2.
+// Entry splits an entry of a map: a message of key 1 and value 2.
+func Entry(message []byte) (key, value []byte, err error) {
+	err = Fields(message, func(number int, content []byte, _ uint64) error {
+		switch number {
+		case 1:
+			key = content
+		case 2:
+			value = content
+		}
+		return nil
+	})
+	return key, value, err
+}
+
+// entry adds one entry of a map.
 func entry(t reflect.Type) set {
 	if t.Key().Kind() != reflect.String {
 		panic("protobuf: cannot read " + t.String())
@@ -263,16 +277,7 @@ func entry(t reflect.Type) set {
 	_, one := setter(t.Elem())
 	texts := t == reflect.TypeFor[map[string]string]()
 	return func(d *Decoder, f *field, v reflect.Value, content []byte, _ uint64) error {
-		var key, value []byte
-		err := Fields(content, func(number int, content []byte, _ uint64) error {
-			switch number {
-			case 1:
-				key = content
-			case 2:
-				value = content
-			}
-			return nil
-		})
+		key, value, err := Entry(content)
 		if err != nil {
 			return err
 		}

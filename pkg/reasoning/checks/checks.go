@@ -34,6 +34,7 @@ type View struct {
 	catalogue []Check
 	index     *index
 	drain     *upgrade.DrainForecast // nil: what it needs was not seen
+	outside   []Dependency           // likewise
 }
 
 // Sources are all sources; an upgrade asks each. Manifests come on top.
@@ -183,7 +184,8 @@ func Run(v View) Result {
 	v.drain = v.forecast()
 	r.Drain = v.drain
 	if len(v.unseen(dependencyNeeds)) == 0 {
-		r.Outside = UsedOutside(v)
+		v.outside = usedOutside(v)
+		r.Outside = v.outside
 	}
 	for _, c := range v.catalogue {
 		outcome := upgrade.CheckOutcome{Check: c.ID, Status: upgrade.CheckPassed}

@@ -42,9 +42,9 @@ type Dependency struct {
 	Lets  []string                       // security groups of the cluster that it lets in
 }
 
-// UsedOutside returns the databases and caches that workloads use, or that let the
+// usedOutside returns the databases and caches that workloads use, or that let the
 // cluster's security groups in.
-func UsedOutside(v View) []Dependency {
+func usedOutside(v View) []Dependency {
 	var out []Dependency
 	around := v.AWS.Surroundings
 	targets := externalNames(v)
@@ -163,7 +163,7 @@ func (d Dependency) used() string {
 // eachUsed makes findings of the databases and caches that workloads use for sure.
 func eachUsed(v View, f func(Dependency) []upgrade.Finding) []upgrade.Finding {
 	var out []upgrade.Finding
-	for _, d := range UsedOutside(v) {
+	for _, d := range v.outside {
 		if len(d.Users) == 0 {
 			continue
 		}
@@ -181,7 +181,7 @@ func shutsOut(v View, c Check) []upgrade.Finding {
 		return nil
 	}
 	var out []upgrade.Finding
-	for _, d := range UsedOutside(v) {
+	for _, d := range v.outside {
 		covered, lists, others := 0, 0, 0
 		for _, network := range v.AWS.Surroundings.Networks {
 			if slices.ContainsFunc(d.Store.Inbound, func(r upgrade.InboundRule) bool { return slices.ContainsFunc(r.Networks, covers(network)) }) {
