@@ -147,11 +147,17 @@ func (s *Server) waitServing(ctx context.Context) error {
 }
 
 func (s *Server) waitFor(ctx context.Context, client *http.Client, path string) error {
-	return Poll(ctx, path+" of the API server", func(ctx context.Context) (bool, error, error) {
-		if err := s.Exited(); err != nil {
+	return WaitFor(ctx, path+" of the API server", client, s.config.Host+path, s.Exited)
+}
+
+// WaitFor polls an address of an API server until it answers 200; what names it
+// in errors. It gives up at once when exited says that a process has ended.
+func WaitFor(ctx context.Context, what string, client *http.Client, address string, exited func() error) error {
+	return Poll(ctx, what, func(ctx context.Context) (bool, error, error) {
+		if err := exited(); err != nil {
 			return false, nil, err
 		}
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.config.Host+path, nil)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 		if err != nil {
 			return false, nil, err
 		}

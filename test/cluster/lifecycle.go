@@ -127,25 +127,16 @@ func (f *Fleet) waitDefaults(ctx context.Context, i *instance) error {
 // waitFor polls a path of the API server until it answers 200. It gives up at
 // once when one of the processes has ended.
 func (f *Fleet) waitFor(ctx context.Context, i *instance, client *http.Client, path string) error {
-	return controlplane.Poll(ctx, path+" of cluster "+i.name, func(ctx context.Context) (bool, error, error) {
+	return controlplane.WaitFor(ctx, path+" of cluster "+i.name, client, i.url()+path, func() error {
 		for _, p := range []*controlplane.Process{i.etcd, i.apiServer, i.controllerManager, i.scheduler} {
 			if p == nil {
 				continue
 			}
 			if err := p.Exited(); err != nil {
-				return false, nil, err
+				return err
 			}
 		}
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, i.url()+path, nil)
-		if err != nil {
-			return false, nil, err
-		}
-		response, err := client.Do(request)
-		if err != nil {
-			return false, err, nil
-		}
-		defer response.Body.Close()
-		return response.StatusCode == http.StatusOK, errors.New(response.Status), nil
+		return nil
 	})
 }
 
